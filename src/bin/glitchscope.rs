@@ -1,0 +1,3 @@
+//! The native command: the same core, in the terminal.
+
+fn main() {}

@@ -1,0 +1,161 @@
+//! The device that holds tensors and replays recordings: the CPU or a GPU, behind one type.
+
+use serde::{Deserialize, Serialize};
+
+use super::cpu::CpuDevice;
+#[cfg(feature = "gpu")]
+use super::gpu::GpuDevice;
+use super::{ComputeError, Recording, Tensor};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    Cpu,
+    Gpu,
+}
+
+/// What was asked for. `Auto` takes the GPU when there is one and says in the result which it took and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum DevicePreference {
+    #[default]
+    Auto,
+    Cpu,
+    Gpu,
+}
+
+/// Where a result was computed. Travels in every report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DeviceInfo {
+    pub kind: DeviceKind,
+    /// The adapter's own name, or the CPU's instruction set, for example `wasm simd128`.
+    pub name: String,
+    /// Graphics API, driver, features in use; empty for the CPU.
+    pub detail: String,
+    /// Arithmetic type, always named: `f32`.
+    pub precision: String,
+    /// Why this device and not the other, when `Auto` had to choose.
+    pub reason: String,
+}
+
+/// Holds the numbers and does the work.
+pub enum Device {
+    Cpu(CpuDevice),
+    #[cfg(feature = "gpu")]
+    Gpu(Box<GpuDevice>),
+}
+
+impl Device {
+    /// Finds a device. `Auto` never fails: it takes the CPU and records the reason.
+    pub async fn request(preference: DevicePreference) -> Result<Device, ComputeError> {
+        match preference {
+            DevicePreference::Cpu => Ok(Device::Cpu(CpuDevice::new("the CPU was asked for"))),
+            DevicePreference::Gpu => Self::request_gpu("the GPU was asked for").await,
+            DevicePreference::Auto => match Self::request_gpu("a GPU was found").await {
+                Ok(device) => Ok(device),
+                Err(error) => Ok(Device::Cpu(CpuDevice::new(error.to_string()))),
+            },
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    async fn request_gpu(reason: &str) -> Result<Device, ComputeError> {
+        Ok(Device::Gpu(Box::new(GpuDevice::request(reason).await?)))
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    async fn request_gpu(_reason: &str) -> Result<Device, ComputeError> {
+        Err(ComputeError::NoGpu {
+            reason: "this build has no GPU support (feature `gpu` is off)".into(),
+        })
+    }
+
+    pub fn info(&self) -> DeviceInfo {
+        match self {
+            Device::Cpu(device) => device.info(),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(device) => device.info(),
+        }
+    }
+
+    /// Writes bytes in the tensor's stored type, little-endian, at `offset_bytes`; allocates the tensor (zeroed) when
+    /// it is not there yet. Offsets and lengths must be multiples of 4 except at the tensor's end.
+    pub fn write(
+        &mut self,
+        tensor: &Tensor,
+        offset_bytes: usize,
+        bytes: &[u8],
+    ) -> Result<(), ComputeError> {
+        if offset_bytes
+            .checked_add(bytes.len())
+            .is_none_or(|end| end > tensor.bytes())
+        {
+            return Err(ComputeError::WriteOutOfRange {
+                label: tensor.label().into(),
+                capacity_bytes: tensor.bytes(),
+                offset: offset_bytes,
+                len: bytes.len(),
+            });
+        }
+        match self {
+            Device::Cpu(device) => device.write(tensor, offset_bytes, bytes),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(device) => device.write(tensor, offset_bytes, bytes),
+        }
+    }
+
+    pub fn write_f32(&mut self, tensor: &Tensor, values: &[f32]) -> Result<(), ComputeError> {
+        self.write(tensor, 0, bytemuck::cast_slice(values))
+    }
+
+    pub fn write_u32(&mut self, tensor: &Tensor, values: &[u32]) -> Result<(), ComputeError> {
+        self.write(tensor, 0, bytemuck::cast_slice(values))
+    }
+
+    /// Replays the recording. Tensors that appear only as outputs are allocated on the way.
+    pub async fn run(&mut self, recording: &Recording) -> Result<(), ComputeError> {
+        match self {
+            Device::Cpu(device) => device.run(recording),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(device) => device.run(recording).await,
+        }
+    }
+
+    /// The tensor's bytes in its stored type.
+    pub async fn read(&mut self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
+        match self {
+            Device::Cpu(device) => device.read(tensor),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(device) => device.read(tensor).await,
+        }
+    }
+
+    pub async fn read_f32(&mut self, tensor: &Tensor) -> Result<Vec<f32>, ComputeError> {
+        Ok(bytemuck::pod_collect_to_vec(&self.read(tensor).await?))
+    }
+
+    pub async fn read_u32(&mut self, tensor: &Tensor) -> Result<Vec<u32>, ComputeError> {
+        Ok(bytemuck::pod_collect_to_vec(&self.read(tensor).await?))
+    }
+
+    /// Gives the tensor's memory back. Freeing what is not there is fine.
+    pub fn free(&mut self, tensor: &Tensor) {
+        match self {
+            Device::Cpu(device) => device.free(tensor),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(device) => device.free(tensor),
+        }
+    }
+
+    /// Bytes that one tensor may have on this device.
+    pub fn tensor_bytes_max(&self) -> u64 {
+        match self {
+            Device::Cpu(_) => u64::MAX,
+            #[cfg(feature = "gpu")]
+            Device::Gpu(device) => device.tensor_bytes_max(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Row lookup: token embeddings, learned positions, and picking the rows whose logits are wanted.
+//!
+//! out[n,c] = table[ids[n], c], or out[n,c] += table[ids[n], c] when `accumulate`
+//!
+//! Shapes   ids: (N) U32 · table: (V,C) F32, F16 or BF16 · out: (N,C) F32
+//! Limits   an id outside the table gives a row of zeros; callers check ids before they record
+//! Kernel   shaders/embedding.wgsl
+//! Agrees   twins: exact
+
+use super::{Example, Op, check};
+use crate::compute::cpu::Weights;
+use crate::compute::{ComputeError, DType, Tensor, tolerance};
+use crate::rng::Rng;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// Add to what `out` holds, as learned positions are added to token embeddings.
+    pub accumulate: bool,
+}
+
+impl Embedding {
+    pub fn check(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Result<(), ComputeError> {
+        const OP: &str = "embedding";
+        check::count(OP, inputs, &[2])?;
+        check::count(OP, outputs, &[1])?;
+        let (ids, table, out) = (inputs[0], inputs[1], outputs[0]);
+        check::u32s(OP, ids)?;
+        check::rank(OP, table, 2)?;
+        check::floats(OP, table)?;
+        check::f32s(OP, out)?;
+        check::shape(OP, out, &[ids.elements(), table.columns()])
+    }
+}
+
+pub fn forward(op: &Embedding, ids: &[u32], table: Weights<'_>, columns: usize, out: &mut [f32]) {
+    let vocabulary = table.len() / columns;
+    let mut row = vec![0.0; columns];
+    for (n, &id) in ids.iter().enumerate() {
+        if (id as usize) < vocabulary {
+            table.widen(id as usize * columns, &mut row);
+        } else {
+            row.fill(0.0);
+        }
+        for c in 0..columns {
+            let index = n * columns + c;
+            out[index] = if op.accumulate {
+                out[index] + row[c]
+            } else {
+                row[c]
+            };
+        }
+    }
+}
+
+pub fn examples(rng: &mut Rng) -> Vec<Example> {
+    let mut examples = Vec::new();
+    for (n, v, c, dtype, accumulate) in [
+        (1, 3, 1, DType::F32, false),
+        (5, 17, 6, DType::F16, true),
+        (70, 33, 65, DType::BF16, false),
+        (9, 5, 7, DType::F16, false),
+    ] {
+        // One id past the end of the table, to hold both twins to the same zeros.
+        let values: Vec<u32> = (0..n).map(|_| rng.below(v as u32 + 1)).collect();
+        let ids = check::indices("ids", &values);
+        let table = check::random("table", &[v, c], dtype, rng);
+        let out = check::random("out", &[n, c], DType::F32, rng);
+        examples.push(Example {
+            op: Op::Embedding(Embedding { accumulate }),
+            inputs: vec![ids.0.clone(), table.0.clone()],
+            outputs: vec![out.0.clone()],
+            contents: vec![ids, table, out],
+            tolerance: tolerance::EXACT,
+        });
+    }
+    examples
+}

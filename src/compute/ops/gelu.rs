@@ -1,0 +1,77 @@
+//! Gaussian error linear unit.
+//!
+//! Exact: out = x · Φ(x) = ½ x (1 + erf(x/√2)) · Tanh: out = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+//!
+//! Shapes   x, out: any, equal, F32
+//! Source   Hendrycks & Gimpel 2016; the tanh form is GPT-2's `gelu_new`
+//! Kernel   shaders/gelu.wgsl; erf there by Abramowitz & Stegun 7.1.26 (|error| ≤ 1.5e-7)
+//! Agrees   twins: tolerance::ELEMENTWISE with the erf error added
+
+use super::{Example, Op, check};
+use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
+use crate::rng::Rng;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approximation {
+    Exact,
+    Tanh,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gelu {
+    pub approximation: Approximation,
+}
+
+impl Gelu {
+    pub fn check(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Result<(), ComputeError> {
+        const OP: &str = "gelu";
+        check::count(OP, inputs, &[1])?;
+        check::count(OP, outputs, &[1])?;
+        check::f32s(OP, inputs[0])?;
+        check::f32s(OP, outputs[0])?;
+        check::shape(OP, outputs[0], inputs[0].shape())
+    }
+}
+
+pub fn forward(op: &Gelu, x: &[f32], out: &mut [f32]) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = match op.approximation {
+            Approximation::Exact => 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
+            Approximation::Tanh => {
+                0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh())
+            }
+        };
+    }
+}
+
+/// The error function to f32 accuracy.
+fn erf(x: f32) -> f32 {
+    statrs::function::erf::erf(f64::from(x)) as f32
+}
+
+pub fn examples(rng: &mut Rng) -> Vec<Example> {
+    let mut examples = Vec::new();
+    for (n, c, approximation) in [
+        (1, 1, Approximation::Exact),
+        (3, 67, Approximation::Exact),
+        (130, 33, Approximation::Tanh),
+        (2, 512, Approximation::Tanh),
+    ] {
+        let (x, mut bytes) = check::random("x", &[n, c], DType::F32, rng);
+        // The tails, where a careless tanh overflows.
+        for (at, value) in [(0, -60.0f32), (1, 60.0), (2, -9.0)] {
+            if at < x.elements() {
+                bytes[4 * at..4 * at + 4].copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        let out = Tensor::new("out", &[n, c], DType::F32);
+        examples.push(Example {
+            op: Op::Gelu(Gelu { approximation }),
+            inputs: vec![x.clone()],
+            outputs: vec![out],
+            contents: vec![(x, bytes)],
+            tolerance: Tolerance::new(2e-6, 2e-5),
+        });
+    }
+    examples
+}

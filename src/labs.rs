@@ -1,0 +1,1 @@
+//! The labs: one folder per published system other than the glitch scan.

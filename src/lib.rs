@@ -1,0 +1,30 @@
+//! Glitchscope finds out where a language model breaks.
+//!
+//! The pipeline, which is also the list of folders:
+//!
+//! ```text
+//! checkpoint → tokenizer → engine → scan / lab → report → view
+//! ```
+//!
+//! `compute`, `graph` and `stats` are mathematics: arrays in, arrays out. `checkpoint`, `tokenizer`, `engine`,
+//! `glitch`, `labs` and `report` are the pipeline. `wasm` alone knows JavaScript, `compute::gpu` alone knows the GPU.
+
+pub mod checkpoint;
+pub mod compute;
+pub mod engine;
+pub mod error;
+pub mod glitch;
+pub mod graph;
+pub mod labs;
+pub mod progress;
+pub mod report;
+pub mod rng;
+pub mod stats;
+pub mod tokenizer;
+#[cfg(target_arch = "wasm32")]
+pub mod wasm;
+
+pub use error::{Error, Result};
+
+/// The version that reports carry in their provenance.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,1 @@
+//! Hypothesis tests and summaries over plain slices.

@@ -1,0 +1,1 @@
+//! The JavaScript surface. The only module that knows JavaScript.
