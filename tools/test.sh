@@ -20,7 +20,7 @@ run() {
 run "native: unit, property, golden, twins" cargo test
 run "build: wasm and page" make --no-print-directory build
 run "page: logic" npm --prefix www test --silent
-run "browser: the built page in Chromium" node --test --test-concurrency=1 tests/web/
+run "browser: core and page in Chromium" node --test --test-concurrency=1 tests/web/*.test.mjs
 
 echo
 skipped=$(grep -c '^SKIPPED' "$log" || true)

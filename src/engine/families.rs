@@ -162,7 +162,7 @@ fn rope_theta(family: &'static str, config: &Config) -> Result<f64> {
             return Ok(theta);
         }
     }
-    config.f64_or("rope_theta", DEFAULT)
+    Ok(config.f64_or("rope_theta", DEFAULT)?)
 }
 
 fn only(family: &'static str, config: &Config, setting: &str, supported: bool) -> Result<()> {
