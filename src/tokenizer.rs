@@ -1,18 +1,7 @@
 //! Text ↔ token ids, with byte offsets; classes of tokens; prompts with a token spliced in as an id.
 
 mod class;
+mod error;
 
 pub use class::TokenClass;
-
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-    #[error("tokenizer.json cannot be read: {reason}")]
-    Malformed { reason: String },
-}
-
-impl TokenizerError {
-    pub fn hint(&self) -> Option<String> {
-        None
-    }
-}
+pub use error::TokenizerError;
