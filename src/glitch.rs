@@ -10,7 +10,7 @@
 mod comparison;
 mod controls;
 mod exhaustive;
-pub mod granularity;
+mod granularity;
 mod hunter;
 mod options;
 pub mod oracle;
@@ -24,7 +24,7 @@ mod token_graph;
 mod verdicts;
 
 pub use comparison::{compare, incomparable};
-pub use granularity::{GranularityRow, granularity, scaled_resolution};
+pub use granularity::{granularity, scaled_resolution};
 pub use oracle::Oracle;
 pub use sampling::sample_size;
 pub use stages::STAGES;
@@ -77,7 +77,9 @@ pub enum ScanError {
         columns: usize,
         got: usize,
     },
-    #[error("the table of tokens has {text} texts, {bytes_hex} byte strings and {class} classes, expected as many of each")]
+    #[error(
+        "the table of tokens has {text} texts, {bytes_hex} byte strings and {class} classes, expected as many of each"
+    )]
     TokenColumns {
         text: usize,
         bytes_hex: usize,
@@ -99,14 +101,18 @@ impl ScanError {
     /// What the person who meets this error can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            ScanError::Option { .. } => "Set it back to its default, or take a value in that range.".into(),
+            ScanError::Option { .. } => {
+                "Set it back to its default, or take a value in that range.".into()
+            }
             ScanError::EmbeddingSize { .. } | ScanError::TokensMissing { .. } => {
                 "The tokenizer and the weights may come from different models.".into()
             }
             ScanError::NotStored { .. } | ScanError::NotATruth { .. } => {
                 "Run an exhaustive scan of this model to its end, and take its report.".into()
             }
-            ScanError::TokenColumns { .. } | ScanError::Unanswered { .. } | ScanError::WrongAnswer { .. } => return None,
+            ScanError::TokenColumns { .. }
+            | ScanError::Unanswered { .. }
+            | ScanError::WrongAnswer { .. } => return None,
         })
     }
 }
@@ -157,7 +163,16 @@ pub async fn scan(
         note(&mut report, monitor, text);
     }
     let mut verdicts = Verdicts::new(scope.len());
-    let outcome = run(subject, embedding, &scope, options, &mut report, &mut verdicts, monitor).await;
+    let outcome = run(
+        subject,
+        embedding,
+        &scope,
+        options,
+        &mut report,
+        &mut verdicts,
+        monitor,
+    )
+    .await;
     if let Some(text) = verdicts.note() {
         note(&mut report, monitor, text);
     }
@@ -189,8 +204,15 @@ pub async fn scan(
         }
     }
     if let Some(error) = error {
-        let hint = error.hint().map(|hint| format!(" {hint}")).unwrap_or_default();
-        note(&mut report, monitor, format!("The scan ended with an error: {error}.{hint}"));
+        let hint = error
+            .hint()
+            .map(|hint| format!(" {hint}"))
+            .unwrap_or_default();
+        note(
+            &mut report,
+            monitor,
+            format!("The scan ended with an error: {error}.{hint}"),
+        );
     }
     report.summary = summary::summary(&report);
     Ok(report)
@@ -210,13 +232,25 @@ async fn run(
     let hunting = options.method == Method::Glitchhunter;
     let mut first = None;
     if hunting || options.with_graph || !testable {
-        match token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await {
+        match token_graph::map(
+            subject.device(),
+            embedding,
+            scope.vertices(),
+            options,
+            monitor,
+        )
+        .await
+        {
             Ok(Some(Mapped { graph, partition })) => {
                 monitor.event(Event::Graph { graph: &graph });
                 report.graph = Some(graph);
                 first = Some(partition);
             }
-            Ok(None) => note(report, monitor, token_graph::too_few(scope.vertices().len())),
+            Ok(None) => note(
+                report,
+                monitor,
+                token_graph::too_few(scope.vertices().len()),
+            ),
             // The search cannot do without its graph, an exhaustive scan can.
             Err(error) if hunting || error.is_cancelled() => return Err(error),
             Err(error) => note(report, monitor, format!("There is no map: {error}.")),
@@ -228,7 +262,10 @@ async fn run(
     }
     if hunting {
         let hunt = report.hunt.insert(Hunt::default());
-        hunter::hunt(subject, embedding, scope, options, first, verdicts, hunt, monitor).await
+        hunter::hunt(
+            subject, embedding, scope, options, first, verdicts, hunt, monitor,
+        )
+        .await
     } else {
         exhaustive::ask_all(subject, scope, verdicts, monitor).await
     }

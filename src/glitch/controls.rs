@@ -1,7 +1,7 @@
 //! Ordinary words, asked about first: a model that cannot repeat `the` says nothing about `SolidGoldMagikarp`.
 
 use super::scope::Scope;
-use super::{Oracle, ScanError, stages, verdicts};
+use super::{ScanError, Subject, stages, verdicts};
 use crate::error::Result;
 use crate::progress::{Event, Monitor};
 use crate::report::{Controls, Report, ScanOptions, TokenTable};
@@ -13,7 +13,9 @@ const LETTERS: std::ops::RangeInclusive<usize> = 3..=10;
 /// their blank come first (without it, byte-level vocabularies hold fragments), then lower ids first, since merges and
 /// pieces are numbered by frequency.
 pub fn choose(scope: &Scope, tokens: &TokenTable, count: usize) -> Vec<u32> {
-    let is_word = |text: &str| LETTERS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_word = |text: &str| {
+        LETTERS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
     let mut candidates: Vec<(bool, u32)> = scope
         .vertices()
         .iter()
@@ -34,7 +36,7 @@ pub fn choose(scope: &Scope, tokens: &TokenTable, count: usize) -> Vec<u32> {
 /// Asks the controls and says whether the model can be tested. Their answers stay apart from the scan's own: a search
 /// must not profit from questions it did not ask.
 pub async fn ask(
-    oracle: &mut (impl Oracle + ?Sized),
+    subject: &mut dyn Subject,
     scope: &Scope,
     options: &ScanOptions,
     report: &mut Report,
@@ -57,7 +59,7 @@ pub async fn ask(
         detail: format!("asking about {} ordinary words", ids.len()),
     });
     let mut probes = Vec::with_capacity(ids.len());
-    let outcome = oracle.probe(&ids, &mut probes, monitor).await;
+    let outcome = subject.probe(&ids, &mut probes, monitor).await;
     for (&asked, probe) in ids.iter().zip(&mut probes) {
         verdicts::sanitise(probe);
         if probe.id != asked {

@@ -16,7 +16,10 @@ pub async fn ask_all(
     let ids = scope.askable();
     monitor.event(Event::Stage {
         stage: stages::PROBING,
-        detail: format!("asking about all {} tokens that text can produce", ids.len()),
+        detail: format!(
+            "asking about all {} tokens that text can produce",
+            ids.len()
+        ),
     });
     verdicts.ask(subject, &ids, monitor).await
 }

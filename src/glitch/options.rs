@@ -28,11 +28,26 @@ pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
         with_graph: _,
     } = options.clone();
     integer("n_neighbors", n_neighbors, 2, NEIGHBORS_MAX)?;
-    number("resolution", resolution, resolution > 0.0 && resolution <= 1e6, "above 0, at most 1,000,000")?;
+    number(
+        "resolution",
+        resolution,
+        resolution > 0.0 && resolution <= 1e6,
+        "above 0, at most 1,000,000",
+    )?;
     integer("n_components", n_components, 1, 4096)?;
-    number("keep_ratio", keep_ratio, (0.0..1.0).contains(&keep_ratio), "from 0 to below 1")?;
+    number(
+        "keep_ratio",
+        keep_ratio,
+        (0.0..1.0).contains(&keep_ratio),
+        "from 0 to below 1",
+    )?;
     integer("sample_min", sample_min, 1, u32::MAX)?;
-    number("sample_fraction", sample_fraction, (0.0..=1.0).contains(&sample_fraction), "from 0 to 1")?;
+    number(
+        "sample_fraction",
+        sample_fraction,
+        (0.0..=1.0).contains(&sample_fraction),
+        "from 0 to 1",
+    )?;
     integer("max_rounds", max_rounds, 1, 1000)?;
     integer("leiden_iterations", leiden_iterations, 1, 1000)?;
     integer("n_controls", n_controls, 0, 10_000)?;

@@ -22,7 +22,11 @@ pub fn sample_size(size: usize, options: &ScanOptions) -> usize {
 
 /// A random sample of the cluster, without repeats.
 pub fn draw(members: &[u32], scope: &Scope, options: &ScanOptions, rng: &mut Rng) -> Vec<u32> {
-    let askable: Vec<u32> = members.iter().copied().filter(|&id| scope.is_askable(id)).collect();
+    let askable: Vec<u32> = members
+        .iter()
+        .copied()
+        .filter(|&id| scope.is_askable(id))
+        .collect();
     rng.sample(&askable, sample_size(askable.len(), options))
 }
 

@@ -36,8 +36,11 @@ impl Scope {
             });
         }
         let rows = embedding.rows;
-        let (vertices, damaged) = (0..rows as u32).partition(|&id| embedding.row(id).iter().all(|value| value.is_finite()));
-        let askable: Vec<bool> = (0..len).map(|id| id < rows && tokens.class[id] == TokenClass::Ok).collect();
+        let (vertices, damaged) = (0..rows as u32)
+            .partition(|&id| embedding.row(id).iter().all(|value| value.is_finite()));
+        let askable: Vec<bool> = (0..len)
+            .map(|id| id < rows && tokens.class[id] == TokenClass::Ok)
+            .collect();
         Ok(Scope {
             vertices,
             askable,
@@ -63,7 +66,9 @@ impl Scope {
 
     /// Every id the oracle may be asked about, ascending.
     pub fn askable(&self) -> Vec<u32> {
-        (0..self.askable.len() as u32).filter(|&id| self.is_askable(id)).collect()
+        (0..self.askable.len() as u32)
+            .filter(|&id| self.is_askable(id))
+            .collect()
     }
 
     pub fn n_askable(&self) -> usize {

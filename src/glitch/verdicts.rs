@@ -43,15 +43,31 @@ impl Verdicts {
         self.probes.len()
     }
 
+    /// Tokens known to fail.
+    pub fn n_bad(&self) -> usize {
+        self.probes.iter().filter(|probe| !probe.passed).count()
+    }
+
     /// Ids that failed, ascending.
     pub fn bad(&self) -> Vec<u32> {
-        (0..self.known.len() as u32).filter(|&id| self.is_bad(id)).collect()
+        (0..self.known.len() as u32)
+            .filter(|&id| self.is_bad(id))
+            .collect()
     }
 
     /// Asks about those of `ids` that are still unknown, in their order. Verdicts reached before an error or a cancel
     /// are kept.
-    pub async fn ask(&mut self, oracle: &mut dyn Oracle, ids: &[u32], monitor: &mut dyn Monitor) -> Result<()> {
-        let unknown: Vec<u32> = ids.iter().copied().filter(|&id| self.is_unknown(id)).collect();
+    pub async fn ask(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        ids: &[u32],
+        monitor: &mut dyn Monitor,
+    ) -> Result<()> {
+        let unknown: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|&id| self.is_unknown(id))
+            .collect();
         if unknown.is_empty() {
             return Ok(());
         }
@@ -83,7 +99,11 @@ impl Verdicts {
         if sanitise(&mut probe) {
             self.not_finite.push(probe.id);
         }
-        let verdict = if probe.passed { Verdict::Good } else { Verdict::Bad };
+        let verdict = if probe.passed {
+            Verdict::Good
+        } else {
+            Verdict::Bad
+        };
         self.known[probe.id as usize] = verdict;
         self.probes.push(probe);
     }
