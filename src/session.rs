@@ -95,19 +95,17 @@ impl Session {
             }
             result => result?,
         };
-        Self::new(&checkpoint, tokenizer, model).await
+        Self::new(&checkpoint, tokenizer, model)
     }
 
-    async fn new(checkpoint: &Checkpoint, tokenizer: Option<Tokenizer>, model: Model) -> Result<Session> {
+    fn new(checkpoint: &Checkpoint, tokenizer: Option<Tokenizer>, model: Model) -> Result<Session> {
         let architecture = &model.architecture;
         let rows = architecture.n_vocabulary;
         let mut notes = checkpoint.notes().to_vec();
         notes.extend(model.notes.iter().cloned());
         let tokens = match &tokenizer {
             Some(tokenizer) => {
-                if tokenizer.vocab_size() > rows {
-                    return Err(TokenizerError::LargerThanEmbedding { entries: tokenizer.vocab_size(), rows }.into());
-                }
+                tokenizer.check_embedding(rows)?;
                 if tokenizer.vocab_size() < rows {
                     let unused = rows - tokenizer.vocab_size();
                     notes.push(format!("{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"));
@@ -148,7 +146,7 @@ impl Session {
             classes,
             has_tokenizer: tokenizer.is_some(),
         };
-        let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows).await;
+        let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
         Ok(Session { model, tokenizer, info, tokens, stop })
     }
 
@@ -165,11 +163,12 @@ impl Session {
     pub async fn granularity(
         &mut self,
         truth: &Report,
+        options: &ScanOptions,
         resolutions: &[f64],
         monitor: &mut dyn Monitor,
     ) -> Result<Vec<GranularityRow>> {
         let embedding = self.embedding().await?;
-        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, resolutions, monitor).await
+        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, options, resolutions, monitor).await
     }
 
     /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
@@ -227,13 +226,15 @@ fn token_table(tokenizer: &Tokenizer, rows: usize) -> TokenTable {
 
 /// End tokens named by generation_config.json, config.json and the tokenizer. Ids outside the embedding are left out:
 /// the model cannot produce them.
-async fn stop_ids(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>, rows: usize) -> Vec<u32> {
-    let mut stop = checkpoint.config().ids("eos_token_id");
-    stop.extend(checkpoint.generation_ids("eos_token_id").await);
-    stop.extend(tokenizer.and_then(|tokenizer| tokenizer.eos()));
-    stop.retain(|id| (*id as usize) < rows);
+fn stop_ids(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>, rows: usize) -> Result<Vec<u32>> {
+    let mut stop = Vec::new();
+    for config in [Some(checkpoint.config()), checkpoint.generation_config()].into_iter().flatten() {
+        stop.extend(config.ids("eos_token_id")?);
+    }
+    stop.extend(tokenizer.and_then(|tokenizer| tokenizer.eos()).map(|id| id as usize));
+    stop.retain(|id| *id < rows);
     stop.sort_unstable();
     stop.dedup();
-    stop
+    Ok(stop.into_iter().map(|id| id as u32).collect())
 }
 

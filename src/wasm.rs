@@ -148,8 +148,7 @@ impl Session {
         on: Listener,
         cancel: &Cancel,
     ) -> Result<String, JsValue> {
-        let options: ScanOptions = serde_wasm_bindgen::from_value(options.into())
-            .map_err(|error| thrown(&format!("the scan's options cannot be read: {error}"), None, "input"))?;
+        let options = scan_options(options)?;
         let truth = truth_json.map(|json| Report::from_json(json.as_bytes())).transpose().map_err(failure)?;
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let mut session = self.take()?;
@@ -162,14 +161,16 @@ impl Session {
     pub async fn granularity(
         &self,
         truth_json: String,
+        options: PartialScanOptions,
         resolutions: Vec<f64>,
         on: Listener,
         cancel: &Cancel,
     ) -> Result<JsGranularityRows, JsValue> {
+        let options = scan_options(options)?;
         let truth = Report::from_json(truth_json.as_bytes()).map_err(failure)?;
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let mut session = self.take()?;
-        let rows = session.granularity(&truth, &resolutions, &mut monitor).await;
+        let rows = session.granularity(&truth, &options, &resolutions, &mut monitor).await;
         self.put_back(session);
         to_js(&rows.map_err(failure)?).map(JsValue::unchecked_into)
     }
@@ -226,6 +227,11 @@ impl Session {
     fn put_back(&self, session: session::Session) {
         *self.inner.borrow_mut() = Some(session);
     }
+}
+
+fn scan_options(options: PartialScanOptions) -> Result<ScanOptions, JsValue> {
+    serde_wasm_bindgen::from_value(options.into())
+        .map_err(|error| thrown(&format!("the scan's options cannot be read: {error}"), None, "input"))
 }
 
 fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {

@@ -10,7 +10,8 @@ use common::compare::{assert_logits, logits_agree};
 use common::{devices, models, read_json};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
-use glitchscope::engine::FanOut;
+use glitchscope::engine::generate::generate;
+use glitchscope::engine::{FanOut, Model};
 use glitchscope::progress::Silent;
 use glitchscope::session::Session;
 use serde::Deserialize;
@@ -40,14 +41,20 @@ fn open(folder: &Path, device: DevicePreference) -> Session {
     pollster::block_on(Session::open(Rc::new(FolderSource::new(folder)), device, &mut Silent)).unwrap()
 }
 
+/// New ids, whatever they are: the fixtures' own loop knows no end token.
+fn continuation(model: &mut Model, ids: &[u32], max_new: usize) -> Vec<u32> {
+    pollster::block_on(generate(model, ids, max_new, &[], &mut Silent)).unwrap()
+}
+
 #[test]
 fn logits_and_greedy_tokens_of_the_tiny_models() {
     for folder in tiny_models() {
         let expected: Expected = read_json(&folder.join("expected.json"));
         for device in devices("logits_and_greedy_tokens_of_the_tiny_models") {
             let mut session = open(&folder, device);
+            let weights = session.info.model.files.iter().find(|file| file.name == "model.safetensors").unwrap();
             assert_eq!(
-                session.info.model.files[0].sha256.as_deref(),
+                weights.sha256.as_deref(),
                 Some(expected.sha256.as_str()),
                 "{}: weights and expected.json are of different runs of tools/reference/tiny_models.py",
                 folder.display()
@@ -57,10 +64,8 @@ fn logits_and_greedy_tokens_of_the_tiny_models() {
                 let expected: Vec<f32> = case.logits.concat();
                 let got = &got[got.len() - expected.len()..];
                 assert_logits(&format!("{} on {device:?}, {} ids", folder.display(), case.ids.len()), got, &expected);
-                // The fixtures' own loop knows no end token.
-                let model = &mut session.model;
-                let greedy = glitchscope::engine::generate::generate(model, &case.ids, case.greedy.len(), &[], &mut Silent);
-                assert_eq!(pollster::block_on(greedy).unwrap(), case.greedy, "{} on {device:?}", folder.display());
+                let greedy = continuation(&mut session.model, &case.ids, case.greedy.len());
+                assert_eq!(greedy, case.greedy, "{} on {device:?}", folder.display());
             }
         }
     }
@@ -104,8 +109,7 @@ fn fan_out_equals_one_by_one() {
                 }
                 for (slot, answer) in slots.iter().zip(&answers) {
                     let prompt = [&prefix[..], &[batch[*slot as usize]], &suffix].concat();
-                    let alone = glitchscope::engine::generate::generate(model, &prompt, 3, &[], &mut Silent);
-                    assert_eq!(*answer, pollster::block_on(alone).unwrap(), "{} on {device:?}", folder.display());
+                    assert_eq!(*answer, continuation(model, &prompt, 3), "{} on {device:?}", folder.display());
                 }
             }
             fan_out.free(model);
@@ -164,9 +168,8 @@ fn capp_gpt_equals_its_expected_numbers() {
 fn trained(session: &mut Session, prompt: &[u32], last_logits: &[f32], greedy: &[u32]) {
     let got = pollster::block_on(session.model.logits(prompt)).unwrap();
     assert_logits(&session.info.model.name, &got[got.len() - last_logits.len()..], last_logits);
-    let continuation = greedy.strip_prefix(prompt).expect("the greedy ids begin with the prompt");
-    let new = glitchscope::engine::generate::generate(&mut session.model, prompt, continuation.len(), &[], &mut Silent);
-    assert_eq!(pollster::block_on(new).unwrap(), continuation);
+    let expected = greedy.strip_prefix(prompt).expect("the greedy ids begin with the prompt");
+    assert_eq!(self::continuation(&mut session.model, prompt, expected.len()), expected);
 }
 
 /// The comparer's negative controls: a perturbed number, NaN, two exchanged elements, a missing element.

@@ -153,12 +153,13 @@ fn llama(config: &Config) -> Result<Architecture> {
 fn rope_theta(family: &'static str, config: &Config) -> Result<f64> {
     const DEFAULT: f64 = 10_000.0;
     for key in ["rope_scaling", "rope_parameters"] {
-        let Some(parameters) = config.opt_object(key)? else { continue };
-        let kind = parameters.get("rope_type").or_else(|| parameters.get("type")).and_then(|kind| kind.as_str());
-        if let Some(kind) = kind.filter(|kind| *kind != "default") {
-            return Err(unsupported(family, &format!("{key}.rope_type"), kind, "default"));
+        let (kind, older) = (format!("{key}.rope_type"), format!("{key}.type"));
+        let name = if config.has(&kind) { kind } else { older };
+        let kind = config.str_or(&name, "default")?;
+        if kind != "default" {
+            return Err(unsupported(family, &name, kind, "default"));
         }
-        if let Some(theta) = parameters.get("rope_theta").and_then(|theta| theta.as_f64()) {
+        if let Some(theta) = config.opt_f64(&format!("{key}.rope_theta"))? {
             return Ok(theta);
         }
     }
