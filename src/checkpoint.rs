@@ -9,6 +9,7 @@
 
 mod config;
 mod error;
+pub(crate) mod json;
 mod load;
 mod safetensors;
 mod shards;

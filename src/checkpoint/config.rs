@@ -1,15 +1,13 @@
 //! `config.json` as typed access: every getter's error names the file, the key, what was found and what was expected.
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::CheckpointError;
+use super::{CheckpointError, json};
 
 /// Largest configuration that is read. Published ones are below 300 KB, even with a thousand class labels.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// Most values, nested ones counted. A parsed value takes up to 16 times the room of its text (`[1,1,…`), so the
-/// file's size alone is no bound: 16,384 values stay below 2 MiB. Published files have some hundreds.
+/// Most values, nested ones counted: 16,384 stay below 2 MiB in memory. Published files have some hundreds.
 pub const MAX_CONFIG_VALUES: usize = 16_384;
 
 /// Largest whole number accepted: the ids, sizes and counts of a model are far below, and sums of two cannot wrap.
@@ -25,27 +23,14 @@ pub struct Config {
 impl Config {
     /// `file` is the name that errors show.
     pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Config, CheckpointError> {
-        let json_error = |error: serde_json::Error| CheckpointError::Json {
-            file: file.into(),
-            reason: format!("it is not a JSON object ({error})"),
-        };
-        // Counted first, in constant memory, so that a hostile file is refused before it is built.
-        let mut values = 0;
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
-        Count(&mut values)
-            .deserialize(&mut reader)
-            .map_err(json_error)?;
-        reader.end().map_err(json_error)?;
-        if values > MAX_CONFIG_VALUES {
-            return Err(CheckpointError::TooManyValues {
+        let values =
+            json::object(bytes, MAX_CONFIG_VALUES).map_err(|reason| CheckpointError::Json {
                 file: file.into(),
-                values,
-                limit: MAX_CONFIG_VALUES,
-            });
-        }
+                reason,
+            })?;
         Ok(Config {
             file: file.into(),
-            values: serde_json::from_slice(bytes).map_err(json_error)?,
+            values,
         })
     }
 
@@ -214,73 +199,5 @@ impl Config {
             found,
             expected: expected.into(),
         }
-    }
-}
-
-/// Counts the values of a document without keeping any. The top must be an object.
-struct Count<'a>(&'a mut usize);
-
-impl<'de> DeserializeSeed<'de> for Count<'_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_map(CountNested(self.0))
-    }
-}
-
-struct CountNested<'a>(&'a mut usize);
-
-impl<'de> DeserializeSeed<'de> for CountNested<'_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CountNested<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            *self.0 += 1;
-            map.next_value_seed(CountNested(self.0))?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(CountNested(self.0))?.is_some() {
-            *self.0 += 1;
-        }
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
     }
 }

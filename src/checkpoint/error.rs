@@ -30,12 +30,6 @@ pub enum CheckpointError {
     },
     #[error("{file}: {reason}")]
     Json { file: String, reason: String },
-    #[error("{file} holds {values} values, more than the limit of {limit}")]
-    TooManyValues {
-        file: String,
-        values: usize,
-        limit: usize,
-    },
     #[error("{file}: {key} is {found}, expected {expected}")]
     Key {
         file: String,
@@ -195,9 +189,7 @@ impl CheckpointError {
             | CheckpointError::ShardIndex { .. } => {
                 "The index and the shards do not belong together: download the model's folder again, all of it.".into()
             }
-            CheckpointError::Json { file, .. }
-            | CheckpointError::FileTooLarge { file, .. }
-            | CheckpointError::TooManyValues { file, .. } => {
+            CheckpointError::Json { file, .. } | CheckpointError::FileTooLarge { file, .. } => {
                 format!("Download {file} again; it should be the file that the model was published with.")
             }
             CheckpointError::Key { file, key, .. } => {
