@@ -7,6 +7,10 @@ use crate::compute::DeviceInfo;
 use crate::tokenizer::TokenClass;
 
 pub mod export;
+#[cfg(test)]
+mod typescript;
+
+pub use export::{REPORT_BYTES_MAX, ReportError};
 
 /// The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device.
 #[derive(Clone, Debug, Serialize, Deserialize)]

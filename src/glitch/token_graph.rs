@@ -23,9 +23,9 @@ pub const VERTICES_MIN: usize = 3;
 /// report.
 const NEIGHBOURS_LISTED: usize = 10;
 const LAYOUT_EPOCHS: usize = 200;
-/// Multiply-adds of one stretch of the neighbour search: about a tenth of a second in a browser's CPU or GPU.
+/// Multiply-adds of one stretch of the neighbour search: about a tenth of a second in a browser.
 const STRETCH_WORK_CPU: usize = 1 << 27;
-const STRETCH_WORK_GPU: usize = 1 << 32;
+const STRETCH_WORK_GPU: usize = 1 << 31;
 
 /// The graph of one round; vertex = place in the list of ids it was made from.
 pub struct Neighbourhood {
