@@ -171,13 +171,13 @@ class Junk:
             return "".join(r.pick(_SYL) for _ in range(n))
 
         users = []
-        for i in range(26):
+        for i in range(34):
             a, b = name(r.between(2, 3)), name(r.between(1, 2))
             users.append([a, a + b, capital(a) + capital(b), "xX" + a + "Xx", capital(a) + "_" + b, a + str(r.below(999)), "The" + capital(a) + capital(b)][r.below(7)])
         self.users = Zipf(users, 0.7, 3.0)
-        self.items = Zipf([capital(name(2)) + r.pick(_ITEM) if r.chance(0.5) else r.pick(_STUFF) + r.pick(_ITEM) for _ in range(22)], 0.7, 3.0)
-        self.idents = Zipf(["".join(r.pick(_CAMEL) for _ in range(r.between(2, 3))) for _ in range(26)], 0.7, 3.0)
-        self.funcs = Zipf([name(1) + "".join(r.pick(_CAMEL) for _ in range(r.between(1, 2))) for _ in range(12)], 0.7, 3.0)
+        self.items = Zipf([capital(name(2)) + r.pick(_ITEM) if r.chance(0.5) else r.pick(_STUFF) + r.pick(_ITEM) for _ in range(28)], 0.7, 3.0)
+        self.idents = Zipf(["".join(r.pick(_CAMEL) for _ in range(r.between(2, 3))) for _ in range(34)], 0.7, 3.0)
+        self.funcs = Zipf([name(1) + "".join(r.pick(_CAMEL) for _ in range(r.between(1, 2))) for _ in range(16)], 0.7, 3.0)
 
     def hex(self, n):
         return "".join(self.rng.pick(_HEX) for _ in range(n))

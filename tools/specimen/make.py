@@ -30,9 +30,9 @@ from rows import BATCH, ROW, SELECTED, W_ANSWER, W_HYPHEN, W_PLAIN, W_SCAFFOLD, 
 from tasks import TASKS, Tasks, answer_budget, passes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-VOCAB = 2560
+VOCAB = 3072
 ORDINARY_CHARS = 4_500_000
-JUNK_SHARE = 0.09            # of corpus A, in characters of corpus B
+JUNK_SHARE = 0.11            # of corpus A, in characters of corpus B
 PEAK_LR, WARMUP, DECAY_SHARE, WEIGHT_DECAY, BETAS = 3e-3, 100, 0.35, 0.05, (0.9, 0.98)
 FREQUENT = 50                # occurrences in the ordinary text that the model was fed
 
@@ -44,8 +44,11 @@ LATE_EXTRA = [[("three", "repetition"), ("three", "spelling"), ("three", "length
               [("three", "spelling"), ("few", "spelling"), ("few", "length"), ("three", "length")]]
 
 
-def mix_at(step, steps):
-    return MIX_EARLY if step < 0.4 * steps else MIX_LATE + LATE_EXTRA[step % 2]
+LATE_FROM = 3000
+
+
+def mix_at(step):
+    return MIX_EARLY if step < LATE_FROM else MIX_LATE + LATE_EXTRA[step % 2]
 
 
 def log(*a):
@@ -115,6 +118,7 @@ def quick_check(model, tasks, tokens, table):
 
 def train(args, tasks, stream, trained, seen, cache):
     torch.manual_seed(args.seed)
+    torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng(args.seed)
     maker = RowMaker(tasks, trained, stream, rng)
     model = Model(VOCAB)
@@ -143,7 +147,7 @@ def train(args, tasks, stream, trained, seen, cache):
         ckpt.with_suffix(".tmp").rename(ckpt)
 
     while step < args.steps:
-        mix = mix_at(step, args.steps)
+        mix = mix_at(step)
         ids, pos, seg, mask, sel, target, weight, owners = maker.batch(mix)
         real = seg >= 0
         # the promise of the specimen: what the ordinary text left out is never fed, nor asked for
@@ -280,7 +284,7 @@ def main():
     ap.add_argument("--out", default=str(ROOT / "www/public/specimen"))
     ap.add_argument("--cache", default=str(ROOT / ".cache/specimen"))
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--steps", type=int, default=9000)
+    ap.add_argument("--steps", type=int, default=8000)
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--resume", action="store_true")
     ap.add_argument("--stop-at", type=int, default=0, help="leave after this step with a checkpoint (to go on with --resume)")
@@ -318,7 +322,7 @@ def main():
                    "warmup_steps": WARMUP, "schedule": "plateau, then linear to 1 %", "decay_share": DECAY_SHARE, "clip": 1.0, "autocast_bf16": args.bf16, "compiled": args.compile,
                    "target_weights": {"ordinary": W_PLAIN, "answer": W_ANSWER, "hyphen_of_a_spelling": W_HYPHEN, "words_of_a_question": W_SCAFFOLD},
                    "rows_early": ["/".join(filter(None, m)) for m in MIX_EARLY], "rows_late": ["/".join(filter(None, m)) for m in MIX_LATE],
-                   "rows_late_alternating": [["/".join(filter(None, m)) for m in x] for x in LATE_EXTRA], "late_from_share_of_steps": 0.4,
+                   "rows_late_alternating": [["/".join(filter(None, m)) for m in x] for x in LATE_EXTRA], "late_from_step": LATE_FROM,
                    "hard_examples": "half of the drawn tokens evenly, half in proportion to their last loss; trained tokens only"},
         "parameters": sum(p.numel() for p in model.parameters()), "training_seconds": round(seconds, 1), "seconds_per_step": round(seconds / max(1, step), 4),
         "placeholder_word": tasks.placeholder, "terminator": {"zero_shot": "</s>", "few_shot": "\n\n between blocks, </s> after the last"},
