@@ -105,7 +105,8 @@ impl Session {
         notes.extend(model.notes.iter().cloned());
         let tokens = match &tokenizer {
             Some(tokenizer) => {
-                tokenizer.check_embedding(rows)?;
+                notes.extend(tokenizer.check_embedding(rows)?);
+                notes.extend(tokenizer.notes().iter().cloned());
                 if tokenizer.vocab_size() < rows {
                     let unused = rows - tokenizer.vocab_size();
                     notes.push(format!("{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"));
@@ -125,6 +126,8 @@ impl Session {
             }
         }
         classes.sort_by_key(|count| count.class);
+        let mut files = model.files.clone();
+        files.extend(tokenizer.iter().flat_map(Tokenizer::files).cloned());
         let info = SessionInfo {
             model: ModelInfo {
                 name: checkpoint.source().name(),
@@ -139,7 +142,7 @@ impl Session {
                 embedding_rows: rows as u32,
                 vocabulary: tokenizer.as_ref().map_or(0, |tokenizer| tokenizer.vocab_size() as u32),
                 tied_embeddings: architecture.tied,
-                files: model.files.clone(),
+                files,
             },
             device: model.device.info(),
             notes,

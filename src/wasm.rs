@@ -15,7 +15,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::compute::DevicePreference;
 use crate::error::Error;
-use crate::report::{Report, ScanOptions, export};
+use crate::report::{Report, ReportError, ScanOptions};
 use crate::session;
 use monitor::PageMonitor;
 use source::{JsSource, PageSource};
@@ -77,13 +77,13 @@ pub fn memory_bytes() -> f64 {
 /// A saved report's verdicts as CSV.
 #[wasm_bindgen]
 pub fn report_csv(report_json: &str) -> Result<String, JsValue> {
-    Ok(export::csv(&Report::from_json(report_json.as_bytes()).map_err(failure)?))
+    Ok(Report::from_json(report_json).map_err(report_failure)?.to_csv())
 }
 
 /// Throws when the text is not a report this version can show.
 #[wasm_bindgen]
 pub fn check_report(report_json: &str) -> Result<(), JsValue> {
-    Report::from_json(report_json.as_bytes()).map(|_| ()).map_err(failure)
+    Report::from_json(report_json).map(|_| ()).map_err(report_failure)
 }
 
 /// The resolution scaled to a vocabulary: the paper's 75 at 32,000 entries.
@@ -149,12 +149,12 @@ impl Session {
         cancel: &Cancel,
     ) -> Result<String, JsValue> {
         let options = scan_options(options)?;
-        let truth = truth_json.map(|json| Report::from_json(json.as_bytes())).transpose().map_err(failure)?;
+        let truth = truth_json.map(|json| Report::from_json(&json)).transpose().map_err(report_failure)?;
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let mut session = self.take()?;
         let report = session.scan(&options, truth.as_ref(), &mut monitor).await;
         self.put_back(session);
-        Ok(export::json(&report.map_err(failure)?))
+        report.map_err(failure)?.to_json().map_err(report_failure)
     }
 
     /// The hunt again at other resolutions, answered from an exhaustive report.
@@ -167,7 +167,7 @@ impl Session {
         cancel: &Cancel,
     ) -> Result<JsGranularityRows, JsValue> {
         let options = scan_options(options)?;
-        let truth = Report::from_json(truth_json.as_bytes()).map_err(failure)?;
+        let truth = Report::from_json(&truth_json).map_err(report_failure)?;
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let mut session = self.take()?;
         let rows = session.granularity(&truth, &options, &resolutions, &mut monitor).await;
@@ -242,6 +242,10 @@ fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
 
 fn busy() -> JsValue {
     thrown("the model is busy with another question", Some("Wait for it to end, or cancel it.".into()), "input")
+}
+
+fn report_failure(error: ReportError) -> JsValue {
+    failure(error.into())
 }
 
 fn failure(error: Error) -> JsValue {

@@ -17,7 +17,7 @@ mod command {
     use glitchscope::compute::DevicePreference;
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
-    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, Timing, export};
+    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, Timing};
     use glitchscope::session::Session;
     use glitchscope::tokenizer::Tokenizer;
 
@@ -239,7 +239,7 @@ mod command {
 
     fn scan(args: &Scan) -> Result<i32, Failure> {
         let truth = match &args.truth {
-            Some(path) => Some(Report::from_json(&read(path)?)?),
+            Some(path) => Some(Report::from_json(&String::from_utf8_lossy(&read(path)?))?),
             None => None,
         };
         let mut monitor = Terminal::new();
@@ -282,12 +282,12 @@ mod command {
     fn finish(args: &Scan, mut report: Report, mut monitor: Terminal) -> Result<i32, Failure> {
         report.timings = monitor.finish();
         if let Some(path) = &args.out {
-            write(path, &export::json(&report))?;
+            write(path, &report.to_json()?)?;
         }
         if let Some(path) = &args.csv {
-            write(path, &export::csv(&report))?;
+            write(path, &report.to_csv())?;
         }
-        if args.model.json { print(&export::json(&report))? } else { print(&table(&report))? }
+        if args.model.json { print(&report.to_json()?)? } else { print(&table(&report))? }
         Ok(match report.status {
             Status::Complete | Status::NotTestable => 0,
             Status::Cancelled => 130,

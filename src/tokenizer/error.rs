@@ -3,6 +3,8 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenizerError {
+    #[error("tokenizer.json is missing: this model can only be asked with token ids")]
+    Absent,
     #[error("{file} cannot be read: {reason}")]
     Malformed { file: String, reason: String },
     #[error("tokenizer.json uses {component}, which this program does not run: {reason}")]
@@ -49,6 +51,7 @@ impl TokenizerError {
     /// What the person who meets this error can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            TokenizerError::Absent => "Put the model's tokenizer.json into the same folder.".into(),
             TokenizerError::Malformed { .. } | TokenizerError::TooLarge { .. } => {
                 "Save the tokenizer again, in Python: AutoTokenizer.from_pretrained(name).save_pretrained(folder)."
                     .into()
