@@ -175,8 +175,9 @@ impl<'a> LeidenRun<'a> {
             self.membership = found;
             self.quality = quality;
         }
-        // Not (gain ≥ minimum) rather than (gain < minimum), so that NaN would end the run.
-        self.converged = !(gain >= GAIN_MIN);
+        // Asked this way round, NaN would end the run.
+        let gains = gain >= GAIN_MIN;
+        self.converged = !gains;
         self.done = self.converged || self.passes >= self.options.max_iterations;
         Ok(Some(Pass {
             number: self.passes,
