@@ -227,7 +227,7 @@ fn stretched(initial: &[[f32; 2]], rng: &mut Rng) -> Vec<[f32; 2]> {
 /// A function of the squared distance as a table, because the two forces are nearly all of the work.
 ///
 /// Knots are 1/64 of an octave apart from 2⁻²⁰ to 2²⁴, that is, distances from 0.001 to 4,096; straight lines between
-/// them are off by less than 1e-4 of the value, and distances outside take the value at the end.
+/// them are off by less than 2e-4 of the value, and distances outside take the value at the end.
 struct Curve {
     knots: Vec<f32>,
 }
@@ -319,7 +319,7 @@ mod tests {
                 (layout.push.at(squared as f32), push),
             ] {
                 let relative = (f64::from(got) / expected - 1.0).abs();
-                assert!(relative <= 1e-4, "{squared}: {got}, not {expected}");
+                assert!(relative <= 2e-4, "{squared}: {got}, not {expected}");
             }
             squared *= 1.013;
         }
