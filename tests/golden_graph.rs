@@ -251,8 +251,8 @@ impl LeidenCase {
     }
 }
 
-/// Share of igraph's quality, the median of eleven seeds run to convergence, that each of ours must reach. At resolution
-/// 75 igraph's own runs differ by more than 2 %.
+/// Share of igraph's quality, the median of eleven seeds run to convergence, that each of ours must reach. At
+/// resolution 75 igraph's own runs differ by more than 2 %.
 const QUALITY_SHARE_MIN: f64 = 0.985;
 
 /// Compares qualities, and what they gain over singletons: at a high resolution both are negative, and a share of
