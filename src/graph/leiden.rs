@@ -7,8 +7,9 @@
 //! Quality  `super::quality::modularity`; weights used; start from singletons
 //! Source   Traag, Waltman & van Eck 2019, "From Louvain to Leiden"
 //! Agrees   igraph's community_leiden run to convergence: at least 0.985 of its quality, on the graphs in tests/golden
-//! Numbers  communities are numbered by size, largest first, then by smallest member: the same graph, options and seed
-//!          give the same numbers on every platform
+//! Numbers  communities are numbered by size, largest first, then by smallest member: a partition has one numbering
+//! Cost     seconds a pass for 50,000 vertices and 2 million edges. The crate's refinement clears arrays as long as the
+//!          graph anew for every community
 
 use std::ops::ControlFlow;
 
@@ -175,8 +176,9 @@ impl<'a> LeidenRun<'a> {
             self.membership = found;
             self.quality = quality;
         }
-        // Not (gain ≥ minimum) rather than (gain < minimum), so that NaN would end the run.
-        self.converged = !(gain >= GAIN_MIN);
+        // Asked this way round, NaN would end the run.
+        let gains = gain >= GAIN_MIN;
+        self.converged = !gains;
         self.done = self.converged || self.passes >= self.options.max_iterations;
         Ok(Some(Pass {
             number: self.passes,

@@ -65,7 +65,8 @@ impl<'a> PcaFit<'a> {
     /// `n_components` is cut to min(C, N − 1). The seed starts the subspace iteration; it does not change what is
     /// found beyond the stated convergence.
     ///
-    /// Errors   `RaggedRows`, `NonFinite` (which names the row); `TooFewRows` below 2; `InvalidOption` for no components
+    /// Errors   `RaggedRows`; `NonFinite`, which names the row; `TooFewRows` below 2; `InvalidOption` for no
+    ///          components
     pub fn new(
         x: &'a [f32],
         columns: usize,
