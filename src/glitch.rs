@@ -252,7 +252,7 @@ async fn run(
                 token_graph::too_few(scope.vertices().len()),
             ),
             // The search cannot do without its graph, an exhaustive scan can.
-            Err(error) if hunting || error.is_cancelled() => return Err(error),
+            Err(error) if (hunting && testable) || error.is_cancelled() => return Err(error),
             Err(error) => note(report, monitor, format!("There is no map: {error}.")),
         }
     }

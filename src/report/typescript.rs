@@ -10,6 +10,7 @@ use ts_rs::{Config, TS};
 use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::progress::Event;
 use crate::report::*;
+use crate::session::{ClassCount, ProbeDetail, SessionInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -17,7 +18,7 @@ const FILE: &str = "www/src/report/types.ts";
 /// Every type that crosses into the page, in the order of the file.
 fn declarations() -> String {
     let mut out = String::from(
-        "// Generated from src/report.rs, src/progress.rs, src/compute/device.rs and src/tokenizer/class.rs. Do not edit:\n\
+        "// Generated from src/report.rs, progress.rs, session.rs, compute/device.rs and tokenizer/class.rs. Do not edit:\n\
          // UPDATE=1 cargo test --lib report::typescript\n",
     );
     declare::<Report>(&mut out);
@@ -43,6 +44,10 @@ fn declarations() -> String {
     declare::<GranularityRow>(&mut out);
     declare::<Timing>(&mut out);
     declare::<Event<'static>>(&mut out);
+    declare::<SessionInfo>(&mut out);
+    declare::<ClassCount>(&mut out);
+    declare::<ProbeDetail>(&mut out);
+    declare::<TopToken>(&mut out);
     out
 }
 

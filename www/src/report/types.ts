@@ -1,4 +1,4 @@
-// Generated from src/report.rs, src/progress.rs, src/compute/device.rs and src/tokenizer/class.rs. Do not edit:
+// Generated from src/report.rs, progress.rs, session.rs, compute/device.rs and tokenizer/class.rs. Do not edit:
 // UPDATE=1 cargo test --lib report::typescript
 
 /** The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device. */
@@ -296,3 +296,37 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "note", text: string, };
+
+/** What was loaded, and what it can be asked. */
+export interface SessionInfo {
+  model: ModelInfo;
+  device: DeviceInfo;
+  /** Oddities that were survived. */
+  notes: Array<string>;
+  /** Entries of the vocabulary by class. */
+  classes: Array<ClassCount>;
+  has_tokenizer: boolean;
+}
+
+export interface ClassCount {
+  class: TokenClass;
+  count: number;
+}
+
+/** Everything about the oracle's question for one token. */
+export interface ProbeDetail {
+  probe: Probe;
+  /** The prompt as the model saw it, the token spliced in. */
+  prompt_ids: Array<number>;
+  /** Where in `prompt_ids` the token stands. */
+  token_index: number;
+  /** The whole answer, not cut where the verdict was certain. */
+  answer_ids: Array<number>;
+  /** Most probable first tokens. */
+  top: Array<TopToken>;
+}
+
+export interface TopToken {
+  id: number;
+  p: number;
+}
