@@ -117,7 +117,7 @@ impl Buffers {
         // Pieces, because what is written is staged whole beside the source.
         let mut offset = offset_bytes as u64;
         for piece in words.chunks(UNSUBMITTED_BYTES_MAX as usize) {
-            queue.write_buffer(buffer, offset, piece);
+            queue.write_buffer(&buffer, offset, piece);
             offset += piece.len() as u64;
             self.unsubmitted_bytes += piece.len() as u64;
             if self.unsubmitted_bytes >= UNSUBMITTED_BYTES_MAX {
@@ -131,7 +131,7 @@ impl Buffers {
             // The buffer is rounded up, so the padding falls into bytes that belong to no element.
             let mut word = [0; 4];
             word[..tail.len()].copy_from_slice(tail);
-            queue.write_buffer(buffer, offset, &word);
+            queue.write_buffer(&buffer, offset, &word);
         }
         Ok(())
     }
