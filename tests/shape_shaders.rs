@@ -15,6 +15,8 @@ use naga::{AddressSpace, Module, ScalarKind, StorageAccess, TypeInner};
 const WORKGROUP_BYTES_MAX: u32 = 16_384;
 const STORAGE_BUFFERS_MAX: usize = 8;
 const LANES_MAX: u32 = 256;
+/// `unpack2x16float` belongs to WGSL proper; naga asks for it by name because OpenGL ES may lack it.
+const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders")
@@ -42,7 +44,7 @@ fn parse(name: &str, source: &str) -> Result<Module, String> {
         shaders::resolve(source).map_err(|import| format!("{name}: no import {import}"))?;
     let module = naga::front::wgsl::parse_str(&resolved)
         .map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    Validator::new(ValidationFlags::all(), CAPABILITIES)
         .validate(&module)
         .map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
     Ok(module)
@@ -254,7 +256,7 @@ fn launches_keep_to_the_default_limits() {
             let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0])
                 .expect("launches");
             let module = module(launch.kernel);
-            let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+            let info = Validator::new(ValidationFlags::all(), CAPABILITIES)
                 .validate(&module)
                 .expect("validates");
             let constants = launch
@@ -262,7 +264,7 @@ fn launches_keep_to_the_default_limits() {
                 .iter()
                 .map(|&(name, value)| (name.to_owned(), f64::from(value)))
                 .collect();
-            let (resolved, _) = naga::back::pipeline_constants::process_overrides(
+            let (resolved, resolved_info) = naga::back::pipeline_constants::process_overrides(
                 &module,
                 &info,
                 Some((naga::ShaderStage::Compute, launch.entry_point)),
@@ -282,31 +284,34 @@ fn launches_keep_to_the_default_limits() {
                 );
                 seen.insert((launch.kernel.name, (*name).to_owned()));
             }
-            let entry = resolved
+            let index = resolved
                 .entry_points
                 .iter()
-                .find(|entry| entry.name == launch.entry_point)
+                .position(|entry| entry.name == launch.entry_point)
                 .unwrap_or_else(|| {
                     panic!(
                         "{}: no entry point {}",
                         launch.kernel.name, launch.entry_point
                     )
                 });
-            let lanes: u32 = entry.workgroup_size.iter().product();
+            let lanes: u32 = resolved.entry_points[index].workgroup_size.iter().product();
             assert!(lanes <= LANES_MAX, "{}: {lanes} lanes", launch.kernel.name);
             let mut layouter = naga::proc::Layouter::default();
             layouter.update(resolved.to_ctx()).expect("lays out");
-            // All workgroup memory of the file, which bounds that of each of its entry points.
+            let used = resolved_info.get_entry_point(index);
             let bytes: u32 = resolved
                 .global_variables
                 .iter()
-                .filter(|(_, variable)| variable.space == AddressSpace::WorkGroup)
+                .filter(|(handle, variable)| {
+                    variable.space == AddressSpace::WorkGroup && !used[*handle].is_empty()
+                })
                 .map(|(_, variable)| layouter[variable.ty].size)
                 .sum();
             assert!(
-                bytes <= WORKGROUP_BYTES_MAX || launch.kernel.name == "matmul",
-                "{}: {bytes} bytes of workgroup memory",
-                launch.kernel.name
+                bytes <= WORKGROUP_BYTES_MAX,
+                "{}: {bytes} bytes of workgroup memory in {}",
+                launch.kernel.name,
+                launch.entry_point
             );
             assert_eq!(
                 launch.tensors.len(),
@@ -339,11 +344,14 @@ fn the_readme_is_up_to_date() {
             .into_iter()
             .map(|(_, name, written)| if written { format!("**{name}**") } else { name })
             .collect();
-        let overrides: Vec<String> = module
+        let mut overrides: Vec<String> = module
             .overrides
             .iter()
             .map(|(_, declared)| format!("`{}`", declared.name.as_deref().unwrap_or("?")))
             .collect();
+        if overrides.is_empty() {
+            overrides.push("none".into());
+        }
         for entry in &module.entry_points {
             let row = format!(
                 "| [{0}]({0}.wgsl) | `{1}` | {2} | {3} |",
