@@ -299,7 +299,7 @@ def main():
     ap.add_argument("--out", default=str(ROOT / "www/public/specimen"))
     ap.add_argument("--cache", default=str(ROOT / ".cache/specimen"))
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--steps", type=int, default=8000)
+    ap.add_argument("--steps", type=int, default=5000)
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--resume", action="store_true")
     ap.add_argument("--stop-at", type=int, default=0, help="leave after this step with a checkpoint (to go on with --resume)")
