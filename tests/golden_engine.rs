@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use common::compare::{assert_logits, logits_agree};
-use common::{devices, models, read_json};
+use common::{devices, published, read_json};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::engine::generate::generate;
@@ -127,8 +127,7 @@ struct Stories {
 
 #[test]
 fn stories260k_equals_its_expected_numbers() {
-    let Some(models) = models("stories260k_equals_its_expected_numbers") else { return };
-    let folder = models.join("models/stories260K");
+    let Some(folder) = published("stories260k_equals_its_expected_numbers", "models/stories260K") else { return };
     let expected: Stories = read_json(&folder.join("expected.json"));
     for device in devices("stories260k_equals_its_expected_numbers") {
         let mut session = open(&folder, device);
@@ -152,8 +151,7 @@ struct CappCase {
 
 #[test]
 fn capp_gpt_equals_its_expected_numbers() {
-    let Some(models) = models("capp_gpt_equals_its_expected_numbers") else { return };
-    let folder = models.join("models/capp-gpt");
+    let Some(folder) = published("capp_gpt_equals_its_expected_numbers", "models/capp-gpt") else { return };
     let expected: Capp = read_json(&folder.join("expected.json"));
     for device in devices("capp_gpt_equals_its_expected_numbers") {
         let mut session = open(&folder, device);
