@@ -137,7 +137,8 @@ impl Buffers {
             queue.write_buffer(&buffer, offset, &word);
         }
         if let Some(scopes) = scopes {
-            self.unsettled.push((tensor.id(), scopes.pop(bytes.len() as u64)));
+            self.unsettled
+                .push((tensor.id(), scopes.pop(bytes.len() as u64)));
         }
         Ok(())
     }
