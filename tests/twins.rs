@@ -12,6 +12,7 @@ use glitchscope::compute::ops::knn::Knn;
 use glitchscope::compute::ops::layernorm::LayerNorm;
 use glitchscope::compute::ops::matmul::{MatMul, WeightLayout};
 use glitchscope::compute::ops::rmsnorm::RmsNorm;
+use glitchscope::compute::ops::rope::{Pairing, Rope};
 use glitchscope::compute::ops::{Example, OPS, check};
 use glitchscope::compute::tolerance::{self, Tolerance};
 use glitchscope::compute::{
@@ -285,6 +286,76 @@ fn a_wrong_kernel_is_reported() {
             "{wrong:?} went unnoticed"
         );
     }
+}
+
+/// Points on a small grid, most of them many times over: every distance is exact, so ties are real and the neighbours
+/// must be the twin's, the smaller index first.
+#[test]
+fn tied_neighbours_come_in_the_order_of_their_index() {
+    let Some(mut gpu) = gpu("tied_neighbours_come_in_the_order_of_their_index") else {
+        return;
+    };
+    let mut rng = Rng::new(8);
+    let x = Tensor::new("x", &[200, 2], DType::F32);
+    let values: Vec<f32> = (0..400).map(|_| rng.below(3) as f32).collect();
+    let contents = [(x.clone(), bytemuck::cast_slice(&values).to_vec())];
+    let outputs = [
+        Tensor::new("neighbours", &[200, 30], DType::U32),
+        Tensor::new("distances", &[200, 30], DType::F32),
+    ];
+    let recording = record(
+        Op::Knn(Knn { row_start: 0 }),
+        std::slice::from_ref(&x),
+        &outputs,
+    );
+    let expected = replay(&mut cpu(), &contents, &recording);
+    let got = replay(&mut gpu, &contents, &recording);
+    compare(&got[0].1, &expected[0].1, DType::U32, tolerance::EXACT).unwrap();
+    compare(&got[1].1, &expected[1].1, DType::F32, tolerance::REDUCTION).unwrap();
+}
+
+/// Oracle: the same angle in f64. Positions as far out as long contexts go, where a plain `sin` on the GPU loses digits.
+#[test]
+fn rotary_angles_keep_their_digits_far_out() {
+    let Some(mut gpu) = gpu("rotary_angles_keep_their_digits_far_out") else {
+        return;
+    };
+    let positions = check::indices("positions", &[0, 1, 2, 3, 100, 1023, 8191, 32_767]);
+    let n = positions.0.elements();
+    let inv_freq = Tensor::new("inv_freq", &[1], DType::F32);
+    let qkv = Tensor::new("qkv", &[n, 2], DType::F32);
+    let ones: Vec<f32> = [1.0, 0.0].repeat(n);
+    let contents = [
+        positions.clone(),
+        (inv_freq.clone(), 1.0f32.to_le_bytes().to_vec()),
+        (qkv.clone(), bytemuck::cast_slice(&ones).to_vec()),
+    ];
+    let rope = Op::Rope(Rope {
+        n_heads: 1,
+        head_size: 2,
+        pairing: Pairing::Half,
+    });
+    let got = replay(
+        &mut gpu,
+        &contents,
+        &record(rope, &[positions.0, inv_freq], std::slice::from_ref(&qkv)),
+    );
+    let expected: Vec<f32> = bytemuck::pod_collect_to_vec::<u8, u32>(&positions.1)
+        .into_iter()
+        .flat_map(|position| {
+            [
+                f64::from(position).cos() as f32,
+                f64::from(position).sin() as f32,
+            ]
+        })
+        .collect();
+    compare(
+        &got[0].1,
+        bytemuck::cast_slice(&expected),
+        DType::F32,
+        Tolerance::new(1e-5, 0.0),
+    )
+    .unwrap();
 }
 
 /// A feed-forward block in one recording, where each dispatch reads what an earlier one wrote, replayed twice. On

@@ -234,3 +234,48 @@ fn bind_group(
         entries: &entries,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::compute::DType;
+
+    /// Oracle: the error enum. A device that is gone says so at every turn, and nothing panics.
+    #[test]
+    fn a_lost_device_is_reported() {
+        let mut gpu = match block_on(GpuDevice::request("test")) {
+            Ok(gpu) => gpu,
+            Err(error) => {
+                let is_required = std::env::var("GPU").is_ok_and(|value| value == "required");
+                assert!(!is_required, "GPU=required, and there is none: {error}");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "SKIPPED: a_lost_device_is_reported: {error}"
+                );
+                return;
+            }
+        };
+        let tensor = Tensor::new("tensor", &[4], DType::F32);
+        gpu.write(&tensor, 0, &[0; 16]).unwrap();
+        gpu.device.destroy();
+        let read = block_on(gpu.read(&tensor));
+        assert!(
+            matches!(read, Err(ComputeError::DeviceLost { .. })),
+            "{read:?}"
+        );
+        let written = gpu.write(&tensor, 0, &[0; 16]);
+        assert!(
+            matches!(written, Err(ComputeError::DeviceLost { .. })),
+            "{written:?}"
+        );
+        let run = block_on(gpu.run(&Recording::new()));
+        assert!(
+            matches!(run, Err(ComputeError::DeviceLost { .. })),
+            "{run:?}"
+        );
+    }
+}

@@ -11,7 +11,7 @@ const UNSUBMITTED_BYTES_MAX: u64 = 64 << 20;
 
 pub struct Buffers {
     buffers: HashMap<TensorId, wgpu::Buffer>,
-    /// Allocations of which the browser has not yet said whether they succeeded.
+    /// Allocations, and writes to them, of which the browser has not yet said whether they succeeded.
     unsettled: Vec<(TensorId, Verdict)>,
     unsubmitted_bytes: u64,
     tensor_bytes_max: u64,
@@ -114,6 +114,9 @@ impl Buffers {
                 ),
             });
         }
+        // While it is open whether the buffer exists, errors of the write are consequences that come after the cause.
+        let is_unsettled = self.unsettled.iter().any(|(id, _)| *id == tensor.id());
+        let scopes = is_unsettled.then(|| Scopes::push(device));
         // Pieces, because what is written is staged whole beside the source.
         let mut offset = offset_bytes as u64;
         for piece in words.chunks(UNSUBMITTED_BYTES_MAX as usize) {
@@ -132,6 +135,10 @@ impl Buffers {
             let mut word = [0; 4];
             word[..tail.len()].copy_from_slice(tail);
             queue.write_buffer(&buffer, offset, &word);
+        }
+        if let Some(scopes) = scopes {
+            self.unsettled
+                .push((tensor.id(), scopes.pop(bytes.len() as u64)));
         }
         Ok(())
     }

@@ -139,6 +139,8 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (3, 1, 5, 70, 6, 2, 32, 1),
         (2, 17, 3, 5, 2, 1, 20, 0),
         (2, 1, 140, 130, 2, 2, 64, 0),
+        (2, 3, 1, 66, 2, 1, 200, 5),
+        (1, 2, 0, 3, 1, 1, 256, 0),
     ] {
         let (channels, kv) = (n_heads * head_size, n_kv_heads * head_size);
         let capacity = start + tokens + 2;

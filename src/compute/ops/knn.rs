@@ -5,7 +5,7 @@
 //! Shapes   x: (N,C) F32 · neighbours: (R,K) U32 · distances: (R,K) F32, ascending; R rows from `row_start`
 //! Why      differences are summed, not |a|²+|b|²−2ab: near neighbours would lose all their digits to cancellation.
 //!          R < N lets a long search pause between stretches of rows
-//! Limits   K < N; K ≤ 128 on the GPU
+//! Limits   K < N
 //! Kernel   shaders/knn.wgsl
 //! Agrees   twins: distances tolerance::REDUCTION; neighbours equal except where distances tie within it
 
@@ -104,6 +104,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (40, 50, 7, 0, 40),
         (130, 19, 49, 30, 65),
         (300, 8, 12, 299, 1),
+        (700, 5, 128, 100, 70),
     ] {
         let x = check::random("x", &[n, c], DType::F32, rng);
         examples.push(Example {

@@ -91,6 +91,8 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (130, 131, 16, OutIn, DType::F16, false, false, 7, 0),
         (64, 128, 96, InOut, DType::BF16, false, false, 0, 0),
         (129, 67, 43, OutIn, DType::F32, true, true, 1, 1),
+        (3, 45, 131, InOut, DType::F16, false, true, 2, 1),
+        (8, 67, 300, InOut, DType::BF16, true, false, 0, 0),
     ] {
         let x = check::random("x", &[m, k], DType::F32, rng);
         let shape = if layout == OutIn { [n, k] } else { [k, n] };

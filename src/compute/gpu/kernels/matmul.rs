@@ -56,7 +56,12 @@ pub fn launch<'a>(op: &MatMul, dispatch: &'a Dispatch) -> Launch<'a> {
         // Lanes run along the contiguous axis: 32 inputs of 8 columns, or 32 columns of 8 inputs.
         let lanes_per_column = if in_out { 8 } else { 32 };
         constants.push(("lanes_per_column", lanes_per_column));
-        constants.push(("few_rows", number(m.next_power_of_two())));
+        let few_rows = match m {
+            1 => 1,
+            2..=4 => 4,
+            _ => 8,
+        };
+        constants.push(("few_rows", few_rows));
         (
             "forward_few_rows",
             (n as u64).div_ceil(u64::from(LANES / lanes_per_column)),
