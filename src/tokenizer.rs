@@ -21,7 +21,8 @@ pub use splice::{MAX_PLACEHOLDERS, Splice};
 use std::collections::BTreeSet;
 
 use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
+    AddedToken, DecoderWrapper, NormalizedString, Normalizer as _, NormalizerWrapper,
+    PostProcessorWrapper, PreTokenizerWrapper,
 };
 
 use crate::checkpoint::source::read_small;
@@ -175,6 +176,7 @@ impl Tokenizer {
                     .normalized(token.normalized)
             })
             .collect();
+        check_added_tokens(&inner, &added_tokens)?;
         inner
             .add_tokens(added_tokens)
             .map_err(|error| malformed(&format!("its added tokens cannot be used ({error})")))?;
@@ -306,7 +308,18 @@ impl Tokenizer {
 
     /// Ids → text. Ids without an entry are left out; bytes that are no UTF-8 become U+FFFD.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
-        self.inner.decode(ids, skip_special).unwrap_or_else(|_| {
+        let ids: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|&id| {
+                self.inner.id_to_token(id).is_some() && !(skip_special && self.is_special(id))
+            })
+            .collect();
+        // Some decoders do not expect an empty list.
+        if ids.is_empty() {
+            return String::new();
+        }
+        self.inner.decode(&ids, false).unwrap_or_else(|_| {
             // A decoder that fails on these entries: the entries themselves are better than nothing.
             ids.iter().filter_map(|&id| self.token(id)).collect()
         })
@@ -496,6 +509,27 @@ impl Tokenizer {
             ));
         }
     }
+}
+
+/// An added token that the normalizer makes empty would match everywhere, and the crate then panics.
+fn check_added_tokens(
+    inner: &tokenizers::Tokenizer,
+    tokens: &[AddedToken],
+) -> Result<(), TokenizerError> {
+    let Some(normalizer) = inner.get_normalizer() else {
+        return Ok(());
+    };
+    for token in tokens.iter().filter(|token| token.normalized) {
+        let mut content = NormalizedString::from(token.content.as_str());
+        let normalized = normalizer.normalize(&mut content);
+        if normalized.is_err() || content.get().is_empty() {
+            return Err(malformed(&format!(
+                "its normalizer leaves nothing of the added token {:?}",
+                token.content.chars().take(60).collect::<String>()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn malformed(reason: &str) -> TokenizerError {
