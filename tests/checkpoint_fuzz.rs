@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use common::{fixture, now};
+use common::{fixture, now, published};
 use glitchscope::checkpoint::source::MemorySource;
 use glitchscope::checkpoint::{Checkpoint, Config};
 use glitchscope::rng::Rng;
@@ -91,10 +91,15 @@ fn the_allocator_counts() {
     assert_within("control", 1000, CONSTANT_BYTES + 4000);
 }
 
-/// The same cases in every run; no file of past failures.
+/// The same cases in every run; no file of past failures. For a longer search: `GLITCHSCOPE_FUZZ=100` runs a hundred
+/// times as many.
 fn runner(cases: u32) -> TestRunner {
+    let factor = std::env::var("GLITCHSCOPE_FUZZ")
+        .ok()
+        .and_then(|factor| factor.parse().ok())
+        .unwrap_or(1);
     let config = ProptestConfig {
-        cases,
+        cases: cases * factor,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
@@ -241,12 +246,8 @@ fn mutated_checkpoints_open_or_say_why() {
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    // Some mutations are harmless; if none were, or all, the test would not reach what it is for.
-    assert!(
-        (100..15_000).contains(&opened.get()),
-        "{} of 16,000 opened",
-        opened.get()
-    );
+    // Some mutations are harmless; if none were, the test would not reach what it is for.
+    assert!(opened.get() > 100, "{} opened", opened.get());
 }
 
 /// JSON made of the words of the formats, nested at random.
@@ -411,6 +412,8 @@ fn tokenize(json: &[u8], config: Option<&[u8]>) -> bool {
         "naïve 😀\0\r\n",
         "<s><extra> «the»",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "  ab  a\u{301}\u{304} \u{3000}東京\u{200d}ﬁ ﷺ ",
+        "\u{fffd}\u{feff}\u{202e}İẞ\u{1e9e}\t",
     ] {
         for special in [false, true] {
             if let Ok(encoding) = tokenizer.encode(text, special) {
@@ -463,11 +466,7 @@ fn mutated_tokenizers_work_or_say_why() {
                 Ok(())
             })
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(
-            (5..780).contains(&works.get()),
-            "{name}: {} of 800 worked",
-            works.get()
-        );
+        assert!(works.get() > 5, "{name}: {} worked", works.get());
     }
 }
 
@@ -612,9 +611,72 @@ fn odd_tokenizers_work_or_say_why() {
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(
-        (1000..3900).contains(&works.get()),
-        "{} of 4,000 worked",
-        works.get()
-    );
+    assert!(works.get() > 1000, "{} worked", works.get());
+}
+
+/// The tokenizer's vocabulary lives in the maps of the `tokenizers` crate: every entry twice as a string in a hash table,
+/// every merge as two strings while it is built. That is more than four times the file, so its bound is what was
+/// measured: 2.8 for GPT-2, 7.2 for Llama 2, 15 for the tiny ones, 21.3 for the shortest merges there can be, all with a
+/// list and its copy counted together while it moves. The numbers are printed (`-- --nocapture`).
+const TOKENIZER_FACTOR: usize = 25;
+
+#[test]
+fn tokenizers_stay_within_the_measured_bound() {
+    let mut files = vec![
+        (
+            "byte_level",
+            fixture("tests/golden/tokenizer/byte_level/tokenizer.json"),
+        ),
+        (
+            "metaspace",
+            fixture("tests/golden/tokenizer/metaspace/tokenizer.json"),
+        ),
+    ];
+    for name in ["gpt2", "llama2"] {
+        if let Some(path) = published(
+            "tokenizers_stay_within_the_measured_bound",
+            &format!("tokenizers/{name}/tokenizer.json"),
+        ) {
+            files.push((name, std::fs::read(path).expect("the tokenizer")));
+        }
+    }
+    // Entries as short as can be, merges as short as can be, and both with as many as fit a table just after it grew.
+    let vocabulary: String = (0..115_000).map(|i| format!(r#""{i:x}":{i},"#)).collect();
+    files.push((
+        "entries",
+        format!(r#"{{"model":{{"type":"BPE","vocab":{{{vocabulary}"z":999999}},"merges":[]}}}}"#)
+            .into_bytes(),
+    ));
+    let merges = r#""a b","#.repeat(300_000);
+    files.push((
+        "merges",
+        format!(r#"{{"model":{{"type":"BPE","vocab":{{"a":0,"b":1,"ab":2}},"merges":[{merges}"a b"]}}}}"#).into_bytes(),
+    ));
+    let scores = r#"["a",0],"#.repeat(100_000);
+    files.push((
+        "scores",
+        format!(r#"{{"model":{{"type":"Unigram","unk_id":0,"vocab":[{scores}["b",0]]}}}}"#)
+            .into_bytes(),
+    ));
+    let added: String = (0..20_000)
+        .map(|i| format!(r#"{{"id":{i},"content":"{i:x}"}},"#))
+        .collect();
+    files.push((
+        "added tokens",
+        format!(r#"{{"added_tokens":[{added}{{"id":20000,"content":"x"}}],"model":{{"type":"BPE","vocab":{{}},"merges":[]}}}}"#).into_bytes(),
+    ));
+    for (name, json) in files {
+        let (tokenizer, peak) = peak_bytes(|| Tokenizer::from_bytes(&json, None));
+        println!(
+            "{name}: {:.1} times {} bytes",
+            peak as f64 / json.len() as f64,
+            json.len()
+        );
+        assert!(tokenizer.is_ok(), "{name}: {:?}", tokenizer.err());
+        assert!(
+            peak <= TOKENIZER_FACTOR * json.len() + CONSTANT_BYTES,
+            "{name}: {peak} bytes for a file of {}",
+            json.len()
+        );
+    }
 }
