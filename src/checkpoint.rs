@@ -27,7 +27,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use crate::report::FileInfo;
-use safetensors::{LENGTH_BYTES, UnreadableTensor};
+use safetensors::{LENGTH_BYTES, UnreadableTensor, shown};
 use source::{read_exactly, read_small};
 
 const CONFIG: &str = "config.json";
@@ -157,16 +157,16 @@ impl Checkpoint {
         if let Some(entry) = self.unreadable.iter().find(|entry| entry.name == name) {
             return Err(CheckpointError::UnsupportedType {
                 file: entry.file.clone(),
-                tensor: entry.name.clone(),
+                tensor: shown(&entry.name),
                 dtype: entry.dtype.into(),
             });
         }
         Err(CheckpointError::MissingTensor {
-            tensor: name.into(),
+            tensor: shown(name),
             place: self.source.name(),
             tensors: self.tensors.len(),
             example: match self.tensors.first() {
-                Some(entry) => entry.name.chars().take(100).collect(),
+                Some(entry) => shown(&entry.name),
                 None => "none".into(),
             },
         })
@@ -212,13 +212,9 @@ impl Checkpoint {
         let data_start = LENGTH_BYTES + header_bytes;
         let json = read_exactly(&*self.source, &file, LENGTH_BYTES..data_start).await?;
         let header = safetensors::parse_header(&file, &json, bytes)?;
-        if self.tensors.is_empty() {
-            // Not copied: one file is the usual case.
-            self.tensors = header.tensors;
-        } else {
-            self.tensors.extend(header.tensors);
-        }
-        self.unreadable.extend(header.unreadable);
+        // Moved and not copied while there is one file, which is the usual case.
+        append(&mut self.tensors, header.tensors);
+        append(&mut self.unreadable, header.unreadable);
         self.weights.push(WeightsFile {
             name: file,
             bytes,
@@ -235,7 +231,7 @@ impl Checkpoint {
         self.by_name
             .sort_unstable_by(|&a, &b| tensors[a as usize].name.cmp(&tensors[b as usize].name));
         let twice = |name: &str, first: &str, second: &str| CheckpointError::DuplicateTensor {
-            tensor: name.into(),
+            tensor: shown(name),
             first: first.into(),
             second: second.into(),
         };
@@ -289,7 +285,7 @@ impl Checkpoint {
                 "{} of {} tensors are stored in a type that is not read here (for example {} in {}); they are left out.",
                 self.unreadable.len(),
                 self.unreadable.len() + self.tensors.len(),
-                first.name.chars().take(100).collect::<String>(),
+                shown(&first.name),
                 first.dtype
             ));
         }
@@ -353,6 +349,14 @@ async fn weights_files(
         file: WEIGHTS.into(),
         place: source.name(),
     })
+}
+
+fn append<T>(list: &mut Vec<T>, mut more: Vec<T>) {
+    if list.is_empty() {
+        *list = more;
+    } else {
+        list.append(&mut more);
+    }
 }
 
 /// Name, length and SHA-256 of a file that was read whole.

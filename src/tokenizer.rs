@@ -21,7 +21,8 @@ pub use splice::{MAX_PLACEHOLDERS, Splice};
 use std::collections::BTreeSet;
 
 use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
+    AddedToken, DecoderWrapper, NormalizedString, Normalizer as _, NormalizerWrapper,
+    PostProcessorWrapper, PreTokenizerWrapper,
 };
 
 use crate::checkpoint::source::read_small;
@@ -175,6 +176,7 @@ impl Tokenizer {
                     .normalized(token.normalized)
             })
             .collect();
+        check_added_tokens(&inner, &added_tokens)?;
         inner
             .add_tokens(added_tokens)
             .map_err(|error| malformed(&format!("its added tokens cannot be used ({error})")))?;
@@ -306,7 +308,18 @@ impl Tokenizer {
 
     /// Ids → text. Ids without an entry are left out; bytes that are no UTF-8 become U+FFFD.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
-        self.inner.decode(ids, skip_special).unwrap_or_else(|_| {
+        let ids: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|&id| {
+                self.inner.id_to_token(id).is_some() && !(skip_special && self.is_special(id))
+            })
+            .collect();
+        // Some decoders do not expect an empty list.
+        if ids.is_empty() {
+            return String::new();
+        }
+        self.inner.decode(&ids, false).unwrap_or_else(|_| {
             // A decoder that fails on these entries: the entries themselves are better than nothing.
             ids.iter().filter_map(|&id| self.token(id)).collect()
         })
@@ -496,6 +509,43 @@ impl Tokenizer {
             ));
         }
     }
+}
+
+/// Added tokens that make the crate panic: one that the normalizer leaves nothing of matches everywhere, and one that
+/// begins with a blank overlaps another that takes the blanks behind it (`rstrip`).
+fn check_added_tokens(
+    inner: &tokenizers::Tokenizer,
+    tokens: &[AddedToken],
+) -> Result<(), TokenizerError> {
+    let shown = |token: &AddedToken| token.content.chars().take(60).collect::<String>();
+    let takes_blanks = tokens.iter().find(|token| token.rstrip);
+    for token in tokens {
+        let mut content = NormalizedString::from(token.content.as_str());
+        if token.normalized
+            && let Some(normalizer) = inner.get_normalizer()
+        {
+            let normalized = normalizer.normalize(&mut content);
+            if normalized.is_err() || content.get().is_empty() {
+                return Err(malformed(&format!(
+                    "its normalizer leaves nothing of the added token {:?}",
+                    shown(token)
+                )));
+            }
+        }
+        if let Some(other) = takes_blanks
+            && content.get().starts_with(char::is_whitespace)
+        {
+            return Err(TokenizerError::Unsupported {
+                component: format!(
+                    "the added token {:?} beside {:?}",
+                    shown(token),
+                    shown(other)
+                ),
+                reason: "one begins with a blank, the other takes blanks with it (rstrip)".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn malformed(reason: &str) -> TokenizerError {

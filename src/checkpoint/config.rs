@@ -7,8 +7,9 @@ use super::{CheckpointError, json};
 /// Largest configuration that is read. Published ones are below 300 KB, even with a thousand class labels.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// Most values, nested ones counted: 16,384 stay below 2 MiB in memory. Published files have some hundreds.
-pub const MAX_CONFIG_VALUES: usize = 16_384;
+/// Most values, nested ones counted and objects for twelve: 4,096 stay below 1 MiB in memory. Published files have some hundreds, and some
+/// thousands with a thousand class labels.
+pub const MAX_CONFIG_VALUES: usize = 4096;
 
 /// Largest whole number accepted: the ids, sizes and counts of a model are far below, and sums of two cannot wrap.
 pub const MAX_CONFIG_NUMBER: u64 = 1 << 31;

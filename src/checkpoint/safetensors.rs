@@ -130,21 +130,22 @@ pub(super) fn parse_header(
     let data_start = LENGTH_BYTES + json.len() as u64;
     // Two passes: the first counts, so that the second allocates once. A growing list would hold up to three times
     // its final size while it moves, which on wasm is memory that never comes back.
-    let mut entries = 0;
+    let mut count = Count::default();
     let mut reader = serde_json::Deserializer::from_slice(json);
-    CountEntries(&mut entries)
+    CountEntries(&mut count)
         .deserialize(&mut reader)
         .map_err(json_error)?;
     reader.end().map_err(json_error)?;
 
     let mut header = Header {
-        tensors: Vec::with_capacity(entries),
-        unreadable: Vec::new(),
+        tensors: Vec::with_capacity(count.readable),
+        unreadable: Vec::with_capacity(count.unreadable),
     };
     let mut problem = None;
     let fill = Fill {
         file,
         data_start,
+        file_bytes,
         header: &mut header,
         problem: &mut problem,
     };
@@ -199,7 +200,7 @@ fn check_layout(
         if range.end > file_bytes {
             return Err(CheckpointError::Truncated {
                 file: file.into(),
-                tensor: name.clone(),
+                tensor: shown(name),
                 needed_bytes: range.end,
                 file_bytes,
             });
@@ -207,16 +208,16 @@ fn check_layout(
         if range.start < end {
             return Err(CheckpointError::Overlap {
                 file: file.into(),
-                tensor: name.clone(),
+                tensor: shown(name),
                 start: range.start,
-                previous: previous.into(),
+                previous: shown(previous),
                 previous_end: end,
             });
         }
         if range.start > end {
             return Err(CheckpointError::Gap {
                 file: file.into(),
-                tensor: name.clone(),
+                tensor: shown(name),
                 start: range.start,
                 previous_end: end,
             });
@@ -234,10 +235,32 @@ fn check_layout(
     Ok(())
 }
 
+/// A name as errors show it: of bearable length, and with nothing in it that a terminal would obey.
+pub(super) fn shown(name: &str) -> String {
+    name.chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
 /// The name of the free-text entry that is no tensor.
 const METADATA: &str = "__metadata__";
 
-struct CountEntries<'a>(&'a mut usize);
+/// How many entries will go into each list.
+#[derive(Default)]
+struct Count {
+    readable: usize,
+    unreadable: usize,
+}
+
+/// All that counting needs of an entry; the rest is judged in the second pass.
+#[derive(Deserialize)]
+struct TypeOnly<'a> {
+    #[serde(borrow)]
+    dtype: Cow<'a, str>,
+}
+
+struct CountEntries<'a>(&'a mut Count);
 
 impl<'de> DeserializeSeed<'de> for CountEntries<'_> {
     type Value = ();
@@ -255,8 +278,19 @@ impl<'de> Visitor<'de> for CountEntries<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            *self.0 += 1;
+        while let Some(Name(name)) = map.next_key()? {
+            if name == METADATA {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let entry: TypeOnly = map
+                .next_value()
+                .map_err(|error| A::Error::custom(format!("tensor {}: {error}", shown(&name))))?;
+            match TYPES.iter().find(|(known, ..)| *known == entry.dtype) {
+                Some((_, _, Some(_))) => self.0.readable += 1,
+                // An unknown type ends the second pass.
+                _ => self.0.unreadable += 1,
+            }
         }
         Ok(())
     }
@@ -266,6 +300,7 @@ impl<'de> Visitor<'de> for CountEntries<'_> {
 struct Fill<'a> {
     file: &'a str,
     data_start: u64,
+    file_bytes: u64,
     header: &'a mut Header,
     problem: &'a mut Option<CheckpointError>,
 }
@@ -293,7 +328,7 @@ impl<'de> Visitor<'de> for Fill<'_> {
             }
             let info: Info = map
                 .next_value()
-                .map_err(|error| A::Error::custom(format!("tensor {name}: {error}")))?;
+                .map_err(|error| A::Error::custom(format!("tensor {}: {error}", shown(&name))))?;
             if let Err(problem) = self.push(&name, &info) {
                 *self.problem = Some(problem);
                 return Err(A::Error::custom("a tensor was refused"));
@@ -312,15 +347,15 @@ impl Fill<'_> {
         else {
             return Err(CheckpointError::UnknownType {
                 file: file.into(),
-                tensor: name.into(),
-                dtype: info.dtype.chars().take(40).collect(),
+                tensor: shown(name),
+                dtype: shown(&info.dtype),
             });
         };
         let (start, end) = info.data_offsets;
         if end < start {
             return Err(CheckpointError::OffsetOrder {
                 file: file.into(),
-                tensor: name.into(),
+                tensor: shown(name),
                 start,
                 end,
             });
@@ -329,7 +364,7 @@ impl Fill<'_> {
         if expected != Some(end - start) {
             return Err(CheckpointError::ByteRange {
                 file: file.into(),
-                tensor: name.into(),
+                tensor: shown(name),
                 dtype: dtype_name.into(),
                 shape: info.shape.to_vec(),
                 expected_bytes: match expected {
@@ -339,14 +374,19 @@ impl Fill<'_> {
                 got_bytes: end - start,
             });
         }
-        // An offset near 2^64 cannot be inside any file, and must not wrap around.
-        let range = match (
+        // An offset near 2^64 must not wrap around to a place inside the file.
+        let (Some(start), Some(end)) = (
             start.checked_add(self.data_start),
             end.checked_add(self.data_start),
-        ) {
-            (Some(start), Some(end)) => start..end,
-            _ => u64::MAX..u64::MAX,
+        ) else {
+            return Err(CheckpointError::Truncated {
+                file: file.into(),
+                tensor: shown(name),
+                needed_bytes: u64::MAX,
+                file_bytes: self.file_bytes,
+            });
         };
+        let range = start..end;
         match dtype {
             Some(dtype) => self.header.tensors.push(TensorEntry {
                 name: name.into(),

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::CheckpointError;
+use super::safetensors::shown;
 use super::source::is_plain_name;
 
 /// Largest index that is read. The largest published ones, with 100,000 tensors, have 10 MB.
@@ -96,8 +97,8 @@ pub(super) fn check_index<'a>(
         };
         Err(CheckpointError::ShardIndex {
             file: file.into(),
-            tensor: tensor.chars().take(200).collect(),
-            shard: shard.into(),
+            tensor: shown(tensor),
+            shard: shown(shard),
             found,
         })
     })?;

@@ -5,6 +5,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokenizers::utils::SysRegex;
 
 use super::TokenizerError;
 
@@ -177,6 +178,10 @@ fn check(
                     text.len()
                 ));
             }
+            // After a replacement of nothing, later steps of the crate index beyond its alignments and panic.
+            if step == Step::Normalizer && may_match_nothing(literal, regex) {
+                return refuse("its pattern may match nothing at all");
+            }
             if kind == "Replace" {
                 let content = part
                     .get("content")
@@ -192,13 +197,12 @@ fn check(
             }
         }
         (Step::Normalizer, "Prepend") => {
-            *growth = growth.saturating_mul(
-                1 + part
-                    .get("prepend")
-                    .and_then(Value::as_str)
-                    .unwrap_or("")
-                    .len(),
-            );
+            let prepend = part.get("prepend").and_then(Value::as_str).unwrap_or("");
+            if prepend.is_empty() {
+                // The same indexing panic as after a replacement of nothing.
+                return refuse("it prepends nothing");
+            }
+            *growth = growth.saturating_mul(1 + prepend.len());
         }
         // Pieces of zero characters: the crate divides the text by it.
         (Step::PreTokenizer, "FixedLength") if number("length") == Some(0) => {
@@ -231,6 +235,22 @@ fn check(
         ));
     }
     Ok(())
+}
+
+/// Whether a pattern can match an empty piece of text, found out on the empty text. That is enough because where the
+/// assertions `^ $ \A \z` hold, they also hold there; patterns with other assertions are taken to do so.
+fn may_match_nothing(literal: Option<&str>, regex: Option<&str>) -> bool {
+    const ASSERTIONS: &[&str] = &[
+        "(?=", "(?!", "(?<=", "(?<!", "(?(", "\\b", "\\B", "\\K", "\\G", "\\<", "\\>",
+    ];
+    if literal.is_some() {
+        return literal == Some("");
+    }
+    regex.is_some_and(|regex| {
+        // One that does not compile is refused with its own reason.
+        ASSERTIONS.iter().any(|assertion| regex.contains(assertion))
+            || SysRegex::new(regex).is_ok_and(|regex| regex.find_iter("").next().is_some())
+    })
 }
 
 /// The crate looks special tokens up without asking whether they are there, and believes the lists of ids and tokens
