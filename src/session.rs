@@ -10,10 +10,11 @@ use crate::compute::{Device, DeviceInfo, DevicePreference};
 use crate::engine::{EngineError, Model, generate};
 use crate::error::Result;
 use crate::glitch::oracle::Oracle;
-use crate::glitch::oracle::repetition::{MAX_NEW_TOKENS, Repetition};
+use crate::glitch::oracle::task::Task;
+use crate::glitch::oracle::zero_shot::ZeroShot;
 use crate::glitch::{self, Embedding};
 use crate::progress::{Event, Monitor, Silent, pause};
-use crate::report::{GranularityRow, ModelInfo, Probe, Report, ScanOptions, TokenTable};
+use crate::report::{GranularityRow, ModelInfo, Probe, Report, ScanOptions, TaskName, TokenTable};
 use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
 
 /// A model on a device, ready for questions.
@@ -157,7 +158,8 @@ impl Session {
     pub async fn scan(&mut self, options: &ScanOptions, truth: Option<&Report>, monitor: &mut dyn Monitor) -> Result<Report> {
         let embedding = self.embedding().await?;
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let mut oracle = Repetition::new(&mut self.model, tokenizer, self.stop.clone(), options.batch_size as usize)?;
+        let (task, stop) = (Task::named(options.task), self.stop.clone());
+        let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, stop, options.batch_size as usize)?;
         let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
         glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
     }
@@ -175,13 +177,14 @@ impl Session {
     }
 
     /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
-    pub async fn probe(&mut self, id: u32) -> Result<ProbeDetail> {
+    pub async fn probe(&mut self, task: TaskName, id: u32) -> Result<ProbeDetail> {
         let rows = self.model.architecture.n_vocabulary;
         if id as usize >= rows {
             return Err(EngineError::TokenOutOfRange { id, rows }.into());
         }
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let mut oracle = Repetition::new(&mut self.model, tokenizer, self.stop.clone(), 1)?;
+        let task = Task::named(task);
+        let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, self.stop.clone(), 1)?;
         let question = oracle.info();
         let mut probes = Vec::new();
         oracle.probe(&[id], &mut probes, &mut Silent).await?;
@@ -200,13 +203,19 @@ impl Session {
             .iter()
             .map(|&id| TopToken { id, p: (logits[id as usize] - log_z).exp() })
             .collect();
-        let answer_ids = self.generate(&prompt_ids, MAX_NEW_TOKENS, &mut Silent).await?;
+        let answer_ids = self.generate(&prompt_ids, task.max_new_tokens, &mut Silent).await?;
         Ok(ProbeDetail { probe, prompt_ids, token_index, answer_ids, top })
     }
 
     /// Greedy continuation, ending early behind an end token.
     pub async fn generate(&mut self, ids: &[u32], max_new: usize, monitor: &mut dyn Monitor) -> Result<Vec<u32>> {
         generate::generate(&mut self.model, ids, max_new, &self.stop, monitor).await
+    }
+
+    /// An oracle over this model, for callers that ask about tokens of their own choosing.
+    pub fn oracle(&mut self, task: TaskName) -> Result<ZeroShot<'_>> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        ZeroShot::new(Task::named(task), &mut self.model, tokenizer, self.stop.clone(), 0)
     }
 
     async fn embedding(&mut self) -> Result<Embedding> {

@@ -17,7 +17,7 @@ mod command {
     use glitchscope::compute::DevicePreference;
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
-    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, Timing};
+    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
     use glitchscope::session::Session;
     use glitchscope::tokenizer::Tokenizer;
 
@@ -83,10 +83,30 @@ mod command {
         Compare,
     }
 
+    #[derive(Clone, Copy, ValueEnum)]
+    enum TaskArg {
+        Repetition,
+        Spelling,
+        Length,
+    }
+
+    impl From<TaskArg> for TaskName {
+        fn from(task: TaskArg) -> Self {
+            match task {
+                TaskArg::Repetition => TaskName::Repetition,
+                TaskArg::Spelling => TaskName::Spelling,
+                TaskArg::Length => TaskName::Length,
+            }
+        }
+    }
+
     #[derive(Args)]
     struct Scan {
         #[command(flatten)]
         model: ModelArgs,
+        /// What is asked of a token (repetition: the paper's, in its cost tables)
+        #[arg(long, value_enum, default_value_t = TaskArg::Repetition)]
+        task: TaskArg,
         #[arg(long, value_enum, default_value_t = MethodArg::Glitchhunter)]
         method: MethodArg,
         /// Draws the cluster samples
@@ -246,6 +266,7 @@ mod command {
         listen_for_ctrl_c();
         let mut session = open(&args.model, &mut monitor)?;
         let mut options = ScanOptions {
+            task: args.task.into(),
             seed: args.seed,
             n_neighbors: args.n_neighbors,
             resolution: match args.resolution.as_str() {
