@@ -32,8 +32,8 @@ fn gpu(test: &str) -> Option<Device> {
             panic!("GPU=required, and there is none: {error}")
         }
         Err(error) => {
-            // Not eprintln!, which libtest captures: a skipped test must be seen.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {error}");
+            // Not eprintln!, which libtest captures: a skipped test must be seen. One write, so that lines stay whole.
+            let _ = std::io::stderr().write_all(format!("SKIPPED: {test}: {error}\n").as_bytes());
             None
         }
     }

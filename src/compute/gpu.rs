@@ -34,6 +34,9 @@ pub struct GpuDevice {
     pipelines: Pipelines,
     /// Parameters of the recording in flight; grows to the longest recording so far.
     params: Option<wgpu::Buffer>,
+    /// One dispatch's share of the uniform buffer, in bytes.
+    params_stride: usize,
+    workgroups_per_side_max: u32,
     faults: Faults,
 }
 
@@ -46,10 +49,14 @@ impl GpuDevice {
         let (device, queue) = adapter::open(&adapter).await?;
         let info = adapter::info(&adapter, &device, reason);
         let faults = Faults::watch(&device);
+        let limits = device.limits();
         Ok(GpuDevice {
             buffers: Buffers::new(&device, &info.name),
             pipelines: Pipelines::new(),
             params: None,
+            // 256 bytes are accepted as an offset by every device, and hold the parameters of every kernel.
+            params_stride: limits.min_uniform_buffer_offset_alignment.max(256) as usize,
+            workgroups_per_side_max: limits.max_compute_workgroups_per_dimension,
             device,
             queue,
             info,
@@ -94,7 +101,7 @@ impl GpuDevice {
         }
         self.settle().await?;
 
-        let params_bytes = self.params_stride() * launches.len() as u64;
+        let params_bytes = (self.params_stride * launches.len()) as u64;
         let scopes = Scopes::push(&self.device);
         let submitted = self.submit(&launches);
         let verdict = scopes.pop(params_bytes);
@@ -137,11 +144,6 @@ impl GpuDevice {
         self.faults.check().and(allocated)
     }
 
-    /// One dispatch's share of the uniform buffer: 256 bytes, which every device accepts as an offset.
-    fn params_stride(&self) -> u64 {
-        u64::from(self.device.limits().min_uniform_buffer_offset_alignment).max(256)
-    }
-
     fn submit(&mut self, launches: &[Launch<'_>]) -> Result<(), ComputeError> {
         let launches: Vec<&Launch<'_>> = launches
             .iter()
@@ -150,7 +152,7 @@ impl GpuDevice {
         if launches.is_empty() {
             return Ok(());
         }
-        let stride = self.params_stride() as usize;
+        let stride = self.params_stride;
         let mut params = vec![0; stride * launches.len()];
         for (launch, slot) in launches.iter().zip(params.chunks_exact_mut(stride)) {
             slot[..launch.params.len()].copy_from_slice(&launch.params);
@@ -159,14 +161,13 @@ impl GpuDevice {
         // Ordered before the submission below and after all earlier ones, so the buffer can serve every run.
         self.queue.write_buffer(params_buffer, 0, &params);
 
-        let workgroups_max = self.device.limits().max_compute_workgroups_per_dimension;
         let mut encoder = self
             .device
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for (i, launch) in launches.iter().enumerate() {
-                let [x, y] = launch.grid(workgroups_max)?;
+                let [x, y] = launch.grid(self.workgroups_per_side_max)?;
                 let pipeline = self.pipelines.get(&self.device, launch);
                 let bind_group =
                     bind_group(&self.device, &self.buffers, params_buffer, pipeline, launch)?;
@@ -244,6 +245,13 @@ mod tests {
     use super::*;
     use crate::compute::DType;
 
+    /// Oracle: the compiler. A native caller may hand the device to another thread.
+    #[test]
+    fn the_device_can_change_threads() {
+        fn is_send<T: Send>() {}
+        is_send::<GpuDevice>();
+    }
+
     /// Oracle: the error enum. A device that is gone says so at every turn, and nothing panics.
     #[test]
     fn a_lost_device_is_reported() {
@@ -252,10 +260,8 @@ mod tests {
             Err(error) => {
                 let is_required = std::env::var("GPU").is_ok_and(|value| value == "required");
                 assert!(!is_required, "GPU=required, and there is none: {error}");
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "SKIPPED: a_lost_device_is_reported: {error}"
-                );
+                let line = format!("SKIPPED: a_lost_device_is_reported: {error}\n");
+                let _ = std::io::stderr().write_all(line.as_bytes());
                 return;
             }
         };

@@ -12,8 +12,18 @@ pub async fn request() -> Result<wgpu::Adapter, ComputeError> {
         })
         .await
         .map_err(|error| ComputeError::NoGpu {
-            reason: error.to_string(),
+            reason: without_absent_backends(&error.to_string()),
         })
+}
+
+/// wgpu lists every backend it could have been built with; only those that were tried tell the reader something.
+fn without_absent_backends(message: &str) -> String {
+    message
+        .split([';', ','])
+        .map(str::trim)
+        .filter(|part| !part.ends_with("not compiled in"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Opens the adapter with its own limits: WebGPU's defaults stop at 128 MiB per binding, less than a small model's
