@@ -17,7 +17,7 @@ pub mod source;
 
 pub use config::{Config, MAX_CONFIG_BYTES, MAX_CONFIG_NUMBER, MAX_CONFIG_VALUES};
 pub use error::CheckpointError;
-pub use load::{CHUNK_BYTES, MAX_UNWANTED_SHARE};
+pub use load::{CHUNK_BYTES, MAX_UNWANTED_SHARE, WriteChunk};
 pub use safetensors::{MAX_HEADER_BYTES, MAX_RANK, TensorEntry};
 pub use shards::{MAX_INDEX_BYTES, MAX_SHARDS};
 pub use source::Source;

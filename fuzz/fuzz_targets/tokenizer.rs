@@ -5,7 +5,10 @@ use glitchscope::tokenizer::Tokenizer;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(bytes.len());
     let (json, text) = bytes.split_at(end);
     let Ok(tokenizer) = Tokenizer::from_bytes(json, None) else {
         return;
@@ -13,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(text);
     for special in [false, true] {
         if let Ok(encoding) = tokenizer.encode(&text, special) {
-            let _ = (encoding.char_offsets(&text), tokenizer.decode(&encoding.ids, special));
+            let _ = (
+                encoding.char_offsets(&text),
+                tokenizer.decode(&encoding.ids, special),
+            );
         }
     }
     for id in 0..tokenizer.vocab_size().min(50) as u32 {

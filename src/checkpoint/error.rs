@@ -62,16 +62,12 @@ pub enum CheckpointError {
         tensor: String,
         dtype: String,
     },
-    #[error(
-        "{file}: tensor {tensor} of shape {shape:?} in {dtype} takes {expected_bytes}, its offsets span {got_bytes} bytes"
-    )]
+    #[error("{file}: tensor {tensor} {needs}, its offsets span {got_bytes} bytes")]
     ByteRange {
         file: String,
         tensor: String,
-        dtype: String,
-        shape: Vec<usize>,
-        /// A number of bytes, or the reason why there is none.
-        expected_bytes: String,
+        /// Shape, type and what they come to: `of shape [2, 3] in F32 takes 24 bytes`.
+        needs: String,
         got_bytes: u64,
     },
     #[error("{file}: tensor {tensor} has offsets {start}..{end}, which run backwards")]

@@ -49,7 +49,10 @@ impl<'de> Visitor<'de> for Bounded<'_> {
                 left: &mut *self.left,
             })?;
             if values.contains_key(&key) {
-                return Err(A::Error::custom(format!("{key} is given twice")));
+                return Err(A::Error::custom(format!(
+                    "{:?} is given twice",
+                    key.chars().take(60).collect::<String>()
+                )));
             }
             values.insert(key, value);
         }

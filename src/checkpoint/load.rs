@@ -17,6 +17,9 @@ pub const CHUNK_BYTES: u64 = 4 << 20;
 /// files hold causal masks (5 % of the smallest); a tied head that is stored twice would be a third.
 pub const MAX_UNWANTED_SHARE: f64 = 0.125;
 
+/// Takes a chunk: the tensor, the chunk's offset from the tensor's start in bytes, and the bytes.
+pub type WriteChunk<'a> = dyn FnMut(&TensorEntry, usize, &[u8]) -> crate::Result<()> + 'a;
+
 /// A stretch of a file: a tensor somebody wants, or bytes that only the hash needs.
 struct Segment<'a> {
     range: Range<u64>,
@@ -34,7 +37,7 @@ impl Checkpoint {
     pub async fn load(
         &self,
         wanted: &dyn Fn(&TensorEntry) -> bool,
-        write: &mut dyn FnMut(&TensorEntry, usize, &[u8]) -> crate::Result<()>,
+        write: &mut WriteChunk<'_>,
         monitor: &mut dyn Monitor,
     ) -> crate::Result<Vec<FileInfo>> {
         let plans: Vec<(&WeightsFile, Vec<Segment>, bool)> = self

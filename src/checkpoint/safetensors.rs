@@ -362,15 +362,17 @@ impl Fill<'_> {
         }
         let expected = info.shape.bytes(bits);
         if expected != Some(end - start) {
+            let takes = match expected {
+                Some(bytes) => format!("{bytes} bytes"),
+                None => "no whole number of bytes below 2^64".into(),
+            };
             return Err(CheckpointError::ByteRange {
                 file: file.into(),
                 tensor: shown(name),
-                dtype: dtype_name.into(),
-                shape: info.shape.to_vec(),
-                expected_bytes: match expected {
-                    Some(bytes) => format!("{bytes} bytes"),
-                    None => "no whole number of bytes below 2^63".into(),
-                },
+                needs: format!(
+                    "of shape {:?} in {dtype_name} takes {takes}",
+                    info.shape.to_vec()
+                ),
                 got_bytes: end - start,
             });
         }
