@@ -77,7 +77,11 @@ impl Session {
     ///
     /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
     /// `reason` says so.
-    pub async fn open(source: Rc<dyn Source>, preference: DevicePreference, monitor: &mut dyn Monitor) -> Result<Session> {
+    pub async fn open(
+        source: Rc<dyn Source>,
+        preference: DevicePreference,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Session> {
         monitor.event(Event::Stage { stage: "opening", detail: source.name() });
         let checkpoint = Checkpoint::open(source.clone()).await?;
         let tokenizer = match source.len("tokenizer.json").await? {
@@ -110,7 +114,9 @@ impl Session {
                 notes.extend(tokenizer.notes().iter().cloned());
                 if tokenizer.vocab_size() < rows {
                     let unused = rows - tokenizer.vocab_size();
-                    notes.push(format!("{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"));
+                    notes.push(format!(
+                        "{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"
+                    ));
                 }
                 token_table(tokenizer, rows)
             }
@@ -155,7 +161,12 @@ impl Session {
     }
 
     /// The glitch scan. `truth` is an earlier exhaustive report to compare with.
-    pub async fn scan(&mut self, options: &ScanOptions, truth: Option<&Report>, monitor: &mut dyn Monitor) -> Result<Report> {
+    pub async fn scan(
+        &mut self,
+        options: &ScanOptions,
+        truth: Option<&Report>,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Report> {
         let embedding = self.embedding().await?;
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
         let (task, stop) = (Task::named(options.task), self.stop.clone());
@@ -173,7 +184,8 @@ impl Session {
         monitor: &mut dyn Monitor,
     ) -> Result<Vec<GranularityRow>> {
         let embedding = self.embedding().await?;
-        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, options, resolutions, monitor).await
+        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, options, resolutions, monitor)
+            .await
     }
 
     /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
@@ -230,7 +242,9 @@ fn token_table(tokenizer: &Tokenizer, rows: usize) -> TokenTable {
     for id in 0..rows as u32 {
         let text = tokenizer.token_text(id);
         let exact = tokenizer.token_bytes(id).filter(|bytes| bytes != text.as_bytes());
-        table.bytes_hex.push(exact.map_or(String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+        table
+            .bytes_hex
+            .push(exact.map_or(String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
         table.text.push(text);
     }
     table
@@ -249,4 +263,3 @@ fn stop_ids(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>, rows: usize)
     stop.dedup();
     Ok(stop.into_iter().map(|id| id as u32).collect())
 }
-

@@ -199,7 +199,13 @@ impl Session {
     }
 
     /// New ids of a greedy continuation, ending early behind an end token.
-    pub async fn generate(&self, ids: Vec<u32>, max_new: u32, on: Listener, cancel: &Cancel) -> Result<Vec<u32>, JsValue> {
+    pub async fn generate(
+        &self,
+        ids: Vec<u32>,
+        max_new: u32,
+        on: Listener,
+        cancel: &Cancel,
+    ) -> Result<Vec<u32>, JsValue> {
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let mut session = self.take()?;
         let new = session.generate(&ids, max_new as usize, &mut monitor).await;

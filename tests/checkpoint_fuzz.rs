@@ -66,10 +66,7 @@ const CONSTANT_BYTES: usize = 640 << 10;
 const FACTOR: usize = 4;
 
 fn assert_within(what: &str, file_bytes: usize, peak: usize) {
-    assert!(
-        peak <= FACTOR * file_bytes + CONSTANT_BYTES,
-        "{what}: {peak} bytes for a file of {file_bytes}"
-    );
+    assert!(peak <= FACTOR * file_bytes + CONSTANT_BYTES, "{what}: {peak} bytes for a file of {file_bytes}");
 }
 
 /// Negative control: the allocator sees an allocation, and the comparer refuses it.
@@ -81,34 +78,24 @@ fn the_allocator_counts() {
         let mut list = Vec::new();
         (0..1 << 20).for_each(|number: u32| list.push(number));
     });
-    assert!(
-        growing >= 6 << 20,
-        "a list that moves is counted twice while it does: {growing}"
-    );
-    assert!(
-        std::panic::catch_unwind(|| assert_within("control", 1000, CONSTANT_BYTES + 4001)).is_err()
-    );
+    assert!(growing >= 6 << 20, "a list that moves is counted twice while it does: {growing}");
+    assert!(std::panic::catch_unwind(|| assert_within("control", 1000, CONSTANT_BYTES + 4001)).is_err());
     assert_within("control", 1000, CONSTANT_BYTES + 4000);
 }
 
 /// The same cases in every run; no file of past failures. For a longer search: `GLITCHSCOPE_FUZZ=100` runs a hundred
 /// times as many.
 fn runner(cases: u32) -> TestRunner {
-    let factor = std::env::var("GLITCHSCOPE_FUZZ")
-        .ok()
-        .and_then(|factor| factor.parse().ok())
-        .unwrap_or(1);
-    let config = ProptestConfig {
-        cases: cases * factor,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let factor = std::env::var("GLITCHSCOPE_FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let config = ProptestConfig { cases: cases * factor, failure_persistence: None, ..ProptestConfig::default() };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
-const CONFIG: &[u8] = br#"{"model_type": "llama", "vocab_size": 53, "eos_token_id": [1, 99], "rope_scaling": {"factor": 8.0}}"#;
+const CONFIG: &[u8] =
+    br#"{"model_type": "llama", "vocab_size": 53, "eos_token_id": [1, 99], "rope_scaling": {"factor": 8.0}}"#;
 const HEADER: &str = r#"{"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}, "b": {"dtype": "F16", "shape": [3], "data_offsets": [16, 22]}, "c": {"dtype": "BOOL", "shape": [2], "data_offsets": [22, 24]}}"#;
-const INDEX: &[u8] = br#"{"metadata": {"total_size": 24}, "weight_map": {"a": "model-1.safetensors", "b": "model-1.safetensors"}}"#;
+const INDEX: &[u8] =
+    br#"{"metadata": {"total_size": 24}, "weight_map": {"a": "model-1.safetensors", "b": "model-1.safetensors"}}"#;
 
 fn safetensors(header: &[u8], data_bytes: usize) -> Vec<u8> {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
@@ -119,15 +106,9 @@ fn safetensors(header: &[u8], data_bytes: usize) -> Vec<u8> {
 
 /// Opens a folder, and asks of it what an engine would. Returns whether it opened.
 fn open(files: &[(&str, &[u8])]) -> bool {
-    let source: HashMap<String, Vec<u8>> = files
-        .iter()
-        .map(|(name, bytes)| (name.to_string(), bytes.to_vec()))
-        .collect();
-    let largest = files
-        .iter()
-        .map(|(_, bytes)| bytes.len())
-        .max()
-        .unwrap_or(0);
+    let source: HashMap<String, Vec<u8>> =
+        files.iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect();
+    let largest = files.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
     let source = Rc::new(MemorySource::new("fuzz", source));
     let (opened, peak) = peak_bytes(|| {
         let checkpoint = match now(Checkpoint::open(source)) {
@@ -144,12 +125,7 @@ fn open(files: &[(&str, &[u8])]) -> bool {
         let config = checkpoint.config();
         let keys: Vec<String> = config.keys().map(String::from).collect();
         for key in keys {
-            let _ = (
-                config.opt_usize(&key),
-                config.opt_f64(&key),
-                config.opt_str(&key),
-                config.ids(&key),
-            );
+            let _ = (config.opt_usize(&key), config.opt_f64(&key), config.opt_str(&key), config.ids(&key));
         }
         true
     });
@@ -219,11 +195,8 @@ fn mutate(bytes: &[u8], seed: u64) -> Vec<u8> {
 fn mutated_checkpoints_open_or_say_why() {
     let weights = safetensors(HEADER.as_bytes(), 24);
     assert!(open_weights(&weights), "the sound file opens");
-    let shards: [(&str, &[u8]); 3] = [
-        ("config.json", CONFIG),
-        ("model.safetensors.index.json", INDEX),
-        ("model-1.safetensors", &weights),
-    ];
+    let shards: [(&str, &[u8]); 3] =
+        [("config.json", CONFIG), ("model.safetensors.index.json", INDEX), ("model-1.safetensors", &weights)];
     assert!(open(&shards), "the sound shards open");
     let opened = Cell::new(0);
     runner(4000)
@@ -234,10 +207,7 @@ fn mutated_checkpoints_open_or_say_why() {
             opened.set(opened.get() + u32::from(open_weights(&safetensors(&header, 24))));
             opened.set(
                 opened.get()
-                    + u32::from(open(&[
-                        ("config.json", &mutate(CONFIG, seed)),
-                        ("model.safetensors", &weights),
-                    ])),
+                    + u32::from(open(&[("config.json", &mutate(CONFIG, seed)), ("model.safetensors", &weights)])),
             );
             let mut mutant = shards;
             let index = mutate(INDEX, seed);
@@ -259,15 +229,8 @@ fn json_soup() -> impl Strategy<Value = String> {
         any::<i32>().prop_map(|number| number.to_string()),
         (0_u64..40).prop_map(|number| number.to_string()),
         Just("1e308".to_string()),
-        prop_oneof![
-            Just("F32"),
-            Just("F16"),
-            Just("BOOL"),
-            Just("F4"),
-            Just("x"),
-            Just("")
-        ]
-        .prop_map(|word| format!("{word:?}")),
+        prop_oneof![Just("F32"), Just("F16"), Just("BOOL"), Just("F4"), Just("x"), Just("")]
+            .prop_map(|word| format!("{word:?}")),
     ];
     let key = prop_oneof![
         Just("dtype"),
@@ -282,13 +245,9 @@ fn json_soup() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(5, 60, 6, move |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..6)
-                .prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(inner.clone(), 0..6).prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec((key.clone(), inner), 0..6).prop_map(|entries| {
-                let entries: Vec<String> = entries
-                    .iter()
-                    .map(|(key, value)| format!("\"{key}\":{value}"))
-                    .collect();
+                let entries: Vec<String> = entries.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
                 format!("{{{}}}", entries.join(","))
             }),
         ]
@@ -303,11 +262,7 @@ fn random_json_opens_or_says_why() {
             let json = json.as_bytes();
             open_weights(&safetensors(json, data_bytes));
             open(&[("config.json", json), ("model.safetensors", &weights)]);
-            open(&[
-                ("config.json", CONFIG),
-                ("model.safetensors.index.json", json),
-                ("a", &weights),
-            ]);
+            open(&[("config.json", CONFIG), ("model.safetensors.index.json", json), ("a", &weights)]);
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
@@ -329,35 +284,19 @@ fn random_bytes_open_or_say_why() {
 /// nesting, one long name.
 #[test]
 fn the_greediest_files_stay_within_the_bound() {
-    let entries: Vec<String> = (0..100_000)
-        .map(|i| format!(r#""{i:x}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#))
-        .collect();
-    assert!(open_weights(&safetensors(
-        format!("{{{}}}", entries.join(",")).as_bytes(),
-        0
-    )));
+    let entries: Vec<String> =
+        (0..100_000).map(|i| format!(r#""{i:x}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#)).collect();
+    assert!(open_weights(&safetensors(format!("{{{}}}", entries.join(",")).as_bytes(), 0)));
     // As above, but of a type that is left out.
     let unreadable = entries.join(",").replace("F32", "I64");
-    assert!(open_weights(&safetensors(
-        format!("{{{unreadable}}}").as_bytes(),
-        0
-    )));
-    let long = format!(
-        r#"{{"{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}}}"#,
-        "x".repeat(5 << 20)
-    );
+    assert!(open_weights(&safetensors(format!("{{{unreadable}}}").as_bytes(), 0)));
+    let long = format!(r#"{{"{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}}}"#, "x".repeat(5 << 20));
     assert!(open_weights(&safetensors(long.as_bytes(), 0)));
-    let refused = format!(
-        r#"{{"{}":{{"dtype":"F31","shape":[0],"data_offsets":[0,0]}}}}"#,
-        "x".repeat(5 << 20)
-    );
+    let refused = format!(r#"{{"{}":{{"dtype":"F31","shape":[0],"data_offsets":[0,0]}}}}"#, "x".repeat(5 << 20));
     assert!(!open_weights(&safetensors(refused.as_bytes(), 0)));
     let metadata = format!(r#"{{"__metadata__":{{"a":[{}1]}}}}"#, "1,".repeat(1 << 20));
     assert!(open_weights(&safetensors(metadata.as_bytes(), 0)));
-    for nested in [
-        "[".repeat(1 << 20),
-        format!(r#"{{"a":{}"#, "{\"a\":".repeat(1 << 18)),
-    ] {
+    for nested in ["[".repeat(1 << 20), format!(r#"{{"a":{}"#, "{\"a\":".repeat(1 << 18))] {
         assert!(!open_weights(&safetensors(nested.as_bytes(), 0)));
         assert!(!open(&[("config.json", nested.as_bytes())]));
     }
@@ -366,34 +305,19 @@ fn the_greediest_files_stay_within_the_bound() {
     for config in [
         format!(r#"{{"a":[{}1]}}"#, "1,".repeat(1 << 20)),
         format!(r#"{{"a":[{}1]}}"#, "1,".repeat(4094)),
-        format!(
-            r#"{{{}"x":1}}"#,
-            (0..4094)
-                .map(|i| format!("\"{i:x}\":1,"))
-                .collect::<String>()
-        ),
+        format!(r#"{{{}"x":1}}"#, (0..4094).map(|i| format!("\"{i:x}\":1,")).collect::<String>()),
         format!(r#"{{"a":[{}1]}}"#, "[],".repeat(4094)),
         format!(r#"{{"a":[{}1]}}"#, "{\"\":1},".repeat(2046)),
     ] {
-        open(&[
-            ("config.json", config.as_bytes()),
-            ("model.safetensors", &weights),
-        ]);
+        open(&[("config.json", config.as_bytes()), ("model.safetensors", &weights)]);
     }
 
     let lines: String = (0..200_000).map(|i| format!(r#""{i:x}":"s","#)).collect();
     let index = format!(r#"{{"weight_map":{{{lines}"a":"s"}}}}"#);
-    open(&[
-        ("config.json", CONFIG),
-        ("model.safetensors.index.json", index.as_bytes()),
-        ("s", &weights),
-    ]);
+    open(&[("config.json", CONFIG), ("model.safetensors.index.json", index.as_bytes()), ("s", &weights)]);
     let shards: String = (0..2000).map(|i| format!(r#""{i}":"{i}","#)).collect();
     let index = format!(r#"{{"weight_map":{{{shards}"a":"s"}}}}"#);
-    assert!(!open(&[
-        ("config.json", CONFIG),
-        ("model.safetensors.index.json", index.as_bytes())
-    ]));
+    assert!(!open(&[("config.json", CONFIG), ("model.safetensors.index.json", index.as_bytes())]));
 }
 
 /// Uses a tokenizer as a scan would, if the bytes make one. Returns whether they do.
@@ -419,26 +343,14 @@ fn tokenize(json: &[u8], config: Option<&[u8]>) -> bool {
             if let Ok(encoding) = tokenizer.encode(text, special) {
                 assert_eq!(encoding.ids.len(), encoding.tokens.len());
                 assert_eq!(encoding.ids.len(), encoding.offsets.len());
-                assert!(
-                    encoding
-                        .ids
-                        .iter()
-                        .all(|&id| (id as usize) < tokenizer.vocab_size())
-                );
-                let _ = (
-                    encoding.char_offsets(text),
-                    tokenizer.decode(&encoding.ids, special),
-                );
+                assert!(encoding.ids.iter().all(|&id| (id as usize) < tokenizer.vocab_size()));
+                let _ = (encoding.char_offsets(text), tokenizer.decode(&encoding.ids, special));
             }
         }
     }
     let rows = tokenizer.vocab_size().min(700);
     for id in (0..rows as u32 + 2).chain([u32::MAX]) {
-        let _ = (
-            tokenizer.token_text(id),
-            tokenizer.token_bytes(id),
-            tokenizer.is_special(id),
-        );
+        let _ = (tokenizer.token_text(id), tokenizer.token_bytes(id), tokenizer.is_special(id));
     }
     let _ = tokenizer.check_embedding(rows / 2);
     let _ = tokenizer.splice("Repeat '", "' again.");
@@ -452,10 +364,7 @@ fn mutated_tokenizers_work_or_say_why() {
         let json = fixture(&format!("tests/golden/tokenizer/{name}/tokenizer.json"));
         assert!(tokenize(&json, Some(config)));
         // The vocabulary is most of the file; the steps before it are most of the ways to go wrong.
-        let split = json
-            .windows(8)
-            .position(|window| window == br#""model":"#)
-            .expect("the model");
+        let split = json.windows(8).position(|window| window == br#""model":"#).expect("the model");
         let works = Cell::new(0);
         runner(400)
             .run(&any::<u64>(), |seed| {
@@ -472,28 +381,11 @@ fn mutated_tokenizers_work_or_say_why() {
 
 /// Steps of the file format with parameters that are right in kind and odd in value, in any order.
 fn odd_part(step: &'static str) -> BoxedStrategy<String> {
-    let text = prop_oneof![
-        Just(""),
-        Just(" "),
-        Just("▁"),
-        Just("a"),
-        Just("\\u0000"),
-        Just("e\u{301}"),
-        Just("<s>")
-    ];
+    let text = prop_oneof![Just(""), Just(" "), Just("▁"), Just("a"), Just("\\u0000"), Just("e\u{301}"), Just("<s>")];
     let pattern = prop_oneof![
-        text.clone()
-            .prop_map(|text| format!(r#"{{"String": "{text}"}}"#)),
-        prop_oneof![
-            Just(""),
-            Just("."),
-            Just("\\\\s+"),
-            Just("(a*)*b"),
-            Just("(?=a)"),
-            Just("$"),
-            Just("[")
-        ]
-        .prop_map(|regex| format!(r#"{{"Regex": "{regex}"}}"#)),
+        text.clone().prop_map(|text| format!(r#"{{"String": "{text}"}}"#)),
+        prop_oneof![Just(""), Just("."), Just("\\\\s+"), Just("(a*)*b"), Just("(?=a)"), Just("$"), Just("[")]
+            .prop_map(|regex| format!(r#"{{"Regex": "{regex}"}}"#)),
     ];
     let flag = any::<bool>();
     let number = prop_oneof![Just(0_u64), Just(1), Just(2), Just(1 << 40), Just(u64::MAX)];
@@ -556,25 +448,15 @@ fn odd_part(step: &'static str) -> BoxedStrategy<String> {
     prop_oneof![
         Just("null".to_string()),
         leaf.clone(),
-        prop::collection::vec(leaf, 0..4).prop_map(move |parts| format!(
-            r#"{{"type": "Sequence", "{key}": [{}]}}"#,
-            parts.join(",")
-        )),
+        prop::collection::vec(leaf, 0..4)
+            .prop_map(move |parts| format!(r#"{{"type": "Sequence", "{key}": [{}]}}"#, parts.join(","))),
     ]
     .boxed()
 }
 
 fn odd_added_tokens() -> impl Strategy<Value = String> {
-    let content = prop_oneof![
-        Just("<s>"),
-        Just("a"),
-        Just(" "),
-        Just("  "),
-        Just(""),
-        Just("ab"),
-        Just("▁"),
-        Just("😀")
-    ];
+    let content =
+        prop_oneof![Just("<s>"), Just("a"), Just(" "), Just("  "), Just(""), Just("ab"), Just("▁"), Just("😀")];
     let token = (content, 0_u32..9, any::<[bool; 5]>()).prop_map(|(content, id, [w, l, r, n, s])| {
         format!(
             r#"{{"id": {id}, "content": "{content}", "single_word": {w}, "lstrip": {l}, "rstrip": {r}, "normalized": {n}, "special": {s}}}"#
@@ -593,13 +475,8 @@ fn odd_tokenizers_work_or_say_why() {
         r#"{"type": "WordLevel", "vocab": {"a": 0, "b": 1, "<unk>": 2}, "unk_token": "<unk>"}"#,
         r#"{"type": "WordLevel", "vocab": {}, "unk_token": "<unk>"}"#,
     ];
-    let parts = (
-        odd_part("normalizer"),
-        odd_part("pre_tokenizer"),
-        odd_part("decoder"),
-        odd_added_tokens(),
-        0..models.len(),
-    );
+    let parts =
+        (odd_part("normalizer"), odd_part("pre_tokenizer"), odd_part("decoder"), odd_added_tokens(), 0..models.len());
     let works = Cell::new(0);
     runner(4000)
         .run(&parts, |(normalizer, pre_tokenizer, decoder, added_tokens, model)| {
@@ -623,20 +500,13 @@ const TOKENIZER_FACTOR: usize = 25;
 #[test]
 fn tokenizers_stay_within_the_measured_bound() {
     let mut files = vec![
-        (
-            "byte_level",
-            fixture("tests/golden/tokenizer/byte_level/tokenizer.json"),
-        ),
-        (
-            "metaspace",
-            fixture("tests/golden/tokenizer/metaspace/tokenizer.json"),
-        ),
+        ("byte_level", fixture("tests/golden/tokenizer/byte_level/tokenizer.json")),
+        ("metaspace", fixture("tests/golden/tokenizer/metaspace/tokenizer.json")),
     ];
     for name in ["gpt2", "llama2"] {
-        if let Some(path) = published(
-            "tokenizers_stay_within_the_measured_bound",
-            &format!("tokenizers/{name}/tokenizer.json"),
-        ) {
+        if let Some(path) =
+            published("tokenizers_stay_within_the_measured_bound", &format!("tokenizers/{name}/tokenizer.json"))
+        {
             files.push((name, std::fs::read(path).expect("the tokenizer")));
         }
     }
@@ -644,8 +514,7 @@ fn tokenizers_stay_within_the_measured_bound() {
     let vocabulary: String = (0..115_000).map(|i| format!(r#""{i:x}":{i},"#)).collect();
     files.push((
         "entries",
-        format!(r#"{{"model":{{"type":"BPE","vocab":{{{vocabulary}"z":999999}},"merges":[]}}}}"#)
-            .into_bytes(),
+        format!(r#"{{"model":{{"type":"BPE","vocab":{{{vocabulary}"z":999999}},"merges":[]}}}}"#).into_bytes(),
     ));
     let merges = r#""a b","#.repeat(300_000);
     files.push((
@@ -655,23 +524,16 @@ fn tokenizers_stay_within_the_measured_bound() {
     let scores = r#"["a",0],"#.repeat(100_000);
     files.push((
         "scores",
-        format!(r#"{{"model":{{"type":"Unigram","unk_id":0,"vocab":[{scores}["b",0]]}}}}"#)
-            .into_bytes(),
+        format!(r#"{{"model":{{"type":"Unigram","unk_id":0,"vocab":[{scores}["b",0]]}}}}"#).into_bytes(),
     ));
-    let added: String = (0..20_000)
-        .map(|i| format!(r#"{{"id":{i},"content":"{i:x}"}},"#))
-        .collect();
+    let added: String = (0..20_000).map(|i| format!(r#"{{"id":{i},"content":"{i:x}"}},"#)).collect();
     files.push((
         "added tokens",
         format!(r#"{{"added_tokens":[{added}{{"id":20000,"content":"x"}}],"model":{{"type":"BPE","vocab":{{}},"merges":[]}}}}"#).into_bytes(),
     ));
     for (name, json) in files {
         let (tokenizer, peak) = peak_bytes(|| Tokenizer::from_bytes(&json, None));
-        println!(
-            "{name}: {:.1} times {} bytes",
-            peak as f64 / json.len() as f64,
-            json.len()
-        );
+        println!("{name}: {:.1} times {} bytes", peak as f64 / json.len() as f64, json.len());
         assert!(tokenizer.is_ok(), "{name}: {:?}", tokenizer.err());
         assert!(
             peak <= TOKENIZER_FACTOR * json.len() + CONSTANT_BYTES,

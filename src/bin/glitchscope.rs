@@ -223,7 +223,10 @@ mod command {
     /// What ends a command early.
     enum Failure {
         Core(Error),
-        Io { what: String, error: std::io::Error },
+        Io {
+            what: String,
+            error: std::io::Error,
+        },
         Usage(String),
         /// The reader of standard output went away, as `| head` does.
         Pipe,
@@ -308,7 +311,11 @@ mod command {
         if let Some(path) = &args.csv {
             write(path, &report.to_csv())?;
         }
-        if args.model.json { print(&report.to_json()?)? } else { print(&table(&report))? }
+        if args.model.json {
+            print(&report.to_json()?)?
+        } else {
+            print(&table(&report))?
+        }
         Ok(match report.status {
             Status::Complete | Status::NotTestable => 0,
             Status::Cancelled => 130,
@@ -453,8 +460,17 @@ mod command {
         let model = &session.info.model;
         let mut out = format!(
             "{}\n  family      {}\n  parameters  {}\n  layers      {} of width {}, {} heads, {} key/value heads\n  context     {} tokens\n  embedding   {} rows, tied: {}\n  vocabulary  {} entries\n",
-            model.name, model.family, model.parameters, model.n_layers, model.n_channels, model.n_heads, model.n_kv_heads,
-            model.context, model.embedding_rows, model.tied_embeddings, model.vocabulary,
+            model.name,
+            model.family,
+            model.parameters,
+            model.n_layers,
+            model.n_channels,
+            model.n_heads,
+            model.n_kv_heads,
+            model.context,
+            model.embedding_rows,
+            model.tied_embeddings,
+            model.vocabulary,
         );
         for (name, bytes) in &model.stored_types {
             out += &format!("  stored      {bytes} bytes as {name}\n");
@@ -476,13 +492,17 @@ mod command {
     }
 
     fn write(path: &Path, text: &str) -> Result<(), Failure> {
-        std::fs::write(path, text).map_err(|error| Failure::Io { what: format!("cannot write {}", path.display()), error })
+        std::fs::write(path, text)
+            .map_err(|error| Failure::Io { what: format!("cannot write {}", path.display()), error })
     }
 
     fn print(text: &str) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        let result = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes())).and_then(|()| stdout.flush());
+        let result = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.write_all(end.as_bytes()))
+            .and_then(|()| stdout.flush());
         result.map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => Failure::Pipe,
             _ => Failure::Io { what: "cannot write to standard output".into(), error },

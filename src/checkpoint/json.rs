@@ -45,14 +45,9 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         self.take(OBJECT_VALUES)?;
         let mut values = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Bounded {
-                left: &mut *self.left,
-            })?;
+            let value = map.next_value_seed(Bounded { left: &mut *self.left })?;
             if values.contains_key(&key) {
-                return Err(A::Error::custom(format!(
-                    "{:?} is given twice",
-                    key.chars().take(60).collect::<String>()
-                )));
+                return Err(A::Error::custom(format!("{:?} is given twice", key.chars().take(60).collect::<String>())));
             }
             values.insert(key, value);
         }
@@ -61,9 +56,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = items.next_element_seed(Bounded {
-            left: &mut *self.left,
-        })? {
+        while let Some(value) = items.next_element_seed(Bounded { left: &mut *self.left })? {
             values.push(value);
         }
         Ok(Value::Array(values))

@@ -70,27 +70,18 @@ impl GpuDevice {
 
     /// As [`Device::write`], which has checked the range. Fails with `BufferTooLarge` when the tensor is larger than
     /// one buffer may be.
-    pub fn write(
-        &mut self,
-        tensor: &Tensor,
-        offset_bytes: usize,
-        bytes: &[u8],
-    ) -> Result<(), ComputeError> {
+    pub fn write(&mut self, tensor: &Tensor, offset_bytes: usize, bytes: &[u8]) -> Result<(), ComputeError> {
         self.faults.check()?;
         self.buffers.allocate(&self.device, tensor)?;
-        self.buffers
-            .write(&self.device, &self.queue, tensor, offset_bytes, bytes)?;
+        self.buffers.write(&self.device, &self.queue, tensor, offset_bytes, bytes)?;
         self.faults.check()
     }
 
     /// Submits the recording and learns whether the GPU accepted it; does not wait for the work itself.
     pub async fn run(&mut self, recording: &Recording) -> Result<(), ComputeError> {
         self.settle().await?;
-        let launches = recording
-            .dispatches()
-            .iter()
-            .map(kernels::launch)
-            .collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
+        let launches =
+            recording.dispatches().iter().map(kernels::launch).collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
         for dispatch in recording.dispatches() {
             for tensor in &dispatch.inputs {
                 self.buffers.get(tensor)?;
@@ -119,14 +110,7 @@ impl GpuDevice {
     pub async fn read(&mut self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
         self.settle().await?;
         let buffer = self.buffers.get(tensor)?;
-        let result = readback::read(
-            &self.device,
-            &self.queue,
-            buffer,
-            tensor.bytes(),
-            &self.info.name,
-        )
-        .await;
+        let result = readback::read(&self.device, &self.queue, buffer, tensor.bytes(), &self.info.name).await;
         self.faults.check().and(result)
     }
 
@@ -145,10 +129,7 @@ impl GpuDevice {
     }
 
     fn submit(&mut self, launches: &[Launch<'_>]) -> Result<(), ComputeError> {
-        let launches: Vec<&Launch<'_>> = launches
-            .iter()
-            .filter(|launch| launch.workgroups > 0)
-            .collect();
+        let launches: Vec<&Launch<'_>> = launches.iter().filter(|launch| launch.workgroups > 0).collect();
         if launches.is_empty() {
             return Ok(());
         }
@@ -161,16 +142,13 @@ impl GpuDevice {
         // Ordered before the submission below and after all earlier ones, so the buffer can serve every run.
         self.queue.write_buffer(params_buffer, 0, &params);
 
-        let mut encoder = self
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for (i, launch) in launches.iter().enumerate() {
                 let [x, y] = launch.grid(self.workgroups_per_side_max)?;
                 let pipeline = self.pipelines.get(&self.device, launch);
-                let bind_group =
-                    bind_group(&self.device, &self.buffers, params_buffer, pipeline, launch)?;
+                let bind_group = bind_group(&self.device, &self.buffers, params_buffer, pipeline, launch)?;
                 pass.set_pipeline(&pipeline.pipeline);
                 pass.set_bind_group(0, &bind_group, &[(i * stride) as u32]);
                 pass.dispatch_workgroups(x, y, 1);
@@ -190,11 +168,7 @@ impl Drop for GpuDevice {
     }
 }
 
-fn params_buffer<'a>(
-    device: &wgpu::Device,
-    buffer: &'a mut Option<wgpu::Buffer>,
-    bytes: u64,
-) -> &'a wgpu::Buffer {
+fn params_buffer<'a>(device: &wgpu::Device, buffer: &'a mut Option<wgpu::Buffer>, bytes: u64) -> &'a wgpu::Buffer {
     if buffer.as_ref().is_some_and(|buffer| buffer.size() < bytes) {
         *buffer = None;
     }
@@ -224,10 +198,7 @@ fn bind_group(
         }),
     }];
     for (binding, tensor) in (1..).zip(&launch.tensors) {
-        entries.push(wgpu::BindGroupEntry {
-            binding,
-            resource: buffers.get(tensor)?.as_entire_binding(),
-        });
+        entries.push(wgpu::BindGroupEntry { binding, resource: buffers.get(tensor)?.as_entire_binding() });
     }
     Ok(device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some(launch.kernel.name),
@@ -269,19 +240,10 @@ mod tests {
         gpu.write(&tensor, 0, &[0; 16]).unwrap();
         gpu.device.destroy();
         let read = block_on(gpu.read(&tensor));
-        assert!(
-            matches!(read, Err(ComputeError::DeviceLost { .. })),
-            "{read:?}"
-        );
+        assert!(matches!(read, Err(ComputeError::DeviceLost { .. })), "{read:?}");
         let written = gpu.write(&tensor, 0, &[0; 16]);
-        assert!(
-            matches!(written, Err(ComputeError::DeviceLost { .. })),
-            "{written:?}"
-        );
+        assert!(matches!(written, Err(ComputeError::DeviceLost { .. })), "{written:?}");
         let run = block_on(gpu.run(&Recording::new()));
-        assert!(
-            matches!(run, Err(ComputeError::DeviceLost { .. })),
-            "{run:?}"
-        );
+        assert!(matches!(run, Err(ComputeError::DeviceLost { .. })), "{run:?}");
     }
 }

@@ -10,6 +10,7 @@ const NEIGHBORS_MAX: u32 = 128 + 1;
 pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
     let ScanOptions {
         method: _,
+        task: _,
         seed: _,
         n_neighbors,
         resolution,

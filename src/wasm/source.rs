@@ -51,11 +51,12 @@ impl Source for PageSource {
 
     fn read<'a>(&'a self, file: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
         Box::pin(async move {
-            let promise =
-                self.source.read(file, range.start as f64, range.end as f64).map_err(|error| self.unreadable(file, &message(&error)))?;
+            let promise = self
+                .source
+                .read(file, range.start as f64, range.end as f64)
+                .map_err(|error| self.unreadable(file, &message(&error)))?;
             let bytes = JsFuture::from(promise).await.map_err(|error| self.unreadable(file, &message(&error)))?;
-            let bytes: Uint8Array =
-                bytes.dyn_into().map_err(|_| self.unreadable(file, "the reader gave no bytes"))?;
+            let bytes: Uint8Array = bytes.dyn_into().map_err(|_| self.unreadable(file, "the reader gave no bytes"))?;
             let wanted = range.end - range.start;
             if u64::from(bytes.length()) != wanted {
                 let reason = format!("{} bytes came instead of {wanted} from offset {}", bytes.length(), range.start);

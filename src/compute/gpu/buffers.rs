@@ -41,11 +41,7 @@ impl Buffers {
     }
 
     pub fn get(&self, tensor: &Tensor) -> Result<&wgpu::Buffer, ComputeError> {
-        self.buffers
-            .get(&tensor.id())
-            .ok_or_else(|| ComputeError::NotOnDevice {
-                label: tensor.label().into(),
-            })
+        self.buffers.get(&tensor.id()).ok_or_else(|| ComputeError::NotOnDevice { label: tensor.label().into() })
     }
 
     /// Makes sure the tensor has a buffer; a new one is zeroed.
@@ -67,9 +63,7 @@ impl Buffers {
             // Whole words of 16 bytes, at least one: an odd number of halves ends inside a word, and a buffer without
             // bytes cannot be bound.
             size: bytes.max(1).next_multiple_of(16),
-            usage: wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_SRC
-                | wgpu::BufferUsages::COPY_DST,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         match scopes.pop(bytes).settle_now(&self.device_name) {
@@ -103,9 +97,7 @@ impl Buffers {
     ) -> Result<(), ComputeError> {
         let buffer = self.get(tensor)?.clone();
         let (words, tail) = bytes.split_at(bytes.len() / 4 * 4);
-        if !offset_bytes.is_multiple_of(4)
-            || !tail.is_empty() && offset_bytes + bytes.len() != tensor.bytes()
-        {
+        if !offset_bytes.is_multiple_of(4) || !tail.is_empty() && offset_bytes + bytes.len() != tensor.bytes() {
             return Err(ComputeError::Gpu {
                 reason: format!(
                     "tensor {}: {} bytes at offset {offset_bytes} are not whole words of 4 bytes",
@@ -137,8 +129,7 @@ impl Buffers {
             queue.write_buffer(&buffer, offset, &word);
         }
         if let Some(scopes) = scopes {
-            self.unsettled
-                .push((tensor.id(), scopes.pop(bytes.len() as u64)));
+            self.unsettled.push((tensor.id(), scopes.pop(bytes.len() as u64)));
         }
         Ok(())
     }

@@ -51,12 +51,7 @@ impl MatMul {
             k == x.columns(),
             &format!("{} input channels in layout {:?}", x.columns(), self.layout),
         )?;
-        check::that(
-            OP,
-            out,
-            out.rows() == x.rows(),
-            &format!("{} rows", x.rows()),
-        )?;
+        check::that(OP, out, out.rows() == x.rows(), &format!("{} rows", x.rows()))?;
         check::that(
             OP,
             out,
@@ -106,11 +101,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         // Each of the K products is of size one, so the sum is of size sqrt(K) and its rounding error too.
         let scale = (k as f32).sqrt();
         examples.push(Example {
-            op: Op::MatMul(MatMul {
-                layout,
-                column_offset: offset,
-                accumulate,
-            }),
+            op: Op::MatMul(MatMul { layout, column_offset: offset, accumulate }),
             inputs,
             outputs: vec![out.0.clone()],
             contents: vec![x, weight, bias, out],

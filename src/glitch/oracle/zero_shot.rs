@@ -81,7 +81,10 @@ impl<'a> ZeroShot<'a> {
                 break;
             }
             let slots: Vec<u32> = open.iter().map(|&slot| slot as u32).collect();
-            let tokens: Vec<u32> = open.iter().map(|&slot| *rows[slot].answer.last().expect("OK because every row has its first token")).collect();
+            let tokens: Vec<u32> = open
+                .iter()
+                .map(|&slot| *rows[slot].answer.last().expect("OK because every row has its first token"))
+                .collect();
             let next = fan_out.next(self.model, &slots, &tokens, step).await?;
             for (&slot, next) in open.iter().zip(next) {
                 self.grow(&mut rows[slot], next.argmax);
@@ -154,7 +157,8 @@ impl Oracle for ZeroShot<'_> {
                 Some(fan_out) => fan_out,
                 None => {
                     let row_tokens = 1 + self.splice.ids_after.len();
-                    FanOut::new(self.model, &self.splice.ids_before, row_tokens, self.task.max_new_tokens, self.batch).await?
+                    FanOut::new(self.model, &self.splice.ids_before, row_tokens, self.task.max_new_tokens, self.batch)
+                        .await?
                 }
             };
             let mut result = Ok(());
