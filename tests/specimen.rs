@@ -48,9 +48,8 @@ fn probe(session: &mut Session, task: TaskName, ids: &[u32]) -> Vec<Probe> {
 fn passes_on_frequent_tokens_and_fails_on_tokens_it_never_saw() {
     let training: Training = read_json(&folder().join("training.json"));
     let mut session = open(DevicePreference::Cpu);
-    let askable: Vec<u32> = (0..training.counts.len() as u32)
-        .filter(|id| session.tokens.class[*id as usize] == TokenClass::Ok)
-        .collect();
+    let askable: Vec<u32> =
+        (0..training.counts.len() as u32).filter(|id| session.tokens.class[*id as usize] == TokenClass::Ok).collect();
     let group = |belongs: &dyn Fn(usize) -> bool| -> Vec<u32> {
         askable.iter().copied().filter(|id| belongs(*id as usize)).collect()
     };
