@@ -1,0 +1,332 @@
+// Generated from src/report.rs, progress.rs, session.rs, compute/device.rs and tokenizer/class.rs. Do not edit:
+// UPDATE=1 cargo test --lib report::typescript
+
+/** The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device. */
+export interface Report {
+  /** Always [`Report::SCHEMA`]. */
+  schema: string;
+  /** [`Report::SCHEMA_VERSION`] of the program that wrote it. */
+  schema_version: number;
+  provenance: Provenance;
+  /** The result in sentences a person could quote. */
+  summary: Array<string>;
+  /** `complete`, or how the scan ended before its end. */
+  status: Status;
+  controls: Controls | null;
+  /** Every id of the vocabulary, column by column. */
+  tokens: TokenTable;
+  /** The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it. */
+  graph: TokenGraph | null;
+  /** Every verdict of the scan, by token id; the controls keep theirs. */
+  probes: Array<Probe>;
+  /** Verified glitch tokens: ids that failed the oracle, ascending. */
+  glitch_tokens: Array<number>;
+  /** Ids the scan did not ask about, and why. Every id is either here or in `probes`, once. */
+  skipped: Array<Skipped>;
+  /** What GlitchHunter did, round by round; absent for an exhaustive scan. */
+  hunt: Hunt | null;
+  /** GlitchHunter against the exhaustive truth; absent until both are known. */
+  comparison: Comparison | null;
+  /** Things the user should know: survived oddities of the files, fallbacks, limits. */
+  notes: Array<string>;
+  /** Seconds, measured by whoever ran the scan; never part of a comparison. */
+  timings: Array<Timing>;
+}
+
+export type Status = "complete" | "cancelled" | "not_testable" | "failed";
+
+export interface Provenance {
+  glitchscope: string;
+  model: ModelInfo;
+  device: DeviceInfo;
+  oracle: OracleInfo;
+  options: ScanOptions;
+}
+
+export interface ModelInfo {
+  /** Folder, file or URL the user named; `specimen` for the built-in model. */
+  name: string;
+  /** `model_type` of the configuration. */
+  family: string;
+  parameters: number;
+  /** Stored types and the bytes in each, for example `[["F16", 2621440]]`. */
+  stored_types: [string, number][];
+  n_layers: number;
+  n_heads: number;
+  n_kv_heads: number;
+  n_channels: number;
+  context: number;
+  /** Rows of the embedding. */
+  embedding_rows: number;
+  /** Entries of the tokenizer. */
+  vocabulary: number;
+  tied_embeddings: boolean;
+  files: Array<FileInfo>;
+}
+
+export interface FileInfo {
+  name: string;
+  bytes: number;
+  /** SHA-256 of the file; absent when the file was read only in part. */
+  sha256: string | null;
+}
+
+/** Where a result was computed. Travels in every report. */
+export interface DeviceInfo {
+  kind: DeviceKind;
+  /** The adapter's own name, or the CPU's instruction set, for example `wasm simd128`. */
+  name: string;
+  /** Graphics API, driver, features in use; empty for the CPU. */
+  detail: string;
+  /** Arithmetic type, always named: `f32`. */
+  precision: string;
+  /** Why this device and not the other, when `Auto` had to choose. */
+  reason: string;
+}
+
+export type DeviceKind = "cpu" | "gpu";
+
+/** What was asked for. `Auto` takes the GPU when there is one and says in the result which it took and why. */
+export type DevicePreference = "auto" | "cpu" | "gpu";
+
+/** Which question was asked, to the byte. */
+export interface OracleInfo {
+  /** `repetition-zero-shot`. */
+  id: string;
+  title: string;
+  /** Text before and after the token, and their ids; the token itself is spliced in as an id. */
+  text_before: string;
+  text_after: string;
+  ids_before: Array<number>;
+  ids_after: Array<number>;
+  /** The ordinary word that stood in the token's place while the prompt was encoded. */
+  placeholder: string;
+  max_new_tokens: number;
+  /** `greedy`. */
+  decoding: string;
+  /** The rules a verdict follows, in words. */
+  rules: Array<string>;
+  source: string;
+}
+
+export type Method = "glitchhunter" | "exhaustive";
+
+/** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
+export interface ScanOptions {
+  method: Method;
+  /** Draws the cluster samples, orders nothing else. Default 42. */
+  seed: number;
+  /** Neighbours of a vertex, the vertex itself counted in. Default 50 (paper). */
+  n_neighbors: number;
+  /** Leiden resolution. Default 75 (paper). */
+  resolution: number;
+  /** Principal components the embedding is reduced to. Default 50 (reference code). */
+  n_components: number;
+  /** A cluster is kept when hits / sample is above this. Default 0 (paper), compared strictly (reference code). */
+  keep_ratio: number;
+  /**
+   * Sample of a cluster of size s: min(max(sample_min, floor(min(sample_fraction·s, sample_max))), s).
+   * Defaults 5, 0.1, 50 (reference code).
+   */
+  sample_min: number;
+  sample_fraction: number;
+  sample_max: number;
+  /** Default 20 (chosen here; the paper names none). */
+  max_rounds: number;
+  /** Stop when fewer tokens are left. Default 100 (chosen here). */
+  stop_below: number;
+  /** Ask about every surviving token at the end. Default true (reference code). */
+  verify_final: boolean;
+  /** Leiden passes at most; it stops earlier when nothing improves. Default 10 (chosen here). */
+  leiden_iterations: number;
+  /** Rows of a batch; 0 lets the device's limits decide. */
+  batch_size: number;
+  /** Ordinary tokens asked about before a model is trusted. Default 24 (chosen here). */
+  n_controls: number;
+  /** Share of the controls a testable model must pass. Default 0.5 (chosen here). */
+  controls_pass_ratio: number;
+  /** Give an exhaustive scan a map and neighbours too; a search has them always. Default true. */
+  with_graph: boolean;
+}
+
+/** Ordinary tokens, asked about first. */
+export interface Controls {
+  asked: number;
+  passed: number;
+  testable: boolean;
+  probes: Array<Probe>;
+}
+
+/** One row per id, as columns, because a vocabulary has up to hundreds of thousands of them. */
+export interface TokenTable {
+  /** What the token decodes to; lone bytes appear as U+FFFD here and exactly in `bytes_hex`. */
+  text: Array<string>;
+  /** The token's bytes as hexadecimal where they are not the UTF-8 of `text`; empty otherwise. */
+  bytes_hex: Array<string>;
+  class: Array<TokenClass>;
+}
+
+/** Only `Ok` tokens are asked about: a token that text cannot produce is not called a glitch. */
+export type TokenClass = "ok" | "special" | "byte" | "partial_utf8" | "unreachable" | "unused";
+
+/** The Token Embedding Graph of round 1. */
+export interface TokenGraph {
+  /** Token id of each vertex. */
+  ids: Array<number>;
+  /** 2-D layout, within [-1, 1]; distances are approximate. */
+  x: Array<number>;
+  y: Array<number>;
+  /** Leiden community of each vertex. */
+  cluster: Array<number>;
+  n_clusters: number;
+  /**
+   * Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
+   * `n_neighbors`; the report lists fewer, or they would make up most of it.
+   */
+  neighbours_per_token: number;
+  neighbours: Array<number>;
+  /** Euclidean, in the reduced space. */
+  distances: Array<number>;
+  /** Share of the embedding's variance that the components keep. */
+  explained_variance: number;
+  /** Modularity with resolution (RBConfiguration), as a share of the total weight. */
+  quality: number;
+}
+
+/** One answer of the oracle. */
+export interface Probe {
+  id: number;
+  /** The substring rule; the verdict. */
+  passed: boolean;
+  /** Exact after trimming one trailing period and surrounding quotes and blanks. */
+  passed_strict: boolean;
+  /** Probability of the token itself as the first token of the answer. */
+  p_target: number;
+  /** First token of the answer. */
+  argmax: number;
+  /** Of the first token's distribution, in nats. */
+  entropy: number;
+  /** The answer, up to where the verdict was certain. */
+  answer: Array<number>;
+  /** The answer as text. */
+  answer_text: string;
+}
+
+export interface Skipped {
+  class: TokenClass;
+  reason: string;
+  ids: Array<number>;
+}
+
+export interface Hunt {
+  rounds: Array<Round>;
+  /**
+   * The literal output of Algorithm 1: all tokens of the clusters that survived, verified or not, ascending. After
+   * a cancel or an error: the tokens that were still in play.
+   */
+  surviving: Array<number>;
+  /** Tokens the oracle was asked about, verification included, controls not counted. */
+  queries: number;
+  /** Those of them that were asked at the end, about surviving tokens. */
+  verification_queries: number;
+  /** Why the rounds ended, in words. */
+  stopped: string;
+  /** Tokens the model processed for it. */
+  model_tokens: number;
+}
+
+export interface Round {
+  round: number;
+  /** Tokens at the start, |B|. */
+  tokens: number;
+  clusters: number;
+  /** Pairs (size, number of clusters of that size), by size. */
+  cluster_sizes: Array<[number, number]>;
+  /** Tokens asked about in this round; members of the samples that were known are not asked again. */
+  queries: number;
+  /** Those of them that failed. */
+  hits: number;
+  kept_clusters: number;
+  kept_tokens: number;
+  /** Modularity with resolution (RBConfiguration), as a share of the total weight. */
+  quality: number;
+  /** False when a cancel or an error cut the round short; nothing was kept or dropped then. */
+  complete: boolean;
+}
+
+export interface Comparison {
+  /** Glitch tokens of the exhaustive scan that the search verified. */
+  true_positives: number;
+  false_positives: number;
+  false_negatives: number;
+  /** true_positives / (true_positives + false_positives); 1 when the search named nothing. */
+  precision: number;
+  /** true_positives / (true_positives + false_negatives); 1 when there was nothing to find. */
+  recall: number;
+  /** Queries of the exhaustive scan. */
+  queries_exhaustive: number;
+  /** Queries of the hunt / queries of the exhaustive scan; 0 when there were none. */
+  query_share: number;
+}
+
+/** What a hunt would have found at one resolution, answered from a stored exhaustive scan. */
+export interface GranularityRow {
+  resolution: number;
+  /** Of the first round. */
+  clusters: number;
+  /** Tokens, of every class, per cluster of the first round. */
+  mean_cluster_size: number;
+  queries: number;
+  /** Queries / queries of the exhaustive scan. */
+  query_share: number;
+  /** Share of the exhaustive scan's glitch tokens that were found. */
+  recall: number;
+  rounds: number;
+}
+
+export interface Timing {
+  stage: string;
+  seconds: number;
+}
+
+/** What a long job tells its listener. */
+export type ScanEvent =
+  | { "event": "stage", stage: string, detail: string, }
+  | { "event": "advance", done: number, total: number, unit: string, }
+  | { "event": "probes", probes: Array<Probe>, }
+  | { "event": "graph", graph: TokenGraph, }
+  | { "event": "note", text: string, };
+
+/** What was loaded, and what it can be asked. */
+export interface SessionInfo {
+  model: ModelInfo;
+  device: DeviceInfo;
+  /** Oddities that were survived. */
+  notes: Array<string>;
+  /** Entries of the vocabulary by class. */
+  classes: Array<ClassCount>;
+  has_tokenizer: boolean;
+}
+
+export interface ClassCount {
+  class: TokenClass;
+  count: number;
+}
+
+/** Everything about the oracle's question for one token. */
+export interface ProbeDetail {
+  probe: Probe;
+  /** The prompt as the model saw it, the token spliced in. */
+  prompt_ids: Array<number>;
+  /** Where in `prompt_ids` the token stands. */
+  token_index: number;
+  /** The whole answer, not cut where the verdict was certain. */
+  answer_ids: Array<number>;
+  /** Most probable first tokens. */
+  top: Array<TopToken>;
+}
+
+export interface TopToken {
+  id: number;
+  p: number;
+}
