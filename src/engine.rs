@@ -1,14 +1,54 @@
-//! Token ids → logits: decoder families as data, KV caches, prompt fan-out.
+//! Token ids → logits. Decoder families are data; a forward pass is a recording.
+//!
+//! Reading order: [`architecture`] says what a decoder is made of, [`families`] says it for each family, [`weights`]
+//! brings the tensors to the device, [`forward`] writes a pass down, [`fan_out`] runs many rows behind one prefix.
 
+pub mod architecture;
+pub mod families;
+pub mod fan_out;
+pub mod forward;
+pub mod generate;
+pub mod kv_cache;
+pub mod model;
+pub mod weights;
+
+pub use architecture::Architecture;
+pub use fan_out::FanOut;
+pub use model::Model;
+
+/// What a model and a request can get wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    #[error("the model has no forward pass yet")]
-    Missing,
+    #[error("config.json: model_type is {got:?}, which is not one of {known}")]
+    UnknownFamily { got: String, known: String },
+    #[error("config.json: {family} with {setting} = {got} is not supported, only {supported}")]
+    UnsupportedSetting { family: &'static str, setting: String, got: String, supported: String },
+    #[error("config.json: {what}")]
+    Inconsistent { what: String },
+    #[error("tensor {name} is missing; the file has {available} tensors, for example {example}")]
+    MissingTensor { name: String, available: usize, example: String },
+    #[error("tensor {name} has shape {got:?}, expected {expected:?} from config.json")]
+    TensorShape { name: String, got: Vec<usize>, expected: Vec<usize> },
+    #[error("token id {id} is outside the embedding, which has {rows} rows")]
+    TokenOutOfRange { id: u32, rows: usize },
+    #[error("{tokens} tokens do not fit the model's context of {context}")]
+    ContextTooShort { tokens: usize, context: usize },
+    #[error("no token ids were given")]
+    Empty,
 }
 
 impl EngineError {
     pub fn hint(&self) -> Option<String> {
-        None
+        Some(match self {
+            EngineError::UnknownFamily { .. } | EngineError::UnsupportedSetting { .. } => {
+                "Take a model of a supported family; the list is in the README.".into()
+            }
+            EngineError::MissingTensor { .. } | EngineError::TensorShape { .. } => {
+                "The weights do not belong to this config.json, or are of another family: take both files from the same folder.".into()
+            }
+            EngineError::ContextTooShort { .. } => "Shorten the prompt or ask for fewer new tokens.".into(),
+            _ => return None,
+        })
     }
 }

@@ -6,6 +6,7 @@ use crate::compute::ComputeError;
 use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
+use crate::report::ReportError;
 use crate::tokenizer::TokenizerError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -26,6 +27,8 @@ pub enum Error {
     Graph(#[from] GraphError),
     #[error(transparent)]
     Scan(#[from] ScanError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -40,6 +43,7 @@ impl Error {
             Error::Compute(error) => error.hint(),
             Error::Graph(error) => error.hint(),
             Error::Scan(error) => error.hint(),
+            Error::Report(error) => error.hint(),
             Error::Cancelled => None,
         }
     }

@@ -1,8 +1,66 @@
 //! The glitch scan: oracles, GlitchHunter, the exhaustive scan.
+//!
+//! ```text
+//! controls → token graph → hunter | exhaustive → comparison → summary
+//! ```
+//!
+//! [`scan`] is the whole of it. Every part reads a [`Subject`] (an oracle and the device that runs it), the input
+//! embedding and the table of tokens, and writes into a [`Report`].
 
+mod comparison;
+mod controls;
+mod exhaustive;
+mod granularity;
+mod hunter;
+mod options;
 pub mod oracle;
+mod sampling;
+mod scope;
+mod skipped;
+mod stages;
+mod stored_oracle;
+mod summary;
+mod token_graph;
+mod verdicts;
+
+pub use comparison::{compare, incomparable};
+pub use granularity::{granularity, scaled_resolution};
+pub use oracle::Oracle;
+pub use sampling::sample_size;
+pub use stages::STAGES;
+pub use stored_oracle::StoredOracle;
+
+use crate::compute::Device;
+use crate::error::{Error, Result};
+use crate::progress::{Event, Monitor};
+use crate::report::{Hunt, Method, ModelInfo, Provenance, Report, ScanOptions, Status, TokenTable};
+use scope::Scope;
+use token_graph::Mapped;
+use verdicts::Verdicts;
 
 pub use crate::report::Probe;
+
+/// What a scan needs of a loaded model.
+pub trait Subject: Oracle {
+    /// The device that answers the oracle's questions; the scan's graph is computed on it too.
+    fn device(&mut self) -> &mut Device;
+}
+
+/// The input embedding, row = token id.
+#[derive(Clone, Debug, Default)]
+pub struct Embedding {
+    pub rows: usize,
+    pub columns: usize,
+    /// `rows × columns`, row-major.
+    pub values: Vec<f32>,
+}
+
+impl Embedding {
+    /// The numbers of one token.
+    pub fn row(&self, id: u32) -> &[f32] {
+        &self.values[id as usize * self.columns..][..self.columns]
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,10 +71,207 @@ pub enum ScanError {
         got: String,
         expected: String,
     },
+    #[error("the embedding holds {got} numbers, expected {rows} rows × {columns} columns")]
+    EmbeddingSize {
+        rows: usize,
+        columns: usize,
+        got: usize,
+    },
+    #[error(
+        "the table of tokens has {text} texts, {bytes_hex} byte strings and {class} classes, expected as many of each"
+    )]
+    TokenColumns {
+        text: usize,
+        bytes_hex: usize,
+        class: usize,
+    },
+    #[error("the embedding has {rows} rows, the table of tokens only {tokens} entries")]
+    TokensMissing { rows: usize, tokens: usize },
+    #[error("the oracle was asked about {asked} tokens and answered {answered}")]
+    Unanswered { asked: usize, answered: usize },
+    #[error("the oracle was asked about token {asked} and answered about token {answered}")]
+    WrongAnswer { asked: u32, answered: u32 },
+    #[error("the stored report has no verdict on token {id}")]
+    NotStored { id: u32 },
+    #[error("the stored report cannot serve as the truth: {reason}")]
+    NotATruth { reason: String },
 }
 
 impl ScanError {
+    /// What the person who meets this error can do about it.
     pub fn hint(&self) -> Option<String> {
-        None
+        Some(match self {
+            ScanError::Option { .. } => {
+                "Set it back to its default, or take a value in that range.".into()
+            }
+            ScanError::EmbeddingSize { .. } | ScanError::TokensMissing { .. } => {
+                "The tokenizer and the weights may come from different models.".into()
+            }
+            ScanError::NotStored { .. } | ScanError::NotATruth { .. } => {
+                "Run an exhaustive scan of this model to its end, and take its report.".into()
+            }
+            ScanError::TokenColumns { .. }
+            | ScanError::Unanswered { .. }
+            | ScanError::WrongAnswer { .. } => return None,
+        })
     }
+}
+
+/// Scans a model.
+///
+/// `tokens` describes every id (at least as many as `embedding` has rows); `truth` is the report of an exhaustive scan
+/// of the same model with the same oracle, or nothing; `notes` start the report's notes.
+///
+/// Fails only before it starts: for an option out of range, or an embedding and a table that do not belong together.
+/// What happens on the way is told by the report's status, and everything found until then is in it.
+pub async fn scan(
+    subject: &mut dyn Subject,
+    embedding: &Embedding,
+    tokens: &TokenTable,
+    model: ModelInfo,
+    notes: Vec<String>,
+    options: &ScanOptions,
+    truth: Option<&Report>,
+    monitor: &mut dyn Monitor,
+) -> Result<Report> {
+    options::check(options)?;
+    let scope = Scope::new(embedding, tokens)?;
+    let mut report = Report {
+        schema: Report::SCHEMA.into(),
+        schema_version: Report::SCHEMA_VERSION,
+        provenance: Provenance {
+            glitchscope: crate::VERSION.into(),
+            model,
+            device: subject.device().info(),
+            oracle: subject.info(),
+            options: options.clone(),
+        },
+        summary: Vec::new(),
+        status: Status::Complete,
+        controls: None,
+        tokens: tokens.clone(),
+        graph: None,
+        probes: Vec::new(),
+        glitch_tokens: Vec::new(),
+        skipped: Vec::new(),
+        hunt: None,
+        comparison: None,
+        notes,
+        timings: Vec::new(),
+    };
+    for text in scope.notes() {
+        note(&mut report, monitor, text);
+    }
+    let mut verdicts = Verdicts::new(scope.len());
+    let outcome = run(
+        subject,
+        embedding,
+        &scope,
+        options,
+        &mut report,
+        &mut verdicts,
+        monitor,
+    )
+    .await;
+    if let Some(text) = verdicts.note() {
+        note(&mut report, monitor, text);
+    }
+    if let Some(text) = granularity::note(&report, &scope) {
+        note(&mut report, monitor, text);
+    }
+    let error = match outcome {
+        Ok(()) => None,
+        Err(Error::Cancelled) => {
+            report.status = Status::Cancelled;
+            None
+        }
+        Err(error) => {
+            report.status = Status::Failed;
+            Some(error)
+        }
+    };
+    report.glitch_tokens = verdicts.bad();
+    report.skipped = skipped::skipped(&scope, tokens, &verdicts, &report);
+    report.probes = verdicts.into_probes();
+    if let Some(truth) = truth {
+        match incomparable(&report, truth) {
+            None => report.comparison = Some(compare(&report, truth)),
+            Some(reason) => note(
+                &mut report,
+                monitor,
+                format!("The search was not compared with the stored report: {reason}."),
+            ),
+        }
+    }
+    if let Some(error) = error {
+        let hint = error
+            .hint()
+            .map(|hint| format!(" {hint}"))
+            .unwrap_or_default();
+        note(
+            &mut report,
+            monitor,
+            format!("The scan ended with an error: {error}.{hint}"),
+        );
+    }
+    report.summary = summary::summary(&report);
+    Ok(report)
+}
+
+/// The part of a scan that can be stopped; what it found is in `report` and `verdicts` however it ends.
+async fn run(
+    subject: &mut dyn Subject,
+    embedding: &Embedding,
+    scope: &Scope,
+    options: &ScanOptions,
+    report: &mut Report,
+    verdicts: &mut Verdicts,
+    monitor: &mut dyn Monitor,
+) -> Result<()> {
+    let testable = controls::ask(subject, scope, options, report, monitor).await?;
+    let hunting = options.method == Method::Glitchhunter;
+    let mut first = None;
+    if hunting || options.with_graph || !testable {
+        match token_graph::map(
+            subject.device(),
+            embedding,
+            scope.vertices(),
+            options,
+            monitor,
+        )
+        .await
+        {
+            Ok(Some(Mapped { graph, partition })) => {
+                monitor.event(Event::Graph { graph: &graph });
+                report.graph = Some(graph);
+                first = Some(partition);
+            }
+            Ok(None) => note(
+                report,
+                monitor,
+                token_graph::too_few(scope.vertices().len()),
+            ),
+            // The search cannot do without its graph, an exhaustive scan can.
+            Err(error) if (hunting && testable) || error.is_cancelled() => return Err(error),
+            Err(error) => note(report, monitor, format!("There is no map: {error}.")),
+        }
+    }
+    if !testable {
+        report.status = Status::NotTestable;
+        return Ok(());
+    }
+    if hunting {
+        let hunt = report.hunt.insert(Hunt::default());
+        hunter::hunt(
+            subject, embedding, scope, options, first, verdicts, hunt, monitor,
+        )
+        .await
+    } else {
+        exhaustive::ask_all(subject, scope, verdicts, monitor).await
+    }
+}
+
+fn note(report: &mut Report, monitor: &mut dyn Monitor, text: String) {
+    monitor.event(Event::Note { text: text.clone() });
+    report.notes.push(text);
 }

@@ -19,6 +19,7 @@ pub mod labs;
 pub mod progress;
 pub mod report;
 pub mod rng;
+pub mod session;
 pub mod stats;
 pub mod tokenizer;
 #[cfg(target_arch = "wasm32")]

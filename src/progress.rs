@@ -10,24 +10,30 @@ use std::pin::Pin;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::glitch::Probe;
+use crate::report::{Probe, TokenGraph};
 
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What a long job tells its listener.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(rename = "ScanEvent"))]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event<'a> {
     /// A new stage begins, for example `probing` in round 2. `detail` is a sentence fragment for people.
     Stage { stage: &'static str, detail: String },
     /// `done` of `total` in `unit` of the current stage.
     Advance {
+        #[cfg_attr(test, ts(type = "number"))]
         done: u64,
+        #[cfg_attr(test, ts(type = "number"))]
         total: u64,
         unit: &'static str,
     },
     /// Verdicts, as they are reached.
     Probes { probes: &'a [Probe] },
+    /// The map is drawn; comes before the first question of a search.
+    Graph { graph: &'a TokenGraph },
     /// Something the user should know; also kept in the report.
     Note { text: String },
 }

@@ -7,14 +7,18 @@ use crate::compute::DeviceInfo;
 use crate::tokenizer::TokenClass;
 
 pub mod export;
+#[cfg(test)]
+mod typescript;
+
+pub use export::{REPORT_BYTES_MAX, ReportError};
 
 /// The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Report {
-    /// Always `glitchscope.scan`.
+    /// Always [`Report::SCHEMA`].
     pub schema: String,
-    /// Grows when a field changes its meaning.
+    /// [`Report::SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
     pub provenance: Provenance,
     /// The result in sentences a person could quote.
@@ -26,11 +30,11 @@ pub struct Report {
     pub tokens: TokenTable,
     /// The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it.
     pub graph: Option<TokenGraph>,
-    /// Every verdict of the oracle, by token id.
+    /// Every verdict of the scan, by token id; the controls keep theirs.
     pub probes: Vec<Probe>,
-    /// Verified glitch tokens: ids that failed the oracle.
+    /// Verified glitch tokens: ids that failed the oracle, ascending.
     pub glitch_tokens: Vec<u32>,
-    /// Ids the scan did not ask about, and why.
+    /// Ids the scan did not ask about, and why. Every id is either here or in `probes`, once.
     pub skipped: Vec<Skipped>,
     /// What GlitchHunter did, round by round; absent for an exhaustive scan.
     pub hunt: Option<Hunt>,
@@ -40,6 +44,12 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Seconds, measured by whoever ran the scan; never part of a comparison.
     pub timings: Vec<Timing>,
+}
+
+impl Report {
+    pub const SCHEMA: &'static str = "glitchscope.scan";
+    /// Grows when a field changes its meaning.
+    pub const SCHEMA_VERSION: u32 = 1;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +75,7 @@ pub struct Provenance {
     pub options: ScanOptions,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ModelInfo {
     /// Folder, file or URL the user named; `specimen` for the built-in model.
@@ -90,7 +100,7 @@ pub struct ModelInfo {
     pub files: Vec<FileInfo>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FileInfo {
     pub name: String,
@@ -101,7 +111,7 @@ pub struct FileInfo {
 }
 
 /// Which question was asked, to the byte.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OracleInfo {
     /// `repetition-zero-shot`.
@@ -165,7 +175,7 @@ pub struct ScanOptions {
     pub n_controls: u32,
     /// Share of the controls a testable model must pass. Default 0.5 (chosen here).
     pub controls_pass_ratio: f64,
-    /// Control only: report the map and neighbours in an exhaustive scan too. Default true.
+    /// Give an exhaustive scan a map and neighbours too; a search has them always. Default true.
     pub with_graph: bool,
 }
 
@@ -204,7 +214,7 @@ pub struct Controls {
 }
 
 /// One row per id, as columns, because a vocabulary has up to hundreds of thousands of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TokenTable {
     /// What the token decodes to; lone bytes appear as U+FFFD here and exactly in `bytes_hex`.
@@ -226,7 +236,8 @@ pub struct TokenGraph {
     /// Leiden community of each vertex.
     pub cluster: Vec<u32>,
     pub n_clusters: u32,
-    /// Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first.
+    /// Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
+    /// `n_neighbors`; the report lists fewer, or they would make up most of it.
     pub neighbours_per_token: u32,
     pub neighbours: Vec<u32>,
     /// Euclidean, in the reduced space.
@@ -270,12 +281,16 @@ pub struct Skipped {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Hunt {
     pub rounds: Vec<Round>,
-    /// The literal output of Algorithm 1: all tokens of the clusters that survived, verified or not.
+    /// The literal output of Algorithm 1: all tokens of the clusters that survived, verified or not, ascending. After
+    /// a cancel or an error: the tokens that were still in play.
     pub surviving: Vec<u32>,
-    /// Tokens the oracle was asked about, controls not counted.
+    /// Tokens the oracle was asked about, verification included, controls not counted.
     pub queries: u32,
-    /// Why it ended, in words.
+    /// Those of them that were asked at the end, about surviving tokens.
+    pub verification_queries: u32,
+    /// Why the rounds ended, in words.
     pub stopped: String,
+    /// Tokens the model processed for it.
     #[cfg_attr(test, ts(type = "number"))]
     pub model_tokens: u64,
 }
@@ -289,23 +304,50 @@ pub struct Round {
     pub clusters: u32,
     /// Pairs (size, number of clusters of that size), by size.
     pub cluster_sizes: Vec<(u32, u32)>,
+    /// Tokens asked about in this round; members of the samples that were known are not asked again.
     pub queries: u32,
+    /// Those of them that failed.
     pub hits: u32,
     pub kept_clusters: u32,
     pub kept_tokens: u32,
+    /// Modularity with resolution (RBConfiguration), as a share of the total weight.
     pub quality: f64,
+    /// False when a cancel or an error cut the round short; nothing was kept or dropped then.
+    pub complete: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Comparison {
+    /// Glitch tokens of the exhaustive scan that the search verified.
     pub true_positives: u32,
     pub false_positives: u32,
     pub false_negatives: u32,
+    /// true_positives / (true_positives + false_positives); 1 when the search named nothing.
     pub precision: f64,
+    /// true_positives / (true_positives + false_negatives); 1 when there was nothing to find.
     pub recall: f64,
-    /// Queries of the hunt / queries of the exhaustive scan.
+    /// Queries of the exhaustive scan.
+    pub queries_exhaustive: u32,
+    /// Queries of the hunt / queries of the exhaustive scan; 0 when there were none.
     pub query_share: f64,
+}
+
+/// What a hunt would have found at one resolution, answered from a stored exhaustive scan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct GranularityRow {
+    pub resolution: f64,
+    /// Of the first round.
+    pub clusters: u32,
+    /// Tokens, of every class, per cluster of the first round.
+    pub mean_cluster_size: f64,
+    pub queries: u32,
+    /// Queries / queries of the exhaustive scan.
+    pub query_share: f64,
+    /// Share of the exhaustive scan's glitch tokens that were found.
+    pub recall: f64,
+    pub rounds: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,1 +1,270 @@
-//! The JavaScript surface. The only module that knows JavaScript.
+//! The JavaScript surface. The only module that knows JavaScript; `www/src/core/` is its only user in this repository.
+//!
+//! Numbers in bulk cross as typed arrays, reports as JSON text, small structs through serde. Every failure is thrown as
+//! `{ message, hint, kind }`.
+
+mod monitor;
+mod source;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use js_sys::{Float32Array, Function};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::compute::DevicePreference;
+use crate::error::Error;
+use crate::report::{Report, ReportError, ScanOptions};
+use crate::session;
+use monitor::PageMonitor;
+use source::{JsSource, PageSource};
+
+#[wasm_bindgen(typescript_custom_section)]
+const REPORT_TYPES: &str = include_str!("../www/src/report/types.ts");
+
+#[wasm_bindgen(typescript_custom_section)]
+const SURFACE_TYPES: &str = r#"
+/** A folder of files that can be read in parts. */
+export interface JsSource {
+  readonly name: string;
+  /** Length in bytes, or null when there is no such file. */
+  len(file: string): Promise<number | null>;
+  read(file: string, start: number, end: number): Promise<Uint8Array>;
+}
+
+/** What every function here throws. */
+export interface Failure {
+  message: string;
+  hint: string | null;
+  kind: "cancelled" | "device" | "input";
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "Partial<ScanOptions>")]
+    pub type PartialScanOptions;
+    #[wasm_bindgen(typescript_type = "SessionInfo")]
+    pub type JsSessionInfo;
+    #[wasm_bindgen(typescript_type = "TokenTable")]
+    pub type JsTokenTable;
+    #[wasm_bindgen(typescript_type = "ProbeDetail")]
+    pub type JsProbeDetail;
+    #[wasm_bindgen(typescript_type = "GranularityRow[]")]
+    pub type JsGranularityRows;
+    #[wasm_bindgen(typescript_type = "(event: Event) => void")]
+    pub type Listener;
+}
+
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// The version that reports carry.
+#[wasm_bindgen]
+pub fn version() -> String {
+    crate::VERSION.to_owned()
+}
+
+/// Bytes of wasm memory in use by this module; it never shrinks, so this is also the peak.
+#[wasm_bindgen]
+pub fn memory_bytes() -> f64 {
+    core::arch::wasm32::memory_size(0) as f64 * 65_536.0
+}
+
+/// A saved report's verdicts as CSV.
+#[wasm_bindgen]
+pub fn report_csv(report_json: &str) -> Result<String, JsValue> {
+    Ok(Report::from_json(report_json).map_err(report_failure)?.to_csv())
+}
+
+/// Throws when the text is not a report this version can show.
+#[wasm_bindgen]
+pub fn check_report(report_json: &str) -> Result<(), JsValue> {
+    Report::from_json(report_json).map(|_| ()).map_err(report_failure)
+}
+
+/// The resolution scaled to a vocabulary: the paper's 75 at 32,000 entries.
+#[wasm_bindgen]
+pub fn scaled_resolution(vocabulary: u32) -> f64 {
+    crate::glitch::scaled_resolution(vocabulary as usize)
+}
+
+/// Stops the work it was handed to, at its next pause. Safe to call while that work runs.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Cancel {
+    flag: Rc<Cell<bool>>,
+}
+
+#[wasm_bindgen]
+impl Cancel {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Cancel {
+        Cancel::default()
+    }
+
+    pub fn cancel(&self) {
+        self.flag.set(true);
+    }
+}
+
+/// A loaded model.
+#[wasm_bindgen]
+pub struct Session {
+    /// Taken out while a method works, so that a second call meets an error instead of a panic.
+    inner: RefCell<Option<session::Session>>,
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// Reads a folder of files and brings the weights to a device: `auto`, `cpu` or `gpu`.
+    pub async fn open(source: JsSource, device: String, on: Listener, cancel: &Cancel) -> Result<Session, JsValue> {
+        let preference = match device.as_str() {
+            "cpu" => DevicePreference::Cpu,
+            "gpu" => DevicePreference::Gpu,
+            _ => DevicePreference::Auto,
+        };
+        let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
+        let session = session::Session::open(Rc::new(PageSource::new(source)), preference, &mut monitor).await;
+        Ok(Session { inner: RefCell::new(Some(session.map_err(failure)?)) })
+    }
+
+    pub fn info(&self) -> Result<JsSessionInfo, JsValue> {
+        self.look(|session| to_js(&session.info))?.map(JsValue::unchecked_into)
+    }
+
+    pub fn tokens(&self) -> Result<JsTokenTable, JsValue> {
+        self.look(|session| to_js(&session.tokens))?.map(JsValue::unchecked_into)
+    }
+
+    /// The report as JSON text. A cancelled or failed scan gives a report too, with what was found.
+    pub async fn scan(
+        &self,
+        options: PartialScanOptions,
+        truth_json: Option<String>,
+        on: Listener,
+        cancel: &Cancel,
+    ) -> Result<String, JsValue> {
+        let options = scan_options(options)?;
+        let truth = truth_json.map(|json| Report::from_json(&json)).transpose().map_err(report_failure)?;
+        let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
+        let mut session = self.take()?;
+        let report = session.scan(&options, truth.as_ref(), &mut monitor).await;
+        self.put_back(session);
+        report.map_err(failure)?.to_json().map_err(report_failure)
+    }
+
+    /// The hunt again at other resolutions, answered from an exhaustive report.
+    pub async fn granularity(
+        &self,
+        truth_json: String,
+        options: PartialScanOptions,
+        resolutions: Vec<f64>,
+        on: Listener,
+        cancel: &Cancel,
+    ) -> Result<JsGranularityRows, JsValue> {
+        let options = scan_options(options)?;
+        let truth = Report::from_json(&truth_json).map_err(report_failure)?;
+        let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
+        let mut session = self.take()?;
+        let rows = session.granularity(&truth, &options, &resolutions, &mut monitor).await;
+        self.put_back(session);
+        to_js(&rows.map_err(failure)?).map(JsValue::unchecked_into)
+    }
+
+    /// The oracle's question for one token, the whole answer, and the most probable first tokens.
+    pub async fn probe(&self, id: u32) -> Result<JsProbeDetail, JsValue> {
+        let mut session = self.take()?;
+        let detail = session.probe(id).await;
+        self.put_back(session);
+        to_js(&detail.map_err(failure)?).map(JsValue::unchecked_into)
+    }
+
+    /// Logits of every position: (T,V), row-major.
+    pub async fn logits(&self, ids: Vec<u32>) -> Result<Float32Array, JsValue> {
+        let mut session = self.take()?;
+        let logits = session.model.logits(&ids).await;
+        self.put_back(session);
+        Ok(Float32Array::from(logits.map_err(failure)?.as_slice()))
+    }
+
+    /// New ids of a greedy continuation, ending early behind an end token.
+    pub async fn generate(&self, ids: Vec<u32>, max_new: u32, on: Listener, cancel: &Cancel) -> Result<Vec<u32>, JsValue> {
+        let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
+        let mut session = self.take()?;
+        let new = session.generate(&ids, max_new as usize, &mut monitor).await;
+        self.put_back(session);
+        new.map_err(failure)
+    }
+
+    /// Ids of a text.
+    pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, JsValue> {
+        self.look(|session| match &session.tokenizer {
+            Some(tokenizer) => Ok(tokenizer.encode(text, special).map_err(|error| failure(error.into()))?.ids),
+            None => Err(failure(crate::tokenizer::TokenizerError::Absent.into())),
+        })?
+    }
+
+    /// Text of ids.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, JsValue> {
+        self.look(|session| match &session.tokenizer {
+            Some(tokenizer) => Ok(tokenizer.decode(ids, false)),
+            None => Err(failure(crate::tokenizer::TokenizerError::Absent.into())),
+        })?
+    }
+
+    fn look<T>(&self, view: impl FnOnce(&session::Session) -> T) -> Result<T, JsValue> {
+        self.inner.borrow().as_ref().map(view).ok_or_else(busy)
+    }
+
+    fn take(&self) -> Result<session::Session, JsValue> {
+        self.inner.borrow_mut().take().ok_or_else(busy)
+    }
+
+    fn put_back(&self, session: session::Session) {
+        *self.inner.borrow_mut() = Some(session);
+    }
+}
+
+fn scan_options(options: PartialScanOptions) -> Result<ScanOptions, JsValue> {
+    serde_wasm_bindgen::from_value(options.into())
+        .map_err(|error| thrown(&format!("the scan's options cannot be read: {error}"), None, "input"))
+}
+
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|error| thrown(&error.to_string(), None, "input"))
+}
+
+fn busy() -> JsValue {
+    thrown("the model is busy with another question", Some("Wait for it to end, or cancel it.".into()), "input")
+}
+
+fn report_failure(error: ReportError) -> JsValue {
+    failure(error.into())
+}
+
+fn failure(error: Error) -> JsValue {
+    let kind = match () {
+        _ if error.is_cancelled() => "cancelled",
+        _ if error.is_device() => "device",
+        _ => "input",
+    };
+    thrown(&error.to_string(), error.hint(), kind)
+}
+
+fn thrown(message: &str, hint: Option<String>, kind: &'static str) -> JsValue {
+    #[derive(Serialize)]
+    struct Failure<'a> {
+        message: &'a str,
+        hint: Option<String>,
+        kind: &'static str,
+    }
+    Failure { message, hint, kind }
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .expect("OK because strings serialise")
+}

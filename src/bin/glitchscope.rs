@@ -1,3 +1,545 @@
 //! The native command: the same core, in the terminal.
+//!
+//! With `--json` standard output holds one JSON value and nothing else. Progress goes to standard error. An error exits
+//! non-zero with one clear message on standard error; a cancelled scan (Ctrl-C) prints what it found and exits with 130.
 
-fn main() {}
+#[cfg(not(target_arch = "wasm32"))]
+mod command {
+    use std::collections::HashMap;
+    use std::io::{IsTerminal, Read, Write};
+    use std::path::{Path, PathBuf};
+    use std::rc::Rc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    use clap::{Args, Parser, Subcommand, ValueEnum};
+    use glitchscope::checkpoint::source::FolderSource;
+    use glitchscope::compute::DevicePreference;
+    use glitchscope::error::Error;
+    use glitchscope::progress::{Event, Monitor};
+    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, Timing};
+    use glitchscope::session::Session;
+    use glitchscope::tokenizer::Tokenizer;
+
+    /// Finds out where a language model breaks.
+    #[derive(Parser)]
+    #[command(version, about, after_help = "Every command takes the built-in model when --model is left out.")]
+    struct Cli {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[derive(Subcommand)]
+    enum Command {
+        /// Find the tokens a model cannot repeat
+        Scan(Scan),
+        /// Logits of every position of a sequence of token ids
+        Logits(Logits),
+        /// Continue a sequence of token ids greedily
+        Generate(Generate),
+        /// Split a text into tokens
+        Tokens(Tokens),
+        /// What a model folder holds
+        Info(Info),
+    }
+
+    #[derive(Args)]
+    struct ModelArgs {
+        /// Folder with config.json, model.safetensors and tokenizer.json
+        #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
+        model: PathBuf,
+        /// Where to compute; auto takes the GPU when there is one and says which it took
+        #[arg(long, value_enum, default_value_t = DeviceArg::Auto)]
+        device: DeviceArg,
+        /// One JSON value on standard output and nothing else
+        #[arg(long)]
+        json: bool,
+    }
+
+    #[derive(Clone, Copy, ValueEnum)]
+    enum DeviceArg {
+        Auto,
+        Cpu,
+        Gpu,
+    }
+
+    impl From<DeviceArg> for DevicePreference {
+        fn from(device: DeviceArg) -> Self {
+            match device {
+                DeviceArg::Auto => DevicePreference::Auto,
+                DeviceArg::Cpu => DevicePreference::Cpu,
+                DeviceArg::Gpu => DevicePreference::Gpu,
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, PartialEq, ValueEnum)]
+    enum MethodArg {
+        /// Clusters the embedding and asks about samples (the paper's method)
+        Glitchhunter,
+        /// Asks about every token
+        Exhaustive,
+        /// Both, and how much of the truth GlitchHunter found
+        Compare,
+    }
+
+    #[derive(Args)]
+    struct Scan {
+        #[command(flatten)]
+        model: ModelArgs,
+        #[arg(long, value_enum, default_value_t = MethodArg::Glitchhunter)]
+        method: MethodArg,
+        /// Draws the cluster samples
+        #[arg(long, default_value_t = 42)]
+        seed: u32,
+        /// Neighbours of a token in the graph, itself counted in (50: the paper's)
+        #[arg(long, default_value_t = 50)]
+        n_neighbors: u32,
+        /// Leiden resolution (75: the paper's), or `scaled` for 75 · vocabulary / 32,000
+        #[arg(long, default_value = "75")]
+        resolution: String,
+        /// Principal components of the embedding (50: the reference code's)
+        #[arg(long, default_value_t = 50)]
+        n_components: u32,
+        /// Keep a cluster when hits / sample is above this (0: the paper's)
+        #[arg(long, default_value_t = 0.0)]
+        keep_ratio: f64,
+        /// Smallest sample of a cluster (5: the reference code's)
+        #[arg(long, default_value_t = 5)]
+        sample_min: u32,
+        /// Share of a cluster that is sampled (0.1: the reference code's)
+        #[arg(long, default_value_t = 0.1)]
+        sample_fraction: f64,
+        /// Largest sample of a cluster (50: the reference code's)
+        #[arg(long, default_value_t = 50)]
+        sample_max: u32,
+        /// Rounds at most
+        #[arg(long, default_value_t = 20)]
+        max_rounds: u32,
+        /// Prompts of a batch; 0 lets the device decide
+        #[arg(long, default_value_t = 0)]
+        batch_size: u32,
+        /// Report a token only by its cluster, without asking about it in the end
+        #[arg(long)]
+        no_verify: bool,
+        /// Compare with this saved exhaustive report
+        #[arg(long, value_name = "FILE")]
+        truth: Option<PathBuf>,
+        /// Also write the report as JSON to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Also write the verdicts as CSV to this file
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+    }
+
+    #[derive(Args)]
+    struct Logits {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Token ids, separated by commas
+        #[arg(long, value_delimiter = ',', required = true)]
+        ids: Vec<u32>,
+    }
+
+    #[derive(Args)]
+    struct Generate {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Token ids, separated by commas
+        #[arg(long, value_delimiter = ',', required = true)]
+        ids: Vec<u32>,
+        /// New tokens at most; fewer when the model ends its text
+        #[arg(long, default_value_t = 20)]
+        max_new: usize,
+    }
+
+    #[derive(Args)]
+    struct Tokens {
+        /// Folder with tokenizer.json
+        #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
+        model: PathBuf,
+        /// A tokenizer.json of its own
+        #[arg(long, value_name = "FILE", conflicts_with = "model")]
+        tokenizer: Option<PathBuf>,
+        /// The text; read from standard input when left out
+        #[arg(long)]
+        text: Option<String>,
+        /// Add the special tokens the tokenizer puts around a text
+        #[arg(long)]
+        special: bool,
+        /// One JSON value on standard output and nothing else
+        #[arg(long)]
+        json: bool,
+    }
+
+    #[derive(Args)]
+    struct Info {
+        #[command(flatten)]
+        model: ModelArgs,
+    }
+
+    static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+    pub fn main() -> i32 {
+        let cli = Cli::parse();
+        let result = match cli.command {
+            Command::Scan(args) => scan(&args),
+            Command::Logits(args) => logits(&args),
+            Command::Generate(args) => generate(&args),
+            Command::Tokens(args) => tokens(&args),
+            Command::Info(args) => info(&args),
+        };
+        match result {
+            Ok(code) => code,
+            Err(Failure::Pipe) => 0,
+            Err(failure) => {
+                eprintln!("{failure}");
+                1
+            }
+        }
+    }
+
+    /// What ends a command early.
+    enum Failure {
+        Core(Error),
+        Io { what: String, error: std::io::Error },
+        Usage(String),
+        /// The reader of standard output went away, as `| head` does.
+        Pipe,
+    }
+
+    impl std::fmt::Display for Failure {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            match self {
+                Failure::Core(error) => {
+                    write!(f, "error: {error}")?;
+                    match error.hint() {
+                        Some(hint) => write!(f, "\nhint: {hint}"),
+                        None => Ok(()),
+                    }
+                }
+                Failure::Io { what, error } => write!(f, "error: {what}: {error}"),
+                Failure::Usage(message) => write!(f, "error: {message}"),
+                Failure::Pipe => Ok(()),
+            }
+        }
+    }
+
+    impl<E: Into<Error>> From<E> for Failure {
+        fn from(error: E) -> Self {
+            Failure::Core(error.into())
+        }
+    }
+
+    fn open(args: &ModelArgs, monitor: &mut Terminal) -> Result<Session, Failure> {
+        let source = Rc::new(FolderSource::new(&args.model));
+        Ok(pollster::block_on(Session::open(source, args.device.into(), monitor))?)
+    }
+
+    fn scan(args: &Scan) -> Result<i32, Failure> {
+        let truth = match &args.truth {
+            Some(path) => Some(Report::from_json(&String::from_utf8_lossy(&read(path)?))?),
+            None => None,
+        };
+        let mut monitor = Terminal::new();
+        listen_for_ctrl_c();
+        let mut session = open(&args.model, &mut monitor)?;
+        let mut options = ScanOptions {
+            seed: args.seed,
+            n_neighbors: args.n_neighbors,
+            resolution: match args.resolution.as_str() {
+                "scaled" => glitchscope::glitch::scaled_resolution(session.info.model.embedding_rows as usize),
+                number => number.parse().map_err(|_| {
+                    Failure::Usage(format!("--resolution is {number:?}, expected a number or `scaled`"))
+                })?,
+            },
+            n_components: args.n_components,
+            keep_ratio: args.keep_ratio,
+            sample_min: args.sample_min,
+            sample_fraction: args.sample_fraction,
+            sample_max: args.sample_max,
+            max_rounds: args.max_rounds,
+            batch_size: args.batch_size,
+            verify_final: !args.no_verify,
+            ..ScanOptions::default()
+        };
+        let mut truth = truth;
+        if args.method == MethodArg::Compare {
+            options.method = Method::Exhaustive;
+            let report = pollster::block_on(session.scan(&options, None, &mut monitor))?;
+            if report.status != Status::Complete {
+                return finish(args, report, monitor);
+            }
+            truth = Some(report);
+        }
+        options.method = if args.method == MethodArg::Exhaustive { Method::Exhaustive } else { Method::Glitchhunter };
+        let report = pollster::block_on(session.scan(&options, truth.as_ref(), &mut monitor))?;
+        finish(args, report, monitor)
+    }
+
+    /// Writes the report wherever it was asked for.
+    fn finish(args: &Scan, mut report: Report, mut monitor: Terminal) -> Result<i32, Failure> {
+        report.timings = monitor.finish();
+        if let Some(path) = &args.out {
+            write(path, &report.to_json()?)?;
+        }
+        if let Some(path) = &args.csv {
+            write(path, &report.to_csv())?;
+        }
+        if args.model.json { print(&report.to_json()?)? } else { print(&table(&report))? }
+        Ok(match report.status {
+            Status::Complete | Status::NotTestable => 0,
+            Status::Cancelled => 130,
+            Status::Failed => {
+                eprintln!("error: {}", report.notes.last().map_or("the scan failed", String::as_str));
+                1
+            }
+        })
+    }
+
+    /// The report for people.
+    fn table(report: &Report) -> String {
+        use std::fmt::Write;
+        let mut out = String::new();
+        let device = &report.provenance.device;
+        let _ = writeln!(out);
+        for sentence in &report.summary {
+            let _ = writeln!(out, "{sentence}");
+        }
+        let _ = writeln!(out, "\n{:>7}  {:<24} {:>9}  {:>7}  answer", "id", "token", "p(token)", "entropy");
+        let by_id: HashMap<u32, &Probe> = report.probes.iter().map(|probe| (probe.id, probe)).collect();
+        const SHOWN: usize = 25;
+        for id in report.glitch_tokens.iter().take(SHOWN) {
+            let Some(probe) = by_id.get(id) else { continue };
+            let token = report.tokens.text.get(*id as usize).map_or("", String::as_str);
+            let (token, answer) = (visible(token, 24), visible(&probe.answer_text, 40));
+            let _ = writeln!(out, "{id:>7}  {token:<24} {:>9.2e}  {:>7.3}  {answer}", probe.p_target, probe.entropy);
+        }
+        if report.glitch_tokens.len() > SHOWN {
+            let _ = writeln!(out, "… and {} more; --json or --csv FILE gives all", report.glitch_tokens.len() - SHOWN);
+        }
+        for note in &report.notes {
+            let _ = writeln!(out, "note: {note}");
+        }
+        for timing in &report.timings {
+            let _ = writeln!(out, "time: {:>7.2} s  {}", timing.seconds, timing.stage);
+        }
+        let _ = writeln!(out, "device: {} ({}), {}; {}", device.name, device.precision, device.detail, device.reason);
+        out
+    }
+
+    /// Token text is data from strangers: nothing of it may steer the terminal.
+    fn visible(text: &str, max: usize) -> String {
+        let mut shown: String = text
+            .chars()
+            .map(|character| match character {
+                ' ' => '␣',
+                '\n' => '⏎',
+                '\t' => '⇥',
+                '\0'..='\x1f' => char::from_u32(0x2400 + character as u32).unwrap_or('�'),
+                '\x7f' => '␡',
+                character if character.is_control() || is_bidirectional(character) => '�',
+                character => character,
+            })
+            .collect();
+        if shown.chars().count() > max {
+            shown = shown.chars().take(max - 1).chain(['…']).collect();
+        }
+        shown
+    }
+
+    fn is_bidirectional(character: char) -> bool {
+        matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    }
+
+    fn logits(args: &Logits) -> Result<i32, Failure> {
+        let mut monitor = Terminal::new();
+        let mut session = open(&args.model, &mut monitor)?;
+        let logits = pollster::block_on(session.model.logits(&args.ids))?;
+        monitor.finish();
+        let vocabulary = session.model.architecture.n_vocabulary;
+        if args.model.json {
+            let json = serde_json::json!({ "shape": [args.ids.len(), vocabulary], "logits": logits });
+            print(&json.to_string())?;
+        } else {
+            let mut out = String::new();
+            for (t, logits) in logits.chunks_exact(vocabulary).enumerate() {
+                let mut order: Vec<usize> = (0..vocabulary).collect();
+                order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+                let best: Vec<String> = order.iter().take(5).map(|&id| format!("{id} {:.4}", logits[id])).collect();
+                out += &format!("after {:>6}: {}\n", args.ids[t], best.join("  "));
+            }
+            print(&out)?;
+        }
+        Ok(0)
+    }
+
+    fn generate(args: &Generate) -> Result<i32, Failure> {
+        let mut monitor = Terminal::new();
+        let mut session = open(&args.model, &mut monitor)?;
+        let ids = pollster::block_on(session.generate(&args.ids, args.max_new, &mut monitor))?;
+        monitor.finish();
+        let text = session.tokenizer.as_ref().map_or(String::new(), |tokenizer| tokenizer.decode(&ids, false));
+        if args.model.json {
+            print(&serde_json::json!({ "ids": ids, "text": text }).to_string())?;
+        } else {
+            let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+            print(&format!("{}\n{}\n", ids.join(","), visible(&text, usize::MAX)))?;
+        }
+        Ok(0)
+    }
+
+    fn tokens(args: &Tokens) -> Result<i32, Failure> {
+        let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
+        let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
+        let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
+        let tokenizer = Tokenizer::from_bytes(&read(&file)?, config.as_deref())?;
+        let text = match &args.text {
+            Some(text) => text.clone(),
+            None => {
+                let mut text = String::new();
+                std::io::stdin()
+                    .read_to_string(&mut text)
+                    .map_err(|error| Failure::Io { what: "standard input is not UTF-8 text".into(), error })?;
+                text
+            }
+        };
+        let encoding = tokenizer.encode(&text, args.special)?;
+        if args.json {
+            let offsets: Vec<[usize; 2]> = encoding.offsets.iter().map(|&(start, end)| [start, end]).collect();
+            let json = serde_json::json!({ "ids": encoding.ids, "tokens": encoding.tokens, "offsets": offsets });
+            print(&json.to_string())?;
+        } else {
+            let mut out = String::new();
+            for ((id, token), (start, end)) in encoding.ids.iter().zip(&encoding.tokens).zip(&encoding.offsets) {
+                out += &format!("{id:>7}  {start:>6}..{end:<6}  {}\n", visible(token, 60));
+            }
+            out += &format!("{} tokens\n", encoding.ids.len());
+            print(&out)?;
+        }
+        Ok(0)
+    }
+
+    fn info(args: &Info) -> Result<i32, Failure> {
+        let mut monitor = Terminal::new();
+        let session = open(&args.model, &mut monitor)?;
+        monitor.finish();
+        if args.model.json {
+            print(&serde_json::to_string_pretty(&session.info).expect("OK because plain data serialises"))?;
+            return Ok(0);
+        }
+        let model = &session.info.model;
+        let mut out = format!(
+            "{}\n  family      {}\n  parameters  {}\n  layers      {} of width {}, {} heads, {} key/value heads\n  context     {} tokens\n  embedding   {} rows, tied: {}\n  vocabulary  {} entries\n",
+            model.name, model.family, model.parameters, model.n_layers, model.n_channels, model.n_heads, model.n_kv_heads,
+            model.context, model.embedding_rows, model.tied_embeddings, model.vocabulary,
+        );
+        for (name, bytes) in &model.stored_types {
+            out += &format!("  stored      {bytes} bytes as {name}\n");
+        }
+        for count in &session.info.classes {
+            out += &format!("  tokens      {:>7} {:?}\n", count.count, count.class);
+        }
+        for note in &session.info.notes {
+            out += &format!("  note        {note}\n");
+        }
+        let device = &session.info.device;
+        out += &format!("  device      {} ({}); {}\n", device.name, device.precision, device.reason);
+        print(&out)?;
+        Ok(0)
+    }
+
+    fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+        std::fs::read(path).map_err(|error| Failure::Io { what: format!("cannot read {}", path.display()), error })
+    }
+
+    fn write(path: &Path, text: &str) -> Result<(), Failure> {
+        std::fs::write(path, text).map_err(|error| Failure::Io { what: format!("cannot write {}", path.display()), error })
+    }
+
+    fn print(text: &str) -> Result<(), Failure> {
+        let mut stdout = std::io::stdout().lock();
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        let result = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes())).and_then(|()| stdout.flush());
+        result.map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::Pipe,
+            _ => Failure::Io { what: "cannot write to standard output".into(), error },
+        })
+    }
+
+    /// The first Ctrl-C asks the scan to stop at its next pause; the second ends the process.
+    fn listen_for_ctrl_c() {
+        let result = ctrlc::set_handler(|| {
+            if CANCELLED.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+            eprintln!("\nstopping; what was found is kept (Ctrl-C again to stop at once)");
+        });
+        if let Err(error) = result {
+            eprintln!("note: Ctrl-C will not keep results: {error}");
+        }
+    }
+
+    /// Progress on standard error: one line that rewrites itself on a terminal, one line a stage otherwise.
+    struct Terminal {
+        live: bool,
+        stage: Option<(String, Instant)>,
+        shown: Instant,
+        timings: Vec<Timing>,
+    }
+
+    impl Terminal {
+        fn new() -> Self {
+            Terminal { live: std::io::stderr().is_terminal(), stage: None, shown: Instant::now(), timings: Vec::new() }
+        }
+
+        fn end_stage(&mut self) {
+            if let Some((stage, since)) = self.stage.take() {
+                self.timings.push(Timing { stage, seconds: since.elapsed().as_secs_f64() });
+                if self.live {
+                    eprint!("\r\x1b[K");
+                }
+            }
+        }
+
+        /// Ends the last stage and gives the times of all.
+        fn finish(&mut self) -> Vec<Timing> {
+            self.end_stage();
+            std::mem::take(&mut self.timings)
+        }
+    }
+
+    impl Monitor for Terminal {
+        fn event(&mut self, event: Event<'_>) {
+            match event {
+                Event::Stage { stage, detail } => {
+                    self.end_stage();
+                    self.stage = Some((stage.to_owned(), Instant::now()));
+                    eprintln!("{stage}: {detail}");
+                }
+                Event::Advance { done, total, unit } => {
+                    if !self.live || self.shown.elapsed().as_millis() < 100 && done < total {
+                        return;
+                    }
+                    self.shown = Instant::now();
+                    let seconds = self.stage.as_ref().map_or(0.0, |(_, since)| since.elapsed().as_secs_f64());
+                    let rate = done as f64 / seconds.max(1e-3);
+                    let left = total.saturating_sub(done) as f64 / rate.max(1e-9);
+                    eprint!("\r\x1b[K  {done} of {total} {unit}, {rate:.0} a second, {left:.0} s left");
+                }
+                Event::Note { text } => eprintln!("note: {text}"),
+                _ => {}
+            }
+        }
+
+        fn is_cancelled(&self) -> bool {
+            CANCELLED.load(Ordering::SeqCst)
+        }
+    }
+}
+
+fn main() {
+    #[cfg(not(target_arch = "wasm32"))]
+    std::process::exit(command::main());
+}

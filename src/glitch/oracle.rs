@@ -1,5 +1,8 @@
 //! An oracle says of a token whether the model can handle it.
 
+pub mod graders;
+pub mod repetition;
+
 use crate::error::Result;
 use crate::progress::{LocalBoxFuture, Monitor};
 use crate::report::{OracleInfo, Probe};

@@ -1,0 +1,65 @@
+# One command per intention, the same at a desk and in CI.
+#
+#   make demo    build what changed, serve the page on http://localhost:8080 (PORT=9000 changes it)
+#   make scan    the same scan in the terminal; ARGS="--json" prints the report
+#   make test    everything, the browser included
+#   make check   formatting, lints, types
+#
+# Set-up is part of each: what is missing is installed first.
+
+PORT ?= 8080
+ARGS ?=
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(HOME)/.cargo/bin:$(CURDIR)/www/node_modules/.bin:$(PATH)
+
+RUST := $(shell find src shaders -type f) Cargo.toml Cargo.lock .cargo/config.toml www/src/report/types.ts
+WEB := $(shell find www -type f -not -path 'www/node_modules/*' -not -path 'www/dist/*')
+
+.PHONY: help demo build scan test check setup screenshots clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: www/dist/.built
+	@node tools/serve.mjs www/dist $(PORT)
+
+build: www/dist/.built
+
+scan: setup-rust
+	@cargo run --quiet --release --bin glitchscope -- scan $(ARGS)
+
+test: setup
+	@tools/test.sh
+
+check: setup
+	cargo fmt --all --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
+	cd www && npm run --silent typecheck && npm run --silent lint
+
+# Pictures of every state of the page, and those of the README.
+screenshots: www/dist/.built
+	node tests/web/screenshots.mjs
+
+.PHONY: setup setup-rust
+setup: setup-rust www/node_modules/.installed
+setup-rust:
+	@tools/setup.sh
+
+www/node_modules/.installed: www/package-lock.json
+	cd www && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# wasm-opt comes from the npm package binaryen, which is on the PATH by now.
+pkg/.built: $(RUST) | setup
+	wasm-pack build --release --target web --mode no-install
+	@touch $@
+
+www/dist/.built: pkg/.built $(WEB) | setup
+	cd www && npm run --silent build
+	@touch $@
+
+clean:
+	rm -rf target pkg www/dist www/node_modules

@@ -1,0 +1,124 @@
+//! How each op becomes a launch of its kernel: parameters, override constants, bindings, number of workgroups.
+//!
+//! One file per op, named like the op and its shader. `tests/shape_shaders.rs` reads the parsed shaders and compares
+//! bindings, parameters and overrides with what stands here.
+
+mod attention;
+mod embedding;
+mod gelu;
+mod knn;
+mod kv_write;
+mod layernorm;
+mod matmul;
+mod next_token;
+mod params;
+mod rmsnorm;
+mod rope;
+mod swiglu;
+
+use crate::compute::{ComputeError, DType, Dispatch, Op, Tensor};
+pub use params::Field;
+
+/// One file of `shaders/`.
+pub struct Kernel {
+    /// The stem of the file, and the op's name.
+    pub name: &'static str,
+    pub source: &'static str,
+    /// The members of the uniform at binding 0.
+    pub params: &'static [Field],
+    pub params_bytes: usize,
+    /// Bindings 1..=n_inputs are only read.
+    pub n_inputs: usize,
+    /// The bindings after them are written.
+    pub n_outputs: usize,
+}
+
+/// In the order of `compute::ops::OPS`.
+pub const KERNELS: &[&Kernel] = &[
+    &embedding::KERNEL,
+    &layernorm::KERNEL,
+    &rmsnorm::KERNEL,
+    &matmul::KERNEL,
+    &rope::KERNEL,
+    &kv_write::KERNEL,
+    &attention::KERNEL,
+    &gelu::KERNEL,
+    &swiglu::KERNEL,
+    &next_token::KERNEL,
+    &knn::KERNEL,
+];
+
+/// One dispatch in the GPU's terms.
+pub struct Launch<'a> {
+    pub kernel: &'static Kernel,
+    pub entry_point: &'static str,
+    /// Override constants, always in the same order for one entry point.
+    pub constants: Vec<(&'static str, u32)>,
+    pub params: Vec<u8>,
+    /// What is bound at 1, 2, and so on.
+    pub tensors: Vec<&'a Tensor>,
+    pub workgroups: u64,
+}
+
+impl Launch<'_> {
+    /// The workgroups as a grid of at most `side_max` to a side. The last row may overhang.
+    pub fn grid(&self, side_max: u32) -> Result<[u32; 2], ComputeError> {
+        let side_max = u64::from(side_max);
+        let rows = self.workgroups.div_ceil(side_max).max(1);
+        if rows > side_max {
+            return Err(ComputeError::Gpu {
+                reason: format!(
+                    "{} needs {} workgroups, the device allows {side_max} by {side_max}",
+                    self.kernel.name, self.workgroups
+                ),
+            });
+        }
+        // OK because both are at most side_max, a u32.
+        Ok([self.workgroups.div_ceil(rows) as u32, rows as u32])
+    }
+}
+
+/// Lanes of a workgroup where one lane makes one element.
+const ELEMENTWISE_LANES: u32 = 256;
+
+pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
+    Ok(match &dispatch.op {
+        Op::Embedding(op) => embedding::launch(op, dispatch),
+        Op::LayerNorm(op) => layernorm::launch(op, dispatch),
+        Op::RmsNorm(op) => rmsnorm::launch(op, dispatch),
+        Op::MatMul(op) => matmul::launch(op, dispatch),
+        Op::Rope(op) => rope::launch(op, dispatch),
+        Op::KvWrite(op) => kv_write::launch(op, dispatch),
+        Op::Attention(op) => attention::launch(op, dispatch)?,
+        Op::Gelu(op) => gelu::launch(op, dispatch),
+        Op::SwiGlu(_) => swiglu::launch(dispatch),
+        Op::NextToken(_) => next_token::launch(dispatch),
+        Op::Knn(op) => knn::launch(op, dispatch),
+    })
+}
+
+/// A size as kernels count it.
+fn number(value: usize) -> u32 {
+    // OK because every size is bounded by a tensor, and no buffer holds more than u32::MAX bytes.
+    value as u32
+}
+
+/// All tensors of the dispatch, inputs first.
+fn tensors(dispatch: &Dispatch) -> Vec<&Tensor> {
+    dispatch.inputs.iter().chain(&dispatch.outputs).collect()
+}
+
+/// The number that `shaders/lib/stored.wgsl` gives the stored type; `None` for a tensor that is left out.
+fn stored(tensor: Option<&Tensor>) -> u32 {
+    match tensor.map(Tensor::dtype) {
+        Some(DType::F32 | DType::U32) => 0,
+        Some(DType::F16) => 1,
+        Some(DType::BF16) => 2,
+        None => 3,
+    }
+}
+
+/// Workgroups that cover `elements` with one lane each.
+fn elementwise(elements: usize) -> u64 {
+    (elements as u64).div_ceil(u64::from(ELEMENTWISE_LANES))
+}

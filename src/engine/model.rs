@@ -1,0 +1,218 @@
+//! A loaded decoder: its architecture, its weights, and the device that holds them.
+
+use std::collections::HashMap;
+
+use super::architecture::Architecture;
+use super::families::family;
+use super::forward::{PassShape, PassTensors, Prefix, record};
+use super::kv_cache::KvCache;
+use super::weights::{self, Weights};
+use super::EngineError;
+use crate::checkpoint::Checkpoint;
+use crate::compute::{DType, Device, Tensor, TensorId};
+use crate::error::Result;
+use crate::progress::Monitor;
+use crate::report::FileInfo;
+
+pub struct Model {
+    pub architecture: Architecture,
+    pub weights: Weights,
+    pub device: Device,
+    /// Files the weights came from.
+    pub files: Vec<FileInfo>,
+    /// What the user should know about how the weights were read.
+    pub notes: Vec<String>,
+    /// Working tensors by shape, so that a thousand batches of one shape allocate once.
+    tensors: HashMap<PassShape, PassTensors>,
+}
+
+/// Working tensors that are kept: the first pass of a batch, its last smaller one, and the widths of decoding.
+const PASS_SHAPES_MAX: usize = 12;
+
+/// What a row says about its next token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NextToken {
+    /// Natural logarithm of the target's probability.
+    pub log_p_target: f32,
+    /// Natural logarithm of the argmax's probability.
+    pub log_p_argmax: f32,
+    /// In nats.
+    pub entropy: f32,
+    pub argmax: u32,
+}
+
+/// One pass to run: rows of equal length, one after another.
+pub struct Pass<'a> {
+    pub rows: usize,
+    /// (B·T) ids
+    pub ids: &'a [u32],
+    /// Cache slot of each row.
+    pub slots: &'a [u32],
+    pub cache: &'a KvCache,
+    /// Tokens each row has in the cache already.
+    pub start: usize,
+    pub prefix: Option<Prefix<'a>>,
+    /// Which of the B·T positions meet the head.
+    pub wanted: &'a [u32],
+    /// Target of each wanted position.
+    pub targets: &'a [u32],
+}
+
+impl Model {
+    /// Reads the weights of a supported family to the device.
+    pub async fn load(checkpoint: &Checkpoint, mut device: Device, monitor: &mut dyn Monitor) -> Result<Model> {
+        let family = family(checkpoint.config())?;
+        let architecture = (family.architecture)(checkpoint.config())?;
+        let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
+        Ok(Model { architecture, weights, device, files, notes, tensors: HashMap::new() })
+    }
+
+    /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.
+    pub async fn run(&mut self, pass: &Pass<'_>) -> Result<Vec<NextToken>> {
+        let tokens = pass.ids.len() / pass.rows.max(1);
+        let prefix_tokens = pass.prefix.map_or(0, |prefix| prefix.tokens);
+        self.check(pass.ids, prefix_tokens + pass.start + tokens)?;
+        let shape = PassShape { rows: pass.rows, tokens, logits: pass.wanted.len() };
+        self.make_room(shape);
+        let tensors = self.tensors.entry(shape).or_insert_with(|| PassTensors::new(&self.architecture, shape));
+
+        let first = (prefix_tokens + pass.start) as u32;
+        let positions: Vec<u32> = (0..pass.rows).flat_map(|_| first..first + tokens as u32).collect();
+        self.device.write_u32(&tensors.ids, pass.ids)?;
+        self.device.write_u32(&tensors.positions, &positions)?;
+        self.device.write_u32(&tensors.slots, pass.slots)?;
+        if shape.logits > 0 {
+            self.device.write_u32(&tensors.wanted, pass.wanted)?;
+            self.device.write_u32(&tensors.targets, pass.targets)?;
+        }
+        let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
+        self.device.run(&recording).await?;
+        if shape.logits == 0 {
+            return Ok(Vec::new());
+        }
+        let stats = self.device.read_f32(&tensors.stats).await?;
+        let argmax = self.device.read_u32(&tensors.argmax).await?;
+        Ok(stats
+            .chunks_exact(3)
+            .zip(argmax)
+            .map(|(stats, argmax)| NextToken {
+                log_p_target: stats[0],
+                log_p_argmax: stats[1],
+                entropy: stats[2],
+                argmax,
+            })
+            .collect())
+    }
+
+    /// The logits of the last pass of this shape.
+    async fn read_logits(&mut self, shape: PassShape) -> Result<Vec<f32>> {
+        let tensors = self.tensors.get(&shape).expect("OK because the caller has just run this shape");
+        Ok(self.device.read_f32(&tensors.logits).await?)
+    }
+
+    /// Logits of every position of one sequence: (T,V), row-major.
+    pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>> {
+        if ids.is_empty() {
+            return Err(EngineError::Empty.into());
+        }
+        let cache = KvCache::new("logits", &self.architecture, 1, ids.len());
+        let wanted: Vec<u32> = (0..ids.len() as u32).collect();
+        let pass = Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &wanted, targets: ids };
+        let result = self.run(&pass).await;
+        let logits = match result {
+            Ok(_) => self.read_logits(PassShape { rows: 1, tokens: ids.len(), logits: ids.len() }).await,
+            Err(error) => Err(error),
+        };
+        cache.free(&mut self.device);
+        logits
+    }
+
+    /// Logits of the last position only, and what they say of `target`.
+    pub async fn last_logits(&mut self, ids: &[u32], target: u32) -> Result<(NextToken, Vec<f32>)> {
+        if ids.is_empty() {
+            return Err(EngineError::Empty.into());
+        }
+        let cache = KvCache::new("last_logits", &self.architecture, 1, ids.len());
+        let wanted = [ids.len() as u32 - 1];
+        let pass =
+            Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &wanted, targets: &[target] };
+        let result = self.run(&pass).await;
+        let shape = PassShape { rows: 1, tokens: ids.len(), logits: 1 };
+        let logits = match result {
+            Ok(next) => self.read_logits(shape).await.map(|logits| (next[0], logits)),
+            Err(error) => Err(error),
+        };
+        cache.free(&mut self.device);
+        logits
+    }
+
+    /// The token embedding in f32, row by row: (V,C).
+    pub async fn embedding(&mut self) -> Result<Vec<f32>> {
+        let tensor = self.weights.token_embedding.clone();
+        let bytes = self.device.read(&tensor).await?;
+        Ok(match tensor.dtype() {
+            DType::F32 => bytemuck::pod_collect_to_vec(&bytes),
+            DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(&bytes).iter().map(|v| v.to_f32()).collect(),
+            DType::BF16 => bytemuck::pod_collect_to_vec::<u8, half::bf16>(&bytes).iter().map(|v| v.to_f32()).collect(),
+            DType::U32 => unreachable!("checked when the embedding was recorded: F32, F16 or BF16"),
+        })
+    }
+
+    /// Weights in all, each counted once.
+    pub fn parameters(&self) -> u64 {
+        self.weight_tensors().iter().map(|tensor| tensor.elements() as u64).sum()
+    }
+
+    /// Stored types and the bytes in each, largest first.
+    pub fn stored_types(&self) -> Vec<(String, u64)> {
+        let mut types: Vec<(String, u64)> = Vec::new();
+        for tensor in self.weight_tensors() {
+            let name = format!("{:?}", tensor.dtype());
+            match types.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, bytes)) => *bytes += tensor.bytes() as u64,
+                None => types.push((name, tensor.bytes() as u64)),
+            }
+        }
+        types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        types
+    }
+
+    fn weight_tensors(&self) -> Vec<&Tensor> {
+        let w = &self.weights;
+        let mut tensors = vec![&w.token_embedding, &w.final_norm.weight, &w.head.weight];
+        tensors.extend(w.position_embedding.iter().chain(&w.final_norm.bias).chain(&w.head.bias));
+        for layer in &w.layers {
+            for norm in [&layer.attention_norm, &layer.mlp_norm] {
+                tensors.push(&norm.weight);
+                tensors.extend(&norm.bias);
+            }
+            for projection in layer.qkv.iter().chain(&layer.mlp_in).chain([&layer.attention_out, &layer.mlp_out]) {
+                tensors.push(&projection.weight);
+                tensors.extend(&projection.bias);
+            }
+        }
+        let mut seen = std::collections::HashSet::<TensorId>::new();
+        tensors.retain(|tensor| seen.insert(tensor.id()));
+        tensors
+    }
+
+    fn check(&self, ids: &[u32], tokens: usize) -> Result<()> {
+        let rows = self.architecture.n_vocabulary;
+        if let Some(&id) = ids.iter().find(|id| **id as usize >= rows) {
+            return Err(EngineError::TokenOutOfRange { id, rows }.into());
+        }
+        if tokens > self.architecture.context {
+            return Err(EngineError::ContextTooShort { tokens, context: self.architecture.context }.into());
+        }
+        Ok(())
+    }
+
+    /// Frees the working tensors of other shapes when there are too many.
+    fn make_room(&mut self, shape: PassShape) {
+        if self.tensors.len() >= PASS_SHAPES_MAX && !self.tensors.contains_key(&shape) {
+            for (_, tensors) in self.tensors.drain() {
+                tensors.free(&mut self.device);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Ranges of a scan's options.
+
+use super::ScanError;
+use crate::report::ScanOptions;
+
+/// Neighbours that the search on the GPU can hold, and the vertex itself.
+const NEIGHBORS_MAX: u32 = 128 + 1;
+
+/// Fails on the first option out of range.
+pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
+    let ScanOptions {
+        method: _,
+        seed: _,
+        n_neighbors,
+        resolution,
+        n_components,
+        keep_ratio,
+        sample_min,
+        sample_fraction,
+        sample_max: _,
+        max_rounds,
+        stop_below: _,
+        verify_final: _,
+        leiden_iterations,
+        batch_size: _,
+        n_controls,
+        controls_pass_ratio,
+        with_graph: _,
+    } = options.clone();
+    integer("n_neighbors", n_neighbors, 2, NEIGHBORS_MAX)?;
+    number(
+        "resolution",
+        resolution,
+        resolution > 0.0 && resolution <= 1e6,
+        "above 0, at most 1,000,000",
+    )?;
+    integer("n_components", n_components, 1, 4096)?;
+    number(
+        "keep_ratio",
+        keep_ratio,
+        (0.0..1.0).contains(&keep_ratio),
+        "from 0 to below 1",
+    )?;
+    integer("sample_min", sample_min, 1, u32::MAX)?;
+    number(
+        "sample_fraction",
+        sample_fraction,
+        (0.0..=1.0).contains(&sample_fraction),
+        "from 0 to 1",
+    )?;
+    integer("max_rounds", max_rounds, 1, 1000)?;
+    integer("leiden_iterations", leiden_iterations, 1, 1000)?;
+    integer("n_controls", n_controls, 0, 10_000)?;
+    number(
+        "controls_pass_ratio",
+        controls_pass_ratio,
+        (0.0..=1.0).contains(&controls_pass_ratio),
+        "from 0 to 1",
+    )
+}
+
+fn integer(option: &'static str, got: u32, least: u32, most: u32) -> Result<(), ScanError> {
+    if (least..=most).contains(&got) {
+        return Ok(());
+    }
+    Err(ScanError::Option {
+        option,
+        got: got.to_string(),
+        expected: format!("from {least} to {most}"),
+    })
+}
+
+/// `fits` is a comparison with `got`, so that NaN never fits.
+fn number(option: &'static str, got: f64, fits: bool, expected: &str) -> Result<(), ScanError> {
+    if fits {
+        return Ok(());
+    }
+    Err(ScanError::Option {
+        option,
+        got: got.to_string(),
+        expected: expected.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: the defaults must do; each of these must not.
+    #[test]
+    fn defaults_pass_and_nonsense_fails() {
+        check(&ScanOptions::default()).unwrap();
+        let changes: [fn(&mut ScanOptions); 10] = [
+            |options| options.n_neighbors = 1,
+            |options| options.n_neighbors = 130,
+            |options| options.resolution = f64::NAN,
+            |options| options.resolution = 0.0,
+            |options| options.resolution = f64::INFINITY,
+            |options| options.keep_ratio = 1.0,
+            |options| options.sample_min = 0,
+            |options| options.sample_fraction = f64::NAN,
+            |options| options.max_rounds = 0,
+            |options| options.controls_pass_ratio = -0.1,
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut options = ScanOptions::default();
+            change(&mut options);
+            let error = check(&options).expect_err(&format!("change {i} passed"));
+            assert!(error.hint().is_some(), "{error}");
+        }
+    }
+}

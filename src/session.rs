@@ -1,0 +1,243 @@
+//! One loaded model with its tokenizer: what the command line and the page both stand on.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::source::Source;
+use crate::compute::{Device, DeviceInfo, DevicePreference};
+use crate::engine::{EngineError, Model, generate};
+use crate::error::Result;
+use crate::glitch::oracle::Oracle;
+use crate::glitch::oracle::repetition::{MAX_NEW_TOKENS, Repetition};
+use crate::glitch::{self, Embedding};
+use crate::progress::{Event, Monitor, Silent, pause};
+use crate::report::{GranularityRow, ModelInfo, Probe, Report, ScanOptions, TokenTable};
+use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
+
+/// A model on a device, ready for questions.
+pub struct Session {
+    pub model: Model,
+    /// Absent when the folder has no tokenizer.json: then only token ids can be used.
+    pub tokenizer: Option<Tokenizer>,
+    pub info: SessionInfo,
+    pub tokens: TokenTable,
+    /// Ids that end an answer.
+    stop: Vec<u32>,
+}
+
+/// What was loaded, and what it can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SessionInfo {
+    pub model: ModelInfo,
+    pub device: DeviceInfo,
+    /// Oddities that were survived.
+    pub notes: Vec<String>,
+    /// Entries of the vocabulary by class.
+    pub classes: Vec<ClassCount>,
+    pub has_tokenizer: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ClassCount {
+    pub class: TokenClass,
+    pub count: u32,
+}
+
+/// Everything about the oracle's question for one token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ProbeDetail {
+    pub probe: Probe,
+    /// The prompt as the model saw it, the token spliced in.
+    pub prompt_ids: Vec<u32>,
+    /// Where in `prompt_ids` the token stands.
+    pub token_index: u32,
+    /// The whole answer, not cut where the verdict was certain.
+    pub answer_ids: Vec<u32>,
+    /// Most probable first tokens.
+    pub top: Vec<TopToken>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct TopToken {
+    pub id: u32,
+    pub p: f32,
+}
+
+const TOP_TOKENS: usize = 8;
+
+impl Session {
+    /// Reads a folder of files and brings its weights to a device.
+    ///
+    /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
+    /// `reason` says so.
+    pub async fn open(source: Rc<dyn Source>, preference: DevicePreference, monitor: &mut dyn Monitor) -> Result<Session> {
+        monitor.event(Event::Stage { stage: "opening", detail: source.name() });
+        let checkpoint = Checkpoint::open(source.clone()).await?;
+        let tokenizer = match source.len("tokenizer.json").await? {
+            Some(_) => Some(Tokenizer::from_source(source.as_ref()).await?),
+            None => None,
+        };
+        pause(monitor).await?;
+        let device = Device::request(preference).await?;
+        monitor.event(Event::Stage { stage: "loading weights", detail: device.info().name });
+        let model = match Model::load(&checkpoint, device, monitor).await {
+            Err(error) if preference == DevicePreference::Auto && error.is_device() => {
+                let reason = format!("the GPU was given up while loading: {error}");
+                monitor.event(Event::Note { text: reason.clone() });
+                let device = Device::Cpu(crate::compute::cpu::CpuDevice::new(reason));
+                Model::load(&checkpoint, device, monitor).await?
+            }
+            result => result?,
+        };
+        Self::new(&checkpoint, tokenizer, model)
+    }
+
+    fn new(checkpoint: &Checkpoint, tokenizer: Option<Tokenizer>, model: Model) -> Result<Session> {
+        let architecture = &model.architecture;
+        let rows = architecture.n_vocabulary;
+        let mut notes = checkpoint.notes().to_vec();
+        notes.extend(model.notes.iter().cloned());
+        let tokens = match &tokenizer {
+            Some(tokenizer) => {
+                notes.extend(tokenizer.check_embedding(rows)?);
+                notes.extend(tokenizer.notes().iter().cloned());
+                if tokenizer.vocab_size() < rows {
+                    let unused = rows - tokenizer.vocab_size();
+                    notes.push(format!("{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"));
+                }
+                token_table(tokenizer, rows)
+            }
+            None => {
+                notes.push("there is no tokenizer.json: the model can only be asked with token ids".into());
+                TokenTable::default()
+            }
+        };
+        let mut classes: Vec<ClassCount> = Vec::new();
+        for &class in &tokens.class {
+            match classes.iter_mut().find(|count| count.class == class) {
+                Some(count) => count.count += 1,
+                None => classes.push(ClassCount { class, count: 1 }),
+            }
+        }
+        classes.sort_by_key(|count| count.class);
+        let mut files = model.files.clone();
+        files.extend(tokenizer.iter().flat_map(Tokenizer::files).cloned());
+        let info = SessionInfo {
+            model: ModelInfo {
+                name: checkpoint.source().name(),
+                family: architecture.family.into(),
+                parameters: model.parameters(),
+                stored_types: model.stored_types(),
+                n_layers: architecture.n_layers as u32,
+                n_heads: architecture.n_heads as u32,
+                n_kv_heads: architecture.n_kv_heads as u32,
+                n_channels: architecture.n_channels as u32,
+                context: architecture.context as u32,
+                embedding_rows: rows as u32,
+                vocabulary: tokenizer.as_ref().map_or(0, |tokenizer| tokenizer.vocab_size() as u32),
+                tied_embeddings: architecture.tied,
+                files,
+            },
+            device: model.device.info(),
+            notes,
+            classes,
+            has_tokenizer: tokenizer.is_some(),
+        };
+        let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
+        Ok(Session { model, tokenizer, info, tokens, stop })
+    }
+
+    /// The glitch scan. `truth` is an earlier exhaustive report to compare with.
+    pub async fn scan(&mut self, options: &ScanOptions, truth: Option<&Report>, monitor: &mut dyn Monitor) -> Result<Report> {
+        let embedding = self.embedding().await?;
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let mut oracle = Repetition::new(&mut self.model, tokenizer, self.stop.clone(), options.batch_size as usize)?;
+        let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
+        glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
+    }
+
+    /// The hunt again at other resolutions, answered from an exhaustive report instead of the model.
+    pub async fn granularity(
+        &mut self,
+        truth: &Report,
+        options: &ScanOptions,
+        resolutions: &[f64],
+        monitor: &mut dyn Monitor,
+    ) -> Result<Vec<GranularityRow>> {
+        let embedding = self.embedding().await?;
+        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, options, resolutions, monitor).await
+    }
+
+    /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
+    pub async fn probe(&mut self, id: u32) -> Result<ProbeDetail> {
+        let rows = self.model.architecture.n_vocabulary;
+        if id as usize >= rows {
+            return Err(EngineError::TokenOutOfRange { id, rows }.into());
+        }
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let mut oracle = Repetition::new(&mut self.model, tokenizer, self.stop.clone(), 1)?;
+        let question = oracle.info();
+        let mut probes = Vec::new();
+        oracle.probe(&[id], &mut probes, &mut Silent).await?;
+        drop(oracle);
+        let probe = probes.pop().expect("OK because one id was asked about");
+
+        let mut prompt_ids = question.ids_before;
+        let token_index = prompt_ids.len() as u32;
+        prompt_ids.push(id);
+        prompt_ids.extend(question.ids_after);
+        let (next, logits) = self.model.last_logits(&prompt_ids, id).await?;
+        let log_z = logits[next.argmax as usize] - next.log_p_argmax;
+        let mut order: Vec<u32> = (0..logits.len() as u32).collect();
+        order.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
+        let top = order[..TOP_TOKENS.min(order.len())]
+            .iter()
+            .map(|&id| TopToken { id, p: (logits[id as usize] - log_z).exp() })
+            .collect();
+        let answer_ids = self.generate(&prompt_ids, MAX_NEW_TOKENS, &mut Silent).await?;
+        Ok(ProbeDetail { probe, prompt_ids, token_index, answer_ids, top })
+    }
+
+    /// Greedy continuation, ending early behind an end token.
+    pub async fn generate(&mut self, ids: &[u32], max_new: usize, monitor: &mut dyn Monitor) -> Result<Vec<u32>> {
+        generate::generate(&mut self.model, ids, max_new, &self.stop, monitor).await
+    }
+
+    async fn embedding(&mut self) -> Result<Embedding> {
+        let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_channels);
+        Ok(Embedding { rows, columns, values: self.model.embedding().await? })
+    }
+}
+
+/// Text, exact bytes and class of every embedding row.
+fn token_table(tokenizer: &Tokenizer, rows: usize) -> TokenTable {
+    let mut table = TokenTable { class: tokenizer.classify(rows), ..TokenTable::default() };
+    for id in 0..rows as u32 {
+        let text = tokenizer.token_text(id);
+        let exact = tokenizer.token_bytes(id).filter(|bytes| bytes != text.as_bytes());
+        table.bytes_hex.push(exact.map_or(String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+        table.text.push(text);
+    }
+    table
+}
+
+/// End tokens named by generation_config.json, config.json and the tokenizer. Ids outside the embedding are left out:
+/// the model cannot produce them.
+fn stop_ids(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>, rows: usize) -> Result<Vec<u32>> {
+    let mut stop = Vec::new();
+    for config in [Some(checkpoint.config()), checkpoint.generation_config()].into_iter().flatten() {
+        stop.extend(config.ids("eos_token_id")?);
+    }
+    stop.extend(tokenizer.and_then(|tokenizer| tokenizer.eos()).map(|id| id as usize));
+    stop.retain(|id| *id < rows);
+    stop.sort_unstable();
+    stop.dedup();
+    Ok(stop.into_iter().map(|id| id as u32).collect())
+}
+

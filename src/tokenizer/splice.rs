@@ -1,0 +1,133 @@
+//! A prompt with a hole: the ids left and right of a token that will be put in as an id.
+//!
+//! Source   Land & Bartolo 2024: the prompt is encoded with an ordinary word in the token's place, and that word's id
+//!          is then replaced. The text around is thus encoded as it would be around a word, and the token is never
+//!          encoded again.
+
+use std::collections::BTreeSet;
+
+use tokenizers::{
+    Model as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
+};
+
+use super::{TokenClass, Tokenizer, TokenizerError};
+
+/// Placeholder words that are tried before giving up: the first nearly always does, and hundreds of failures mean that
+/// the vocabulary has no such words.
+pub const MAX_PLACEHOLDERS: usize = 300;
+
+/// Fewest letters of a placeholder. Shorter tokens join their neighbours more easily.
+const MIN_LETTERS: usize = 4;
+
+/// Ids before and after the hole, special tokens of the prompt included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splice {
+    pub ids_before: Vec<u32>,
+    pub ids_after: Vec<u32>,
+    /// The ordinary word that stood in the hole.
+    pub placeholder: String,
+    pub placeholder_id: u32,
+}
+
+impl Tokenizer {
+    /// Encodes `before + word + after`, special tokens included, for an ordinary word that keeps to itself there, and
+    /// returns the ids on both sides. The word is chosen deterministically: ASCII letters only, at least four, no
+    /// leading blank, a single token that round-trips; most distinct letters first, then the longest, then the
+    /// lowest id.
+    ///
+    /// Fails with `Unspellable` when the text has tokens the vocabulary does not know, and with `NoPlaceholder` when no
+    /// word comes out of the encoding exactly once.
+    pub fn splice(&self, before: &str, after: &str) -> Result<Splice, TokenizerError> {
+        self.check_spelling(&[before, after])?;
+        let mut words: Vec<(u32, String)> = self
+            .ids()
+            .filter_map(|id| Some((id, self.token(id)?)))
+            .filter(|(_, word)| {
+                word.len() >= MIN_LETTERS && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+            })
+            .collect();
+        words.sort_by_cached_key(|(id, word)| {
+            let letters: BTreeSet<u8> = word.bytes().collect();
+            (std::cmp::Reverse((letters.len(), word.len())), *id)
+        });
+        let candidates = words.len();
+        let mut tried = 0;
+        let mut example = String::new();
+        for (id, word) in words.into_iter().take(MAX_PLACEHOLDERS) {
+            tried += 1;
+            if self.class(id) != TokenClass::Ok || self.token_text(id) != word {
+                continue;
+            }
+            let ids = self.encode(&format!("{before}{word}{after}"), true)?.ids;
+            let mut places = ids.iter().enumerate().filter(|(_, other)| **other == id);
+            if let (Some((place, _)), None) = (places.next(), places.next()) {
+                return Ok(Splice {
+                    ids_before: ids[..place].to_vec(),
+                    ids_after: ids[place + 1..].to_vec(),
+                    placeholder: word,
+                    placeholder_id: id,
+                });
+            }
+            if example.is_empty() {
+                example = format!(
+                    "; {word:?} (id {id}) does not occur exactly once among the ids {ids:?}"
+                );
+            }
+        }
+        Err(TokenizerError::NoPlaceholder {
+            candidates,
+            tried,
+            example,
+        })
+    }
+
+    /// Every part of the text is known to the vocabulary.
+    fn check_spelling(&self, texts: &[&str]) -> Result<(), TokenizerError> {
+        let (mut unknown, mut total) = (0, 0);
+        for text in texts.iter().filter(|text| !text.is_empty()) {
+            match self.encode(text, false) {
+                Ok(encoding) => {
+                    total += encoding.ids.len();
+                    unknown += encoding
+                        .ids
+                        .iter()
+                        .filter(|id| Some(**id) == self.unknown_id())
+                        .count();
+                }
+                // A vocabulary of whole words without a token for the unknown: count the pieces it lacks.
+                Err(error) => {
+                    let (lacking, pieces) = self.count_unknown_pieces(text);
+                    if lacking == 0 {
+                        return Err(error);
+                    }
+                    unknown += lacking;
+                    total += pieces;
+                }
+            }
+        }
+        if unknown > 0 || (total == 0 && texts.iter().any(|text| !text.trim().is_empty())) {
+            return Err(TokenizerError::Unspellable {
+                unknown,
+                total,
+                text: texts.concat().chars().take(60).collect(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Pieces of the text that the model refuses, and all pieces.
+    fn count_unknown_pieces(&self, text: &str) -> (usize, usize) {
+        let mut pieces = PreTokenizedString::from(text);
+        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer()
+            && pre_tokenizer.pre_tokenize(&mut pieces).is_err()
+        {
+            return (0, 0);
+        }
+        let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+        let lacking = splits
+            .iter()
+            .filter(|(piece, ..)| self.inner.get_model().tokenize(piece).is_err())
+            .count();
+        (lacking, splits.len())
+    }
+}

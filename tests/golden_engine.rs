@@ -1,0 +1,183 @@
+//! Oracle: PyTorch / transformers in float32 eager mode (tests/golden/models, written by tools/reference/tiny_models.py),
+//! and, where GLITCHSCOPE_MODELS names them, the float64 logits of two really trained models.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use common::compare::{assert_logits, logits_agree};
+use common::{devices, published, read_json};
+use glitchscope::checkpoint::source::FolderSource;
+use glitchscope::compute::DevicePreference;
+use glitchscope::engine::generate::generate;
+use glitchscope::engine::{FanOut, Model};
+use glitchscope::progress::Silent;
+use glitchscope::session::Session;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Expected {
+    sha256: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    ids: Vec<u32>,
+    logits: Vec<Vec<f32>>,
+    greedy: Vec<u32>,
+}
+
+fn tiny_models() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models");
+    let mut models: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    models.sort();
+    assert!(models.len() >= 4, "the golden models are missing: python tools/reference/tiny_models.py");
+    models
+}
+
+fn open(folder: &Path, device: DevicePreference) -> Session {
+    pollster::block_on(Session::open(Rc::new(FolderSource::new(folder)), device, &mut Silent)).unwrap()
+}
+
+/// New ids, whatever they are: the fixtures' own loop knows no end token.
+fn continuation(model: &mut Model, ids: &[u32], max_new: usize) -> Vec<u32> {
+    pollster::block_on(generate(model, ids, max_new, &[], &mut Silent)).unwrap()
+}
+
+#[test]
+fn logits_and_greedy_tokens_of_the_tiny_models() {
+    for folder in tiny_models() {
+        let expected: Expected = read_json(&folder.join("expected.json"));
+        for device in devices("logits_and_greedy_tokens_of_the_tiny_models") {
+            let mut session = open(&folder, device);
+            let weights = session.info.model.files.iter().find(|file| file.name == "model.safetensors").unwrap();
+            assert_eq!(
+                weights.sha256.as_deref(),
+                Some(expected.sha256.as_str()),
+                "{}: weights and expected.json are of different runs of tools/reference/tiny_models.py",
+                folder.display()
+            );
+            for case in &expected.cases {
+                let got = pollster::block_on(session.model.logits(&case.ids)).unwrap();
+                let expected: Vec<f32> = case.logits.concat();
+                let got = &got[got.len() - expected.len()..];
+                assert_logits(&format!("{} on {device:?}, {} ids", folder.display(), case.ids.len()), got, &expected);
+                let greedy = continuation(&mut session.model, &case.ids, case.greedy.len());
+                assert_eq!(greedy, case.greedy, "{} on {device:?}", folder.display());
+            }
+        }
+    }
+}
+
+/// Oracle: the engine's own one-by-one forward, which the test above holds to PyTorch.
+#[test]
+fn fan_out_equals_one_by_one() {
+    for folder in tiny_models() {
+        for device in devices("fan_out_equals_one_by_one") {
+            let mut session = open(&folder, device);
+            let model = &mut session.model;
+            let (prefix, suffix) = ([3, 9, 27, 11, 60, 2, 33], [5, 50, 41]);
+            let tokens: Vec<u32> = (0..13).map(|i| (i * 5 + 1) % 64).collect();
+            let mut fan_out = pollster::block_on(FanOut::new(model, &prefix, 4, 4, 5)).unwrap();
+            for batch in tokens.chunks(fan_out.batch()) {
+                let rows: Vec<u32> = batch.iter().flat_map(|id| [&[*id], &suffix[..]].concat()).collect();
+                let first = pollster::block_on(fan_out.first(model, &rows, batch)).unwrap();
+                // Every other row goes on for two more steps; the rest has left the batch.
+                let slots: Vec<u32> = (0..batch.len() as u32).step_by(2).collect();
+                let mut answers: Vec<Vec<u32>> = slots.iter().map(|slot| vec![first[*slot as usize].argmax]).collect();
+                for step in 0..2 {
+                    let last: Vec<u32> = answers.iter().map(|answer| answer[step]).collect();
+                    let next = pollster::block_on(fan_out.next(model, &slots, &last, step)).unwrap();
+                    for (answer, next) in answers.iter_mut().zip(next) {
+                        answer.push(next.argmax);
+                    }
+                }
+                for (row, id) in batch.iter().enumerate() {
+                    let prompt = [&prefix[..], &[*id], &suffix].concat();
+                    let (alone, _) = pollster::block_on(model.last_logits(&prompt, *id)).unwrap();
+                    let name = format!("{} on {device:?}, token {id}", folder.display());
+                    assert_eq!(first[row].argmax, alone.argmax, "{name}");
+                    for (got, expected) in [
+                        (first[row].log_p_target, alone.log_p_target),
+                        (first[row].log_p_argmax, alone.log_p_argmax),
+                        (first[row].entropy, alone.entropy),
+                    ] {
+                        assert!((got - expected).abs() <= 1e-4 * expected.abs().max(1.0), "{name}: {got} is not {expected}");
+                    }
+                }
+                for (slot, answer) in slots.iter().zip(&answers) {
+                    let prompt = [&prefix[..], &[batch[*slot as usize]], &suffix].concat();
+                    assert_eq!(*answer, continuation(model, &prompt, 3), "{} on {device:?}", folder.display());
+                }
+            }
+            fan_out.free(model);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Stories {
+    prompt: String,
+    prompt_ids: Vec<u32>,
+    last_logits: Vec<f32>,
+    greedy_ids: Vec<u32>,
+}
+
+#[test]
+fn stories260k_equals_its_expected_numbers() {
+    let Some(folder) = published("stories260k_equals_its_expected_numbers", "models/stories260K") else { return };
+    let expected: Stories = read_json(&folder.join("expected.json"));
+    for device in devices("stories260k_equals_its_expected_numbers") {
+        let mut session = open(&folder, device);
+        let tokenizer = session.tokenizer.as_ref().unwrap();
+        assert_eq!(tokenizer.encode(&expected.prompt, true).unwrap().ids, expected.prompt_ids);
+        trained(&mut session, &expected.prompt_ids, &expected.last_logits, &expected.greedy_ids);
+    }
+}
+
+#[derive(Deserialize)]
+struct Capp {
+    cases: Vec<CappCase>,
+}
+
+#[derive(Deserialize)]
+struct CappCase {
+    prompt_ids: Vec<u32>,
+    last_logits: Vec<f32>,
+    greedy_ids: Vec<u32>,
+}
+
+#[test]
+fn capp_gpt_equals_its_expected_numbers() {
+    let Some(folder) = published("capp_gpt_equals_its_expected_numbers", "models/capp-gpt") else { return };
+    let expected: Capp = read_json(&folder.join("expected.json"));
+    for device in devices("capp_gpt_equals_its_expected_numbers") {
+        let mut session = open(&folder, device);
+        assert!(session.info.notes.iter().any(|note| note.contains("50256")), "{:?}", session.info.notes);
+        for case in &expected.cases {
+            trained(&mut session, &case.prompt_ids, &case.last_logits, &case.greedy_ids);
+        }
+    }
+}
+
+/// `greedy` holds the prompt and what follows it.
+fn trained(session: &mut Session, prompt: &[u32], last_logits: &[f32], greedy: &[u32]) {
+    let got = pollster::block_on(session.model.logits(prompt)).unwrap();
+    assert_logits(&session.info.model.name, &got[got.len() - last_logits.len()..], last_logits);
+    let expected = greedy.strip_prefix(prompt).expect("the greedy ids begin with the prompt");
+    assert_eq!(self::continuation(&mut session.model, prompt, expected.len()), expected);
+}
+
+/// The comparer's negative controls: a perturbed number, NaN, two exchanged elements, a missing element.
+#[test]
+fn the_comparer_rejects_what_it_must() {
+    let expected = [1.0, -2.0, 3.0, 0.5];
+    assert!(logits_agree(&expected, &expected).is_ok());
+    assert!(logits_agree(&[1.0, -2.0, 3.0, 0.500_2], &expected).is_ok(), "2e-4 is within 1e-4 of the largest logit, 3");
+    assert!(logits_agree(&[1.0, -2.0, 3.0, 0.500_4], &expected).is_err());
+    assert!(logits_agree(&[1.0, f32::NAN, 3.0, 0.5], &expected).is_err());
+    assert!(logits_agree(&[-2.0, 1.0, 3.0, 0.5], &expected).is_err());
+    assert!(logits_agree(&expected[..3], &expected).is_err());
+}

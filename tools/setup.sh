@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what a build needs and is missing: the wasm32 target, wasm-pack, and the wasm-bindgen command of exactly the
+# version in Cargo.lock (the two refuse to work together otherwise). Says nothing when there is nothing to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for tool in cargo rustup node npm; do
+  command -v "$tool" >/dev/null || {
+    echo "error: $tool is missing. Rust comes from https://rustup.rs, Node 20 or newer from https://nodejs.org" >&2
+    exit 1
+  }
+done
+node_major=$(node -p 'process.versions.node.split(".")[0]')
+[ "$node_major" -ge 20 ] || { echo "error: Node $(node -v) is too old, 20 or newer is needed" >&2; exit 1; }
+
+rustup target list --installed 2>/dev/null | grep -q '^wasm32-unknown-unknown$' || rustup target add wasm32-unknown-unknown
+
+command -v wasm-pack >/dev/null || {
+  echo "installing wasm-pack (once, about two minutes)" >&2
+  cargo install wasm-pack --locked
+}
+wanted=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); print }' Cargo.lock)
+installed=$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }' || true)
+[ "$installed" = "$wanted" ] || {
+  echo "installing wasm-bindgen-cli $wanted (once, about three minutes)" >&2
+  cargo install wasm-bindgen-cli --version "$wanted"
+}

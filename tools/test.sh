@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Everything, in the order in which a failure is cheapest: native, then the page's logic, then the built page in a real
+# browser. Skipped tests are counted at the end; nothing is skipped silently.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/browser.sh
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run() {
+  echo
+  echo "== $1"
+  shift
+  "$@" 2>&1 | tee -a "$log"
+}
+
+# The browser script has made sure of a Vulkan driver on Linux, so a GPU that is missing there is a failure.
+[ "$(uname)" != Linux ] || export GPU=${GPU:-required}
+
+run "native: unit, property, golden, twins" cargo test
+run "build: wasm and page" make --no-print-directory build
+run "page: logic" npm --prefix www test --silent
+run "browser: core and page in Chromium" node --test --test-concurrency=1 tests/web/*.test.mjs
+
+echo
+skipped=$(grep -c '^SKIPPED' "$log" || true)
+grep '^SKIPPED' "$log" || true
+echo "all passed; skipped: $skipped"
