@@ -2,7 +2,7 @@
  * Every sentence of the page, in English and Chinese. `{name}` is replaced by a value. What the core says (notes,
  * details of a stage, messages of errors) stays English and is marked so.
  */
-import { read, write } from "./state/preferences";
+import { read, write } from "./storage";
 
 export type Language = "en" | "zh";
 
@@ -22,7 +22,7 @@ const CATALOGUE = {
 
   "glitch.question": ["Which tokens can this model not repeat?", "这个模型无法复述哪些词元？"],
   "glitch.definition": [
-    "A glitch token is an entry of a model's vocabulary that the model itself cannot handle: asked to repeat it, it says something else.",
+    "A glitch token is an entry of the vocabulary that the model itself cannot handle: asked to repeat it, it says something else.",
     "故障词元（glitch token）是模型词表中连模型自己都处理不了的条目：让它复述，它却说出别的内容。",
   ],
   "glitch.run": ["Find glitch tokens", "查找故障词元"],
@@ -32,7 +32,7 @@ const CATALOGUE = {
   "method.glitchhunter.about": ["Search clusters of similar tokens, ask about samples", "在相似词元的聚类中抽样提问"],
   "method.exhaustive": ["Exhaustive", "穷举"],
   "method.exhaustive.about": ["Ask about every token", "对每个词元提问"],
-  "method.both": ["Both, and compare", "两者并比较"],
+  "method.both": ["Compare both", "比较两者"],
   "method.both.about": ["Ask about every token, then search, and compare what was found", "先对每个词元提问，再搜索，并比较结果"],
 
   "plan.loading": ["The model is being loaded.", "正在加载模型。"],
@@ -42,7 +42,7 @@ const CATALOGUE = {
     "该模型缺少 tokenizer.json，无法提问。请加载整个文件夹。",
   ],
   "plan.glitchhunter": [
-    "GlitchHunter groups all tokens by their embeddings, asks the model about a sample of each of the clusters and follows the ones where something fails; {n} tokens can be asked about.",
+    "GlitchHunter groups tokens by their embeddings, asks about a sample of each cluster, and follows the clusters that fail; {n} tokens can be asked about.",
     "GlitchHunter 按嵌入向量把所有词元聚类，对每个聚类抽样提问，并继续追查出现失败的聚类；可提问的词元共 {n} 个。",
   ],
   "plan.exhaustive": ["Each of the {n} tokens that text can produce is asked about once.", "对文本能够产生的 {n} 个词元逐一提问。"],

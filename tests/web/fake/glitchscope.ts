@@ -210,7 +210,7 @@ export class Session {
     on({ event: "stage", stage: "probing", detail: full.method === "exhaustive" ? `asking about all ${askable.length} tokens` : `round 1: ${this.graph.n_clusters} clusters` });
     const batch = n > 10_000 ? 2_000 : 64;
     for (let i = 0; i < queue.length && status === "complete"; i += batch) {
-      await pause(this.name.includes("slow") ? 60 : 4);
+      await pause(this.name.includes("slow") ? 200 : 4);
       if (this.name.includes("hang") && i > queue.length / 3) for (const until = performance.now() + 20_000; performance.now() < until;);
       if (cancel.cancelled) {
         status = "cancelled";

@@ -32,9 +32,10 @@ export class GlitchLab extends GlitchscopeElement {
     :host { display: block; max-width: 1600px; margin: 0 auto; padding: 24px 16px 64px; }
     .question { max-width: 76ch; }
     .question > p { margin-top: 8px; }
-    .run { display: flex; flex-wrap: wrap; align-items: center; gap: 12px 16px; margin-top: 16px; min-height: 68px; max-width: 860px; }
+    .run { margin-top: 16px; height: 68px; max-width: 860px; }
+    .method { max-width: 100%; }
     .row { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin-top: 12px; }
-    .device { margin-top: 4px; font-size: 13px; color: var(--ink-2); min-height: 20px; }
+    .device { margin-top: 8px; font-size: 13px; color: var(--ink-2); min-height: 20px; }
     gs-failure { margin-top: 16px; }
     gs-map { margin-top: 16px; }
     .settings { margin-top: 12px; }
@@ -120,11 +121,11 @@ export class GlitchLab extends GlitchscopeElement {
       <div class="run">
         ${session.job
           ? html`<gs-progress .view=${this.progress()} @cancel=${() => session.cancel()}></gs-progress>`
-          : html`<button class="primary" ?disabled=${!session.model || !session.model.info.has_tokenizer} @click=${() => void session.scan()}>${t("glitch.run")}</button>
-            <div class="segmented" role="radiogroup" aria-label=${t("method.label")}>
-              ${(["glitchhunter", "exhaustive", "both"] as const).map((method) => html`<label title=${t(`method.${method}.about`)}><input type="radio" name="method"
-                .checked=${session.method === method} @change=${() => session.setMethod(method)} />${t(`method.${method}`)}</label>`)}
-            </div>`}
+          : html`<button class="primary" ?disabled=${!session.model || !session.model.info.has_tokenizer} @click=${() => void session.scan()}>${t("glitch.run")}</button>`}
+      </div>
+      <div class="segmented small method" role="radiogroup" aria-label=${t("method.label")}>
+        ${(["glitchhunter", "exhaustive", "both"] as const).map((method) => html`<label title=${t(`method.${method}.about`)}><input type="radio" name="method"
+          .checked=${session.method === method} ?disabled=${session.job !== null} @change=${() => session.setMethod(method)} />${t(`method.${method}`)}</label>`)}
       </div>
       <p class="device">${this.deviceLine()}</p>
       ${session.fromFile === null ? nothing : html`<p class="row small">${t("report.open", { name: session.fromFile })}

@@ -1,4 +1,5 @@
 /** What a person chose for every visit: theme, and the rates measured here. Nothing of it leaves the browser. */
+import { read, write } from "../storage";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -27,21 +28,4 @@ export function measuredRate(model: string, device: string): number | null {
 
 export function rememberRate(model: string, device: string, rate: number): void {
   write(`rate:${device}:${model}`, String(rate));
-}
-
-// Storage is refused in some embeds and private windows; the page works without it.
-export function read(key: string): string | null {
-  try {
-    return localStorage.getItem(`glitchscope:${key}`);
-  } catch {
-    return null;
-  }
-}
-
-export function write(key: string, value: string): void {
-  try {
-    localStorage.setItem(`glitchscope:${key}`, value);
-  } catch {
-    // The choice holds for this visit.
-  }
 }

@@ -11,7 +11,8 @@ import "./token_chip";
 export class DetailPanel extends GlitchscopeElement {
   static override styles = [sheet, css`
     :host { display: block; }
-    section { border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); padding: 16px; min-height: 482px; }
+    section { border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); padding: 16px; min-height: 120px; }
+    @media (min-width: 1000px) { section { min-height: 674px; } }
     .empty { color: var(--ink-2); max-width: 50ch; }
     .title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 8px 12px; }
     .title gs-token { font-size: 18px; }

@@ -22,7 +22,7 @@ export const sheet = css`
   :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
   button {
     min-height: 32px; padding: 4px 12px; border: 1px solid var(--field); border-radius: 4px; background: var(--surface);
-    cursor: pointer; white-space: nowrap;
+    cursor: pointer; max-width: 100%; overflow-wrap: anywhere;
   }
   button:hover:not(:disabled) { background: var(--tint); }
   button:disabled { color: var(--ink-2); border-color: var(--rule); cursor: default; }
@@ -43,7 +43,7 @@ export const sheet = css`
   input::placeholder { color: var(--ink-2); opacity: 1; }
   summary { cursor: pointer; width: fit-content; }
   .segmented { display: inline-flex; flex-wrap: wrap; border: 1px solid var(--field); border-radius: 4px; overflow: clip; }
-  .segmented label { position: relative; display: flex; align-items: center; min-height: 30px; padding: 3px 12px; cursor: pointer; }
+  .segmented label { position: relative; display: flex; align-items: center; min-height: 30px; padding: 3px 12px; cursor: pointer; white-space: nowrap; }
   .segmented label + label { border-inline-start: 1px solid var(--field); }
   .segmented input { position: absolute; inset: 0; opacity: 0; margin: 0; cursor: inherit; }
   .segmented label:has(:checked) { background: var(--tint-2); font-weight: 600; }

@@ -6,8 +6,8 @@ import { t } from "../strings";
 import { download } from "./download";
 import { GlitchscopeElement, sheet } from "./element";
 
-const [WIDTH, HEIGHT] = [720, 300];
-const [LEFT, RIGHT, TOP, BOTTOM] = [48, 132, 28, 44];
+const [WIDTH, HEIGHT] = [720, 320];
+const [LEFT, RIGHT, TOP, BOTTOM] = [48, 132, 48, 44];
 
 export class GranularityChart extends GlitchscopeElement {
   static override styles = [sheet, css`
@@ -71,7 +71,7 @@ export class GranularityChart extends GlitchscopeElement {
           <text class="tick" x=${(LEFT + WIDTH - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${t("granularity.axis")}</text>
           ${marks.map(({ at, name }) => svg`
             <line class="named" x1=${x(at)} x2=${x(at)} y1=${TOP} y2=${HEIGHT - BOTTOM}></line>
-            <text class="tick" x=${x(at) - 4} y=${TOP + 10} text-anchor="end">${name}</text>`)}
+            <text class="tick" x=${x(at) + 4} y=${TOP - 8} text-anchor="end">${name}</text>`)}
           <path class="series share" d=${path((row) => row.query_share)}></path>
           <path class="series recall" d=${path((row) => row.recall)}></path>
           ${rows.map((row) => svg`

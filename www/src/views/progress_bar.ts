@@ -1,7 +1,7 @@
 /** Progress in the place of the primary button: stage, bar, rate, time left, cancel. */
 import { css, html, nothing } from "lit";
 import { bytes, count, duration, rate } from "../report/format";
-import { has, t, type Key } from "../strings";
+import { has, t } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
 
 /** What there is to say about a running job. */
@@ -25,12 +25,13 @@ export class ProgressBar extends GlitchscopeElement {
     .bar { flex: 1; min-width: 0; }
     .words { display: flex; justify-content: space-between; gap: 12px; height: 20px; font-size: 13px; line-height: 20px; }
     .words span { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-    .words .numbers { flex: none; color: var(--ink-2); font-family: var(--mono); font-size: 12px; }
+    button { flex: none; }
+    .words .numbers { flex: none; white-space: pre; color: var(--ink-2); font-family: var(--mono); font-size: 12px; }
     .track { height: 6px; margin-top: 4px; border-radius: 3px; background: var(--tint-2); overflow: hidden; }
     .fill { height: 100%; width: 100%; background: var(--accent); transform-origin: left; transform: scaleX(0); }
     .unknown .fill { transform: scaleX(1); opacity: 0.35; }
     .below { height: 18px; margin-top: 2px; font-size: 12px; line-height: 18px; color: var(--ink-2); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-    @media (max-width: 599px) { .line { gap: 12px; } .words .rate { display: none; } }
+    @media (max-width: 599px) { .line { gap: 12px; } .words .rate, .words .amount { display: none; } }
   `];
   static override properties = { view: { attribute: false } };
   declare view: ProgressView | null;
@@ -45,7 +46,7 @@ export class ProgressBar extends GlitchscopeElement {
     if (!view) return nothing;
     const share = view.total > 0 ? Math.min(1, view.done / view.total) : 0;
     const known = `stage.${view.stage.replaceAll(" ", "_")}`;
-    const name = view.cancelling ? t("progress.cancelling") : has(known) ? t(known as Key) : view.stage || t("stage.starting");
+    const name = view.cancelling ? t("progress.cancelling") : has(known) ? t(known) : view.stage || t("stage.starting");
     const inBytes = view.unit === "bytes";
     const amount = view.total === 0 ? "" : inBytes
       ? `${bytes(view.done)} / ${bytes(view.total)}`
@@ -58,7 +59,7 @@ export class ProgressBar extends GlitchscopeElement {
         <div class="bar">
           <div class="words">
             <span><b>${view.parts > 1 ? `${t("progress.part", { part: view.part, parts: view.parts })} ` : ""}${name}</b></span>
-            <span class="numbers">${amount}<span class="rate">${speed && `  ${speed}`}</span>${left && `  ${left}`}</span>
+            <span class="numbers"><span class="amount">${amount}</span><span class="rate">${speed && `  ${speed}`}</span>${left && `  ${left}`}</span>
           </div>
           <div class="track ${view.total > 0 ? "" : "unknown"}" role="progressbar" aria-label=${name}
             aria-valuemin="0" aria-valuemax="100" aria-valuenow=${view.total > 0 ? Math.round(100 * share) : nothing}>

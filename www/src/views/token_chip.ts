@@ -20,6 +20,7 @@ export const chipStyle = css`
   .chip bdi { unicode-bidi: isolate; }
   .chip .mark { color: var(--ink-2); }
   .chip .named { font-size: 10px; letter-spacing: 0.02em; border: 1px solid var(--field); border-radius: 3px; padding: 0 2px; margin: 0 1px; }
+  .chip .picture { font-size: 18px; line-height: 1; vertical-align: middle; }
   .chip .byte { color: var(--ink-2); }
   .chip .gap { color: var(--ink-2); padding: 0 1px; }
 `;
@@ -28,6 +29,7 @@ export const chipStyle = css`
 export function fillChip(element: HTMLElement, text: string, bytesHex: string): void {
   const { head, tail, omitted } = cut(segments(text, bytesHex));
   const pieces = head.map(piece);
+  if (pieces.length === 0) pieces.push(piece({ kind: "mark", text: t("token.empty") }));
   if (omitted > 0) {
     const gap = document.createElement("span");
     gap.className = "gap";
@@ -40,7 +42,8 @@ export function fillChip(element: HTMLElement, text: string, bytesHex: string): 
 function piece(segment: Segment): HTMLElement {
   const element = document.createElement(segment.kind === "text" ? "bdi" : "span");
   if (segment.kind !== "text") {
-    element.className = segment.kind === "byte" ? "byte" : [...segment.text].length > 1 ? "mark named" : "mark";
+    const picture = /^[\u2400-\u2421⏎]$/.test(segment.text) ? " picture" : "";
+    element.className = segment.kind === "byte" ? "byte" : [...segment.text].length > 1 ? "mark named" : `mark${picture}`;
   }
   element.textContent = segment.text;
   return element;
@@ -93,7 +96,7 @@ export class TokenChip extends GlitchscopeElement {
   override render() {
     const all = segments(this.text, this.bytesHex);
     const { head, tail, omitted } = this.open ? { head: all, tail: [], omitted: 0 } : cut(all);
-    const content = html`${head.map(piece)}${omitted > 0 ? html`<span class="gap">…</span>${tail.map(piece)}` : nothing}`;
+    const content = html`${all.length === 0 ? piece({ kind: "mark", text: t("token.empty") }) : head.map(piece)}${omitted > 0 ? html`<span class="gap">…</span>${tail.map(piece)}` : nothing}`;
     const label = t("token.label", { text: shown(this.text, this.bytesHex) || t("token.empty"), id: this.token });
     const classes = `chip ${this.tone} ${this.whole ? "wrap" : ""}`;
     return html`${this.pickable

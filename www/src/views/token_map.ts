@@ -39,7 +39,7 @@ export class TokenMap extends GlitchscopeElement {
       border-radius: 4px; background: var(--surface); font-size: 13px; line-height: 1.4; pointer-events: none; white-space: nowrap;
     }
     .zoom { position: absolute; inset-block-start: 8px; inset-inline-end: 8px; display: flex; gap: 4px; }
-    .zoom button { min-width: 32px; padding: 2px 8px; background: var(--surface); }
+    .zoom button { min-width: 32px; padding: 2px 8px; font-size: 13px; background: var(--surface); }
     .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; margin-top: 8px; min-height: 34px; }
     .legend { display: flex; flex-wrap: wrap; gap: 4px; }
     .legend button { display: inline-flex; align-items: center; gap: 6px; padding: 2px 10px; font-size: 13px; border-color: var(--rule); }
@@ -463,7 +463,7 @@ export class TokenMap extends GlitchscopeElement {
     if (event.deltaY > 0 && this.view.zoom <= 1) return;
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-    this.zoomBy(Math.exp(-Math.max(-200, Math.min(200, event.deltaY * lines)) / 300), event.clientX, event.clientY);
+    this.zoomBy(Math.exp(-Math.max(-200, Math.min(200, event.deltaY * lines)) / 450), event.clientX, event.clientY);
   };
 
   private readonly zoomHere = (event: MouseEvent): void => {

@@ -52,11 +52,11 @@ export class TokenTable extends GlitchscopeElement {
   static override styles = [sheet, chipStyle, css`
     :host { display: block; container-type: inline-size; }
     .frame { border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); overflow: hidden; }
-    .body { height: 448px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; }
+    .body { height: 640px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; }
     .space { position: relative; width: 100%; }
     .row {
       display: grid; align-items: center; height: 32px; padding: 0 12px; gap: 12px; line-height: 1.25;
-      grid-template-columns: 56px minmax(90px, 1.3fr) 84px 64px 60px minmax(80px, 1fr) 56px 92px;
+      grid-template-columns: 56px minmax(90px, 1.3fr) 84px 76px 64px minmax(80px, 1fr) 60px 92px;
     }
     .head { border-bottom: 1px solid var(--rule); scrollbar-gutter: stable; overflow: hidden; }
     .head button { width: 100%; min-height: 30px; padding: 0; border: 0; background: none; text-align: inherit; font-size: 13px; font-weight: 600; overflow: hidden; text-overflow: ellipsis; }
@@ -71,12 +71,13 @@ export class TokenTable extends GlitchscopeElement {
     .verdict.ok { color: var(--ok); }
     .verdict.skipped, .verdict.unasked, .class { color: var(--ink-2); }
     .empty { padding: 24px 16px; color: var(--ink-2); max-width: 60ch; }
+    @media (max-width: 999px) { .body { height: 448px; } }
     @container (max-width: 820px) {
-      .row { grid-template-columns: 52px minmax(90px, 1.3fr) 80px 60px 56px minmax(60px, 1fr); }
+      .row { grid-template-columns: 52px minmax(90px, 1.3fr) 80px 76px 64px minmax(60px, 1fr); }
       .class, .cluster { display: none; }
     }
     @container (max-width: 560px) {
-      .row { grid-template-columns: 44px minmax(70px, 1fr) 76px 56px; gap: 8px; padding: 0 8px; }
+      .row { grid-template-columns: 44px minmax(70px, 1fr) 76px 72px; gap: 8px; padding: 0 8px; }
       .entropy, .answer { display: none; }
       .body { height: 352px; }
     }
