@@ -1,0 +1,313 @@
+/**
+ * A scripted core behind the surface of the wasm package: the browser tests of the page's own behaviour (cancel, hard
+ * cancel, hostile token text, 150,000 tokens) run on it, because it does exactly what they need and nothing else. It
+ * never becomes part of the page: only a build with GLITCHSCOPE_CORE contains it.
+ *
+ * What it does is chosen by the model's name: `…hang…` stops pausing in the middle of a scan, `…large…` has 150,000
+ * tokens, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
+ */
+import type {
+  DeviceInfo, DevicePreference, GranularityRow, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass,
+  TokenGraph, TokenTable,
+} from "../../../www/src/report/types";
+
+interface JsSource {
+  readonly name: string;
+  len(file: string): Promise<number | null>;
+  read(file: string, start: number, end: number): Promise<Uint8Array>;
+}
+type On = (event: ScanEvent) => void;
+
+export default async function init(): Promise<void> {}
+
+export function version(): string {
+  return "0.0.0-scripted";
+}
+
+export class Cancel {
+  cancelled = false;
+  cancel(): void {
+    this.cancelled = true;
+  }
+  free(): void {}
+}
+
+/** mulberry32: the same vocabulary every time. */
+function random(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const pause = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const HOSTILE = [
+  "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\u202Eevil\u202C", " SolidGoldMagikarp", "line\nbreak\r\n", "\t\ttabs",
+  "\u0000\u0001\u001B[31m", "e\u0301\u0301\u0301", "\u0301", "שלום", "مرحبا", "\u200B\u200D\uFEFF", "A".repeat(200), "👩‍👩‍👧‍👦", "ab\u00ADcd", "${7*7}{{7*7}}",
+  "=HYPERLINK(\"http://x\")", "'\"`\\", "", " ", "　", "z\u0489\u0489\u0489\u0489\u0489\u0489\u0489\u0489\u0489\u0489", "ZA̡͊͠͝LGΌ",
+];
+
+function vocabulary(n: number): { tokens: TokenTable; failing: Set<number> } {
+  const next = random(7);
+  const [text, bytesHex, kinds]: [string[], string[], TokenClass[]] = [[], [], []];
+  const failing = new Set<number>();
+  const syllables = ["ka", "ro", "mi", "ten", "sol", "ver", "lu", "an", "ba", "or", "qui", "st", "ex", "dru", "pel", "ing", "tion"];
+  for (let id = 0; id < n; id++) {
+    if (id < 2) {
+      text.push(["<s>", "</s>"][id]!);
+      bytesHex.push("");
+      kinds.push("special");
+    } else if (id < 130) {
+      text.push("\uFFFD");
+      bytesHex.push((126 + id).toString(16));
+      kinds.push("byte");
+    } else if (id < 140) {
+      text.push("\uFFFD");
+      bytesHex.push(`e4bd${(128 + id - 130).toString(16)}`.slice(0, 4));
+      kinds.push("partial_utf8");
+    } else if (id < 140 + HOSTILE.length) {
+      text.push(HOSTILE[id - 140]!);
+      bytesHex.push("");
+      kinds.push("ok");
+      failing.add(id);
+    } else {
+      const word = Array.from({ length: 1 + Math.floor(next() * 3) }, () => syllables[Math.floor(next() * syllables.length)]).join("");
+      text.push((next() < 0.5 ? " " : "") + (id % 11 === 0 ? word[0]!.toUpperCase() + word.slice(1) : word));
+      bytesHex.push("");
+      kinds.push(id % 400 === 0 ? "unreachable" : "ok");
+      if (kinds[id] === "ok" && (id % 5 === 3 && id > n * 0.6 || next() < 0.002)) failing.add(id);
+    }
+  }
+  return { tokens: { text, bytes_hex: bytesHex, class: kinds }, failing };
+}
+
+function graphOf(n: number, failing: Set<number>): TokenGraph {
+  const next = random(11);
+  const gauss = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  const clusters = Math.max(8, Math.round(n / 40));
+  const centres = Array.from({ length: clusters }, (_, c) => {
+    const angle = c * 2.399963;
+    const radius = 0.92 * Math.sqrt((c + 0.5) / clusters);
+    return [radius * Math.cos(angle), radius * Math.sin(angle)] as const;
+  });
+  const [ids, x, y, cluster]: number[][] = [[], [], [], []];
+  const members: number[][] = Array.from({ length: clusters }, () => []);
+  const bad = Math.max(1, Math.round(clusters * 0.12));
+  for (let id = 0; id < n; id++) {
+    const c = failing.has(id) && next() < 0.97 ? clusters - 1 - Math.floor(next() * bad) : Math.floor(next() * (clusters - bad));
+    members[c]!.push(id);
+    ids!.push(id);
+    cluster!.push(c);
+    x!.push(Math.max(-1, Math.min(1, centres[c]![0] + gauss() * 0.03)));
+    y!.push(Math.max(-1, Math.min(1, centres[c]![1] + gauss() * 0.03)));
+  }
+  const k = 10;
+  const [neighbours, distances]: number[][] = [[], []];
+  for (let id = 0; id < n; id++) {
+    const peers = members[cluster![id]!]!;
+    const at = peers.indexOf(id);
+    for (let i = 1; i <= k; i++) {
+      neighbours!.push(peers[(at + i) % peers.length]!);
+      distances!.push(0.05 * i + next() * 0.01);
+    }
+  }
+  return {
+    ids: ids!, x: x!, y: y!, cluster: cluster!, n_clusters: clusters, neighbours_per_token: k, neighbours: neighbours!,
+    distances: distances!, explained_variance: 0.81, quality: 0.72,
+  };
+}
+
+export class Session {
+  private readonly tokenTable: TokenTable;
+  private readonly failing: Set<number>;
+  private readonly graph: TokenGraph;
+
+  private constructor(private readonly name: string, private readonly device: DeviceInfo) {
+    const made = vocabulary(name.includes("large") ? 150_000 : 4_096);
+    this.tokenTable = made.tokens;
+    this.failing = made.failing;
+    this.graph = graphOf(made.tokens.text.length, made.failing);
+  }
+
+  static async open(source: JsSource, device: DevicePreference, on: On, cancel: Cancel): Promise<Session> {
+    on({ event: "stage", stage: "opening", detail: source.name });
+    const length = await source.len("config.json");
+    if (length === null) {
+      throw { message: `${source.name}: config.json is missing`, hint: "Choose a folder with config.json, model.safetensors and tokenizer.json.", kind: "input" };
+    }
+    JSON.parse(new TextDecoder().decode(await source.read("config.json", 0, length)));
+    if (source.name.includes("broken")) {
+      throw { message: "model.safetensors: the header says 2,136,256 bytes, the file has 1,048,576", hint: "The download was cut short. Get the file again.", kind: "input" };
+    }
+    if (device === "gpu") throw { message: "no usable GPU: the scripted core has none", hint: "Run on the CPU (device: cpu).", kind: "device" };
+    on({ event: "stage", stage: "loading weights", detail: "scripted" });
+    const total = (await source.len("model.safetensors")) ?? 2_000_000;
+    const steps = source.name.includes("slow") ? 40 : 4;
+    for (let i = 1; i <= steps; i++) {
+      await pause(source.name.includes("slow") ? 50 : 2);
+      if (cancel.cancelled) throw { message: "cancelled", hint: null, kind: "cancelled" };
+      const [start, end] = [Math.floor((total * (i - 1)) / steps), Math.floor((total * i) / steps)];
+      if ((await source.len("model.safetensors")) !== null) await source.read("model.safetensors", start, end);
+      on({ event: "advance", done: end, total, unit: "bytes" });
+    }
+    return new Session(source.name, {
+      kind: "cpu", name: "wasm simd128", detail: "", precision: "f32",
+      reason: device === "cpu" ? "the CPU was asked for" : "no usable GPU: the scripted core has none",
+    });
+  }
+
+  info(): SessionInfo {
+    const counts = new Map<TokenClass, number>();
+    for (const kind of this.tokenTable.class) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return {
+      model: {
+        name: this.name, family: "llama", parameters: 1_065_088, stored_types: [["F16", 2_130_176]], n_layers: 4, n_heads: 4, n_kv_heads: 2,
+        n_channels: 128, context: 512, embedding_rows: this.tokenTable.text.length, vocabulary: this.tokenTable.text.length,
+        tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
+      },
+      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true,
+    };
+  }
+
+  tokens(): TokenTable {
+    return this.tokenTable;
+  }
+
+  private verdict(id: number): Probe {
+    const next = random(id * 31 + 5);
+    const failed = this.failing.has(id);
+    const other = 200 + Math.floor(next() * 1000);
+    return {
+      id, passed: !failed, passed_strict: !failed && next() > 0.1, p_target: failed ? next() ** 6 * 0.01 : 0.8 + 0.2 * next(),
+      argmax: failed ? other : id, entropy: failed ? 2 + 3 * next() : 0.4 * next(), answer: failed ? [other, other + 1, 1] : [id],
+      answer_text: failed ? (this.tokenTable.text[other] ?? "") + (this.tokenTable.text[other + 1] ?? "") : this.tokenTable.text[id]!,
+    };
+  }
+
+  async scan(options: Partial<ScanOptions>, truth: string | undefined, on: On, cancel: Cancel): Promise<string> {
+    const full: ScanOptions = { ...DEFAULTS, ...options };
+    const n = this.tokenTable.text.length;
+    const askable = [...Array(n).keys()].filter((id) => this.tokenTable.class[id] === "ok");
+    const probes: Probe[] = [];
+    const untestable = this.name.includes("untestable");
+    const controls = askable.slice(100, 124).map((id) => ({ ...this.verdict(id), passed: !untestable }));
+    on({ event: "stage", stage: "controls", detail: "asking about 24 ordinary words" });
+    on({ event: "advance", done: 24, total: 24, unit: "tokens" });
+    for (const [stage, detail] of [
+      ["components", `reducing ${n} rows of 128 to 50 components`], ["neighbours", `finding the 50 nearest of ${n} tokens for each`],
+      ["weights", "weighing the 50 nearest of each"], ["communities", "resolution 75, at most 10 passes"], ["layout", `drawing the map of ${n} tokens`],
+    ] as const) {
+      on({ event: "stage", stage, detail });
+      await pause(10);
+    }
+    on({ event: "graph", graph: this.graph });
+    let status: Report["status"] = untestable ? "not_testable" : "complete";
+    const queue = full.method === "exhaustive" ? askable
+      : askable.filter((id) => this.graph.cluster[id]! >= this.graph.n_clusters * 0.87 || id % 4 === 0);
+    on({ event: "stage", stage: "probing", detail: full.method === "exhaustive" ? `asking about all ${askable.length} tokens` : `round 1: ${this.graph.n_clusters} clusters` });
+    const batch = n > 10_000 ? 2_000 : 64;
+    for (let i = 0; i < queue.length && status === "complete"; i += batch) {
+      await pause(this.name.includes("slow") ? 200 : 4);
+      if (this.name.includes("hang") && i > queue.length / 3) for (const until = performance.now() + 20_000; performance.now() < until;);
+      if (cancel.cancelled) {
+        status = "cancelled";
+        break;
+      }
+      const batchProbes = queue.slice(i, i + batch).map((id) => this.verdict(id));
+      probes.push(...batchProbes);
+      on({ event: "probes", probes: batchProbes });
+      on({ event: "advance", done: Math.min(queue.length, i + batch), total: queue.length, unit: "tokens" });
+    }
+    probes.sort((a, b) => a.id - b.id);
+    const asked = new Set(probes.map(({ id }) => id));
+    const glitchTokens = probes.filter(({ passed }) => !passed).map(({ id }) => id);
+    const skipped = new Map<TokenClass, Skipped>();
+    for (let id = 0; id < n; id++) {
+      if (asked.has(id)) continue;
+      const kind = this.tokenTable.class[id]!;
+      if (!skipped.has(kind)) skipped.set(kind, { class: kind, reason: kind === "ok" ? "its cluster was dropped" : "text cannot produce it", ids: [] });
+      skipped.get(kind)!.ids.push(id);
+    }
+    const known = truth ? (JSON.parse(truth) as Report) : null;
+    const hit = known ? glitchTokens.filter((id) => known.glitch_tokens.includes(id)).length : 0;
+    const report: Report = {
+      schema: "glitchscope.scan", schema_version: 1,
+      provenance: {
+        glitchscope: version(), model: this.info().model, device: this.device, options: full,
+        oracle: {
+          id: "repetition-zero-shot", title: "Can the model repeat the token?", text_before: "Question: '", text_after: "' Answer:",
+          ids_before: [0, 210, 345, 400, 512], ids_after: [611, 154, 733], placeholder: "garden", max_new_tokens: 10, decoding: "greedy",
+          rules: ["The answer holds the token's text, letter case aside."], source: "arXiv 2404.09894",
+        },
+      },
+      summary: ["A scripted scan."], status,
+      controls: { asked: 24, passed: controls.filter(({ passed }) => passed).length, testable: !untestable, probes: controls },
+      tokens: this.tokenTable, graph: this.graph, probes, glitch_tokens: glitchTokens, skipped: [...skipped.values()],
+      hunt: full.method === "exhaustive" ? null : {
+        rounds: [
+          { round: 1, tokens: n, clusters: this.graph.n_clusters, cluster_sizes: [[40, this.graph.n_clusters]], queries: queue.length - 80, hits: glitchTokens.length - 3, kept_clusters: 14, kept_tokens: 520, quality: 0.72, complete: true },
+          { round: 2, tokens: 520, clusters: 14, cluster_sizes: [[37, 14]], queries: 60, hits: 3, kept_clusters: 14, kept_tokens: 520, quality: 0.61, complete: true },
+        ],
+        surviving: glitchTokens, queries: probes.length, verification_queries: 20, stopped: "no token was dropped in round 2", model_tokens: probes.length * 20,
+      },
+      comparison: known && full.method !== "exhaustive" ? {
+        true_positives: hit, false_positives: glitchTokens.length - hit, false_negatives: known.glitch_tokens.length - hit,
+        precision: hit / Math.max(1, glitchTokens.length), recall: hit / Math.max(1, known.glitch_tokens.length),
+        queries_exhaustive: known.probes.length, query_share: probes.length / known.probes.length,
+      } : null,
+      notes: ["At resolution 75 the 102 clusters have 40 tokens on average, and at least 5 of each are asked about."], timings: [],
+    };
+    return JSON.stringify(report);
+  }
+
+  async granularity(_truth: string, resolutions: Float64Array, on: On, cancel: Cancel): Promise<GranularityRow[]> {
+    const rows: GranularityRow[] = [];
+    for (const [i, resolution] of resolutions.entries()) {
+      on({ event: "stage", stage: "communities", detail: `resolution ${resolution}` });
+      await pause(20);
+      if (cancel.cancelled) throw { message: "cancelled", hint: null, kind: "cancelled" };
+      on({ event: "advance", done: i + 1, total: resolutions.length, unit: "resolutions" });
+      const share = Math.min(1, 0.12 + 0.22 * Math.log10(1 + resolution * 4));
+      rows.push({
+        resolution, clusters: Math.round(12 * resolution ** 0.8) + 4, mean_cluster_size: 4096 / (Math.round(12 * resolution ** 0.8) + 4),
+        queries: Math.round(share * 3900), query_share: share, recall: 1 - 0.4 / (1 + resolution), rounds: 3,
+      });
+    }
+    return rows;
+  }
+
+  async probe(id: number): Promise<ProbeDetail> {
+    await pause(30);
+    const probe = this.verdict(id);
+    return {
+      probe, prompt_ids: [0, 210, 345, 400, 512, id, 611, 154, 733], token_index: 5, answer_ids: [...probe.answer, 300, 301],
+      top: [probe.argmax, 260, 270, 280, 290, 300, 310, 320].map((top, i) => ({ id: top, p: 0.5 / 2 ** i })),
+    };
+  }
+
+  free(): void {}
+}
+
+const DEFAULTS: ScanOptions = {
+  method: "glitchhunter", seed: 42, n_neighbors: 50, resolution: 75, n_components: 50, keep_ratio: 0, sample_min: 5, sample_fraction: 0.1,
+  sample_max: 50, max_rounds: 20, stop_below: 100, verify_final: true, leiden_iterations: 10, batch_size: 0, n_controls: 24,
+  controls_pass_ratio: 0.5, with_graph: true,
+};
+
+export function check_report(json: string): void {
+  let schema: unknown;
+  try {
+    schema = (JSON.parse(json) as Partial<Report>).schema;
+  } catch (error) {
+    throw { message: `the report is not JSON: ${String(error)}`, hint: "Open a file saved by Glitchscope.", kind: "input" };
+  }
+  if (schema !== "glitchscope.scan") throw { message: `schema is ${String(schema)}, expected glitchscope.scan`, hint: "Open a file saved by Glitchscope.", kind: "input" };
+}
+
+export function report_csv(json: string): string {
+  const report = JSON.parse(json) as Report;
+  return `id,passed\r\n${report.probes.map((probe) => `${probe.id},${probe.passed}`).join("\r\n")}\r\n`;
+}

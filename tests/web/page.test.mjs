@@ -1,0 +1,466 @@
+// Oracle: what a person sees. The built page in Chromium on a scripted core that does exactly what a test needs.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { AXE, launch, openPage, scriptedBuild, serve, watchShifts } from "./support.mjs";
+
+let browser, server, dist;
+
+before(async () => {
+  dist = scriptedBuild();
+  const specimen = `${dist}/specimen/`;
+  server = await serve({
+    "/": `${dist}/`, "/slow/": specimen, "/hang/": specimen, "/broken/": specimen, "/untestable/": specimen, "/large/": specimen, "/empty/": join(dist, "assets/"),
+  });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+const runButton = (page) => page.getByRole("button", { name: "Find glitch tokens" });
+
+async function loaded(options = {}, fragment = "") {
+  const opened = await openPage(browser, `${server.url}/${fragment.replaceAll("$", server.url)}`, options);
+  await runButton(opened.page).and(opened.page.locator(":enabled")).waitFor({ timeout: 10_000 });
+  return opened;
+}
+
+const done = async ({ context, errors }) => {
+  await context.close();
+  assert.deepEqual(errors, []);
+};
+
+const count = async (page, verdict) => Number((await page.locator("gs-map .legend button", { hasText: verdict }).locator(".n").innerText()).replaceAll(",", ""));
+
+test("first view: a sentence, the specimen loaded, one button; then a scan that answers", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  assert.equal(await page.locator("h1").innerText(), "Which tokens can this model not repeat?");
+  assert.match(await page.locator("gs-model-bar").innerText(), /specimen, 1\.1 M parameters, F16, CPU/);
+  assert.equal(await page.locator("button.primary:visible").count(), 1);
+  assert.match(await page.locator(".device").innerText(), /Runs on the CPU: wasm simd128, f32.*Why: no usable GPU/);
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  assert.equal(await count(page, "glitch"), 354);
+  assert.match(await page.locator(".sentence").innerText(), /found 354 tokens .* asking about 1,263 of the 3,946/);
+  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "355");
+  await done(opened);
+});
+
+test("compare both: precision, recall, share; a number leads to its rows", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.getByText("Compare both").click();
+  await runButton(page).click();
+  await page.locator(".numbers").waitFor();
+  const numbers = await page.locator(".numbers .value").allInnerTexts();
+  assert.deepEqual(numbers, ["100 %", "98 %", "32 %"]);
+  await page.locator(".numbers").getByRole("button", { name: "7" }).click();
+  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "8");
+  assert.equal(await page.locator("input[type=search]").inputValue(), "search:missed");
+  await page.getByRole("button", { name: "Compare resolutions" }).click();
+  await page.locator("gs-granularity figcaption").waitFor();
+  assert.match(await page.locator("gs-granularity figcaption").innerText(), /At resolution .* finds .* of the glitch tokens with .* of the questions/);
+  await done(opened);
+});
+
+test("cancel: within a second, and what was found stays", async () => {
+  const opened = await loaded({}, "#model=$/slow/");
+  const { page } = opened;
+  await runButton(page).click();
+  await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.counts()[2] > 3);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("Cancelled. Until then").waitFor({ timeout: 1_500 });
+  const found = await count(page, "glitch");
+  assert.ok(found > 3, `${found} kept`);
+  await runButton(page).and(page.locator(":enabled")).waitFor();
+  await done(opened);
+});
+
+test("hard cancel: a worker that does not pause is ended, what was found stays, the model comes back", async () => {
+  const opened = await loaded({}, "#model=$/hang/");
+  const { page } = opened;
+  await runButton(page).click();
+  await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.counts()[2] > 3);
+  await page.waitForTimeout(300);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("Cancelled. Until then").waitFor({ timeout: 3_000 });
+  assert.ok((await count(page, "glitch")) > 3);
+  // The worker that took its place answers.
+  await page.locator("gs-table .body .row:not([hidden])").first().click();
+  await page.getByText("Most probable first tokens").waitFor({ timeout: 10_000 });
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save report" }).click();
+  const report = JSON.parse(readFileSync(await (await download).path(), "utf8"));
+  assert.equal(report.status, "cancelled");
+  assert.equal(report.probes.length + report.skipped.reduce((sum, { ids }) => sum + ids.length, 0), 4096);
+  await done(opened);
+});
+
+test("token text is text: markup, controls, right-to-left, endless", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  page.on("dialog", () => assert.fail("a token opened a dialog"));
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  const row = (text) => page.locator("gs-table .body .row", { hasText: text }).first();
+  assert.equal(await row("<script>").locator(".token .chip").innerText(), "<script>alert(1)</script>");
+  assert.equal(await page.evaluate(() => document.querySelectorAll("script").length), 2);
+  await page.getByRole("searchbox").fill("id:142,144,152,158");
+  const chips = page.locator("gs-table .body .row:not([hidden]) .token .chip");
+  await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector("gs-table").ids.length === 4);
+  const texts = (await chips.allTextContents());
+  assert.equal(texts[0], "RLOevilPDF");
+  assert.equal(texts[1], "line⏎break␍⏎");
+  assert.match(texts[2], /^A+…A+$/);
+  assert.ok(texts[2].length < 45);
+  assert.equal(texts[3], "empty");
+  await chips.nth(2).click();
+  await page.locator("gs-detail").getByRole("button", { name: /more/ }).click();
+  assert.equal((await page.locator("gs-detail .title gs-token .chip").textContent()).trim(), "A".repeat(200));
+  await done(opened);
+});
+
+test("map and table pick the same token; keys step, open and leave", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  const picked = () => page.evaluate(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.picked);
+  await page.locator("gs-map .stage").focus();
+  await page.keyboard.press("ArrowRight");
+  const first = await picked();
+  assert.ok(Number.isInteger(first));
+  await page.keyboard.press("ArrowRight");
+  const second = await picked();
+  assert.notEqual(second, first);
+  assert.match(await page.locator("gs-map [aria-live]").innerText(), new RegExp(`token ${second}, (ok|glitch|not asked|skipped), cluster \\d+`));
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => {
+    let active = document.activeElement;
+    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+    return active.getRootNode().host?.tagName;
+  }), "GS-DETAIL");
+  await page.locator("gs-map .stage").focus();
+  await page.keyboard.press("Escape");
+  assert.equal(await picked(), null);
+  // A click on a row, then a neighbour in the detail.
+  await page.locator("gs-table .body .row:not([hidden])").nth(2).click();
+  assert.equal(await picked(), 142);
+  assert.match(page.url(), /#token=142$/);
+  await page.locator("gs-detail li .shape").first().waitFor();
+  await page.locator("gs-detail ol:not(.top) li gs-token button").first().click();
+  assert.notEqual(await picked(), 142);
+  await page.locator("gs-table .body").focus();
+  await page.keyboard.press("Home");
+  assert.equal(await picked(), 140);
+  await page.keyboard.press("End");
+  await page.keyboard.press("ArrowUp");
+  assert.ok((await picked()) > 3_000);
+  assert.equal(await page.locator("gs-table .row.picked").count(), 1);
+  // A click on the map picks the nearest point.
+  const { x, y } = await page.evaluate(() => {
+    const map = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector("gs-map");
+    map.scrollIntoView();
+    const box = map.shadowRoot.querySelector("canvas").getBoundingClientRect();
+    const { graph } = map.rows;
+    const vertex = graph.ids.indexOf(500);
+    return { x: box.left + box.width / 2 + graph.x[vertex] * (box.width / 2 - 14), y: box.top + box.height / 2 - graph.y[vertex] * (box.height / 2 - 14) };
+  });
+  await page.mouse.click(x, y);
+  assert.equal(await picked(), 500);
+  await done(opened);
+});
+
+test("filter and legend: text, regular expression, field; a mistake is named", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  const listed = async () => Number(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount")) - 1;
+  const box = page.getByRole("searchbox");
+  await box.fill("magikarp");
+  assert.equal(await listed(), 1);
+  await box.fill("/^ S/");
+  assert.equal(await listed(), 1);
+  await box.fill("p:<0.001");
+  const few = await listed();
+  assert.ok(few > 0 && few < 354);
+  await box.fill("/[/");
+  assert.match(await page.locator(".filter-problem").innerText(), /not a regular expression/);
+  await box.fill("");
+  await page.locator("gs-map .legend button", { hasText: "glitch" }).click();
+  assert.equal(await listed(), 0);
+  assert.match(await page.locator("gs-table .empty").innerText(), /No token matches/);
+  await page.locator("gs-map .legend button", { hasText: "glitch" }).click();
+  await page.getByText("All", { exact: true }).click();
+  assert.equal(await listed(), 4096);
+  await page.getByRole("columnheader", { name: "p(target)" }).click();
+  await page.getByRole("columnheader", { name: "p(target)" }).click();
+  assert.equal(await page.getByRole("columnheader", { name: "p(target)" }).getAttribute("aria-sort"), "descending");
+  const values = await page.locator("gs-table .body .row:not([hidden]) .p").allInnerTexts();
+  assert.deepEqual(values, [...values].sort((a, b) => Number(b) - Number(a)));
+  await done(opened);
+});
+
+test("a report is saved, opened again without its model, and a wrong file is refused with words", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  const [json] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save report" }).click()]);
+  assert.equal(json.suggestedFilename(), "glitchscope-specimen-glitchhunter.json");
+  const [csv] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save table" }).click()]);
+  assert.match(readFileSync(await csv.path(), "utf8"), /^id,passed\r\n/);
+  const [png] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save map" }).click()]);
+  assert.equal(readFileSync(await png.path()).subarray(1, 4).toString(), "PNG");
+  const saved = JSON.parse(readFileSync(await json.path(), "utf8"));
+  assert.ok(saved.timings.some(({ stage }) => stage === "probing"));
+  await done(opened);
+
+  const folder = mkdtempSync(join(tmpdir(), "glitchscope-"));
+  writeFileSync(join(folder, "report.json"), JSON.stringify(saved));
+  writeFileSync(join(folder, "other.json"), '{"schema":"glitchscope.scan');
+  const again = await openPage(browser, `${server.url}/#model=${server.url}/empty/`);
+  await again.page.getByText("The model could not be loaded").waitFor();
+  await again.page.getByRole("button", { name: "Change", exact: true }).click();
+  await again.page.locator("#report").setInputFiles(join(folder, "report.json"));
+  await again.page.getByText("Shown from the file report.json").waitFor();
+  assert.equal(await count(again.page, "glitch"), 354);
+  await again.page.locator("gs-table .body .row:not([hidden])").nth(1).click();
+  assert.match(await again.page.locator("gs-detail").innerText(), /Nearest neighbours/);
+  assert.match(await again.page.locator("gs-detail").innerText(), /Prompt, as the model saw it/);
+  await again.page.getByRole("button", { name: "Change", exact: true }).click();
+  await again.page.locator("#report").setInputFiles(join(folder, "other.json"));
+  await again.page.getByText("The report could not be opened").waitFor();
+  assert.equal(await count(again.page, "glitch"), 354, "the report that was open stays");
+  await again.context.close();
+  // The folder without a model answers 404, which the browser itself writes to the console.
+  assert.deepEqual(again.errors.filter((error) => !/404/.test(error)), []);
+});
+
+test("models: picked files are named before they are loaded; an address; an error says what, why and what next", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.locator("#files").setInputFiles([join(dist, "specimen/model.safetensors")]);
+  await page.getByText("Missing: config.json, tokenizer.json").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Load this model" }).count(), 0);
+  await page.locator("#files").setInputFiles(["config.json", "model.safetensors", "tokenizer.json"].map((name) => join(dist, "specimen", name)));
+  await page.getByText("Recognised a model").waitFor();
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await runButton(page).and(page.locator(":enabled")).waitFor();
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByRole("textbox", { name: "From an address" }).fill("not an address");
+  await page.getByRole("textbox", { name: "From an address" }).press("Enter");
+  await page.getByText("neither owner/name nor an address").waitFor();
+  await page.getByRole("textbox", { name: "From an address" }).fill(`${server.url}/broken/`);
+  await page.getByRole("textbox", { name: "From an address" }).press("Enter");
+  await page.getByText("the header says 2,136,256 bytes").waitFor();
+  await page.getByText("The download was cut short").waitFor();
+  await page.getByRole("button", { name: "Copy details" }).waitFor();
+  await done(opened);
+});
+
+test("a GPU that is not there: an error with a button for the CPU", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.locator("gs-model-dialog").getByText("GPU", { exact: true }).click();
+  await page.getByText("no usable GPU").waitFor();
+  await page.getByRole("button", { name: "Use the CPU" }).click();
+  await page.getByText("Why: the CPU was asked for").waitFor();
+  assert.match(page.url(), /#device=cpu$/);
+  await done(opened);
+});
+
+test("files dropped anywhere on the page are recognised", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.evaluate(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["{}"], "config.json"));
+    transfer.items.add(new File(["x"], "model.safetensors"));
+    for (const name of ["dragenter", "dragover", "drop"]) {
+      document.body.dispatchEvent(new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true, composed: true }));
+    }
+  });
+  await page.getByText("Recognised a model").waitFor();
+  await page.getByText("Missing: tokenizer.json").waitFor();
+  await done(opened);
+});
+
+test("a model that fails ordinary words is called untestable, and its map is there", async () => {
+  const opened = await loaded({}, "#model=$/untestable/");
+  const { page } = opened;
+  await runButton(page).click();
+  await page.getByText("cannot be tested in this way: it repeated 0 of 24 ordinary words").waitFor();
+  assert.match(await page.locator("gs-map figcaption").innerText(), /Token Embedding Graph/);
+  await done(opened);
+});
+
+test("settings: defaults with sources, presets of the resolution, a link that restores them", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.getByText("Settings").click();
+  assert.match(await page.locator(".settings").innerText(), /Default 50, paper/);
+  await page.getByRole("button", { name: "scaled: 9.6 = 75·4096/32,000" }).click();
+  await page.getByLabel("Seed").fill("7");
+  await page.getByLabel("Seed").press("Tab");
+  await page.getByLabel("Neighbours of a token").fill("1");
+  await page.getByLabel("Neighbours of a token").press("Tab");
+  assert.equal(await page.getByLabel("Neighbours of a token").inputValue(), "50", "a value out of range is not taken");
+  const link = page.url();
+  assert.match(link, /#resolution=9\.6&seed=7$/);
+  await done(opened);
+  const again = await openPage(browser, link);
+  await again.page.getByText("2 changed").waitFor();
+  await done(again);
+});
+
+test("150,000 tokens: the table holds a screenful of rows, scrolling and sorting work", async () => {
+  const opened = await loaded({}, "#model=$/large/");
+  const { page } = opened;
+  await page.getByText("All", { exact: true }).click();
+  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "150001");
+  assert.ok((await page.locator("gs-table .body .row").count()) < 60);
+  const body = page.locator("gs-table .body");
+  await body.evaluate((element) => { element.scrollTop = element.scrollHeight; });
+  await page.locator("gs-table .body .row:not([hidden])", { hasText: "149999" }).waitFor();
+  await page.getByRole("columnheader", { name: "id" }).click();
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor({ timeout: 60_000 });
+  await done(opened);
+});
+
+test("nothing jumps while it loads and scans", async () => {
+  for (const width of [360, 1280]) {
+    const opened = await openPage(browser, `${server.url}/#model=${server.url}/slow/`, { viewport: { width, height: 800 } });
+    const { page } = opened;
+    const shifts = await watchShifts(page);
+    await runButton(page).and(page.locator(":enabled")).waitFor();
+    await runButton(page).click();
+    await page.getByText("The search found").waitFor({ timeout: 20_000 });
+    await page.waitForTimeout(300);
+    const seen = await shifts();
+    const sum = seen.reduce((total, { value }) => total + value, 0);
+    assert.ok(sum <= 0.02, `at ${width} px: ${sum} ${JSON.stringify(seen)}`);
+    await done(opened);
+  }
+});
+
+test("the layout-shift watch notices a shift", async () => {
+  const opened = await loaded();
+  const shifts = await watchShifts(opened.page);
+  await opened.page.evaluate(() => {
+    const block = document.createElement("div");
+    block.style.height = "200px";
+    document.body.prepend(block);
+  });
+  await opened.page.waitForTimeout(200);
+  assert.ok((await shifts()).reduce((total, { value }) => total + value, 0) > 0.02);
+  await done(opened);
+});
+
+test("nothing is wider than a small phone", async () => {
+  const opened = await loaded({ viewport: { width: 360, height: 740 } });
+  const { page } = opened;
+  await page.getByText("Compare both").click();
+  await runButton(page).click();
+  await page.locator(".numbers").waitFor();
+  await page.getByText("Settings").click();
+  await page.locator("gs-table .body .row:not([hidden])").first().click();
+  await page.getByRole("button", { name: "Compare resolutions" }).click();
+  await page.locator("gs-granularity svg").waitFor();
+  const wide = await page.evaluate(() => {
+    const found = [];
+    const walk = (root) => {
+      for (const element of root.querySelectorAll("*")) {
+        const box = element.getBoundingClientRect();
+        if (box.width > 0 && box.right > innerWidth + 1 && !element.closest(".scroll") && !element.closest(".visually-hidden")) found.push(`${element.tagName}.${element.className} ${box.right}`);
+        if (element.shadowRoot) walk(element.shadowRoot);
+      }
+    };
+    walk(document);
+    return found;
+  });
+  assert.deepEqual(wide, []);
+  await done(opened);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing, ${colorScheme}`, async () => {
+    const opened = await loaded({ colorScheme, bypassCSP: true, viewport: { width: 1280, height: 900 } });
+    const { page } = opened;
+    await page.addScriptTag({ path: AXE });
+    const violations = async (where) => (await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }))).violations
+      .map(({ id, help, nodes }) => `${where}: ${id}: ${help}: ${nodes.map(({ target, any }) => `${JSON.stringify(target)} ${any[0]?.message ?? ""}`).slice(0, 4).join(" | ")}`);
+    let found = await violations("first");
+    await page.getByText("Compare both").click();
+    await runButton(page).click();
+    await page.locator(".numbers").waitFor();
+    await page.locator("gs-table .body .row:not([hidden])").nth(3).click();
+    await page.getByText("Most probable first tokens").waitFor();
+    await page.getByRole("button", { name: "Compare resolutions" }).click();
+    await page.locator("gs-granularity svg").waitFor();
+    for (const summary of await page.locator("summary:visible").all()) await summary.click();
+    found = found.concat(await violations("done"));
+    await page.getByRole("button", { name: "Change", exact: true }).click();
+    found = found.concat(await violations("dialog"));
+    assert.deepEqual(found, []);
+    await done(opened);
+  });
+}
+
+test("Chinese: every word of the page, and it stays chosen", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.getByRole("button", { name: "切换到中文" }).click();
+  await page.getByRole("button", { name: "查找故障词元" }).click();
+  await page.getByText("搜索找到").waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), "zh");
+  await page.reload();
+  await page.getByRole("button", { name: "查找故障词元" }).waitFor();
+  await done(opened);
+});
+
+test("theme: the choice wins over the system and stays", async () => {
+  const opened = await loaded({ colorScheme: "light" });
+  const { page } = opened;
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  assert.equal(await ground(), "rgb(251, 250, 247)");
+  await page.getByRole("button", { name: /Theme/ }).click();
+  await page.getByRole("button", { name: /Theme/ }).click();
+  assert.equal(await ground(), "rgb(20, 22, 26)");
+  await page.reload();
+  assert.equal(await ground(), "rgb(20, 22, 26)");
+  await done(opened);
+});
+
+test("offline after the first visit: the page, its worker and the specimen come from the browser", async () => {
+  const opened = await openPage(browser, `${server.url}/`, { serviceWorkers: "allow" });
+  const { page, context } = opened;
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await context.setOffline(true);
+  await page.reload();
+  await runButton(page).and(page.locator(":enabled")).waitFor();
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  await done(opened);
+});
+
+test("without ranges the weights are fetched whole, and the page says so", async () => {
+  server.switches.range = false;
+  try {
+    const opened = await loaded();
+    assert.match(await opened.page.locator("gs-glitch-lab").innerText(), /does not send parts of files/);
+    await done(opened);
+  } finally {
+    server.switches.range = true;
+  }
+});

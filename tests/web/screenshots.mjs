@@ -1,0 +1,100 @@
+// Pictures of every state of the page, to be looked at: node tests/web/screenshots.mjs [FILTER]
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { launch, openPage, OUT, scriptedBuild, serve } from "./support.mjs";
+
+const only = process.argv[2] ?? "";
+const folder = join(OUT, "screenshots");
+mkdirSync(folder, { recursive: true });
+const dist = scriptedBuild();
+const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/` });
+const browser = await launch();
+
+const run = (page) => page.getByRole("button", { name: /Find glitch tokens|查找故障词元/ });
+const ready = (page) => run(page).and(page.locator(":enabled")).waitFor();
+
+const STATES = {
+  first: async (page) => ready(page),
+  running: async (page) => {
+    await ready(page);
+    await run(page).click();
+    await page.waitForTimeout(1_200);
+  },
+  done: async (page) => {
+    await ready(page);
+    await run(page).click();
+    await page.getByText("The search found").waitFor();
+    await page.waitForTimeout(400);
+  },
+  compared: async (page) => {
+    await ready(page);
+    await page.getByText("Compare both").click();
+    await run(page).click();
+    await page.getByText("Share of questions").first().waitFor();
+    await page.locator("gs-table .body .row:not([hidden])").nth(4).click();
+    await page.getByText("Most probable first tokens").waitFor();
+    await page.getByRole("button", { name: "Compare resolutions" }).click();
+    await page.locator("gs-granularity svg").waitFor();
+    await page.getByText("Settings").click();
+    await page.waitForTimeout(400);
+  },
+  evidence: async (page) => {
+    await ready(page);
+    await run(page).click();
+    await page.getByText("The search found").waitFor();
+    await page.locator("gs-table .body .row:not([hidden])").nth(4).click();
+    await page.getByText("Most probable first tokens").waitFor();
+    await page.locator("gs-table").scrollIntoViewIfNeeded();
+    await page.evaluate(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector(".filter").scrollIntoView());
+  },
+  zoomed: async (page) => {
+    await ready(page);
+    await run(page).click();
+    await page.getByText("The search found").waitFor();
+    const box = await page.locator("gs-map .stage").boundingBox();
+    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.55);
+    for (let i = 0; i < 8; i++) await page.mouse.wheel(0, -120);
+    await page.mouse.click(box.x + box.width * 0.3, box.y + box.height * 0.55);
+    await page.mouse.move(box.x + box.width * 0.36, box.y + box.height * 0.6);
+    await page.waitForTimeout(300);
+  },
+  chinese: async (page) => {
+    await page.getByText("中文").click();
+    await ready(page);
+    await run(page).click();
+    await page.getByText("搜索找到").waitFor();
+    await page.waitForTimeout(300);
+  },
+  dialog: async (page) => {
+    await ready(page);
+    await page.getByRole("button", { name: "Change" }).click();
+  },
+  broken: async (page) => page.getByText("The model could not be loaded").waitFor(),
+  untestable: async (page) => {
+    await ready(page);
+    await run(page).click();
+    await page.getByText("cannot be tested in this way").waitFor();
+  },
+};
+const LINK = { running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/" };
+
+for (const [state, act] of Object.entries(STATES)) {
+  for (const width of [360, 768, 1280, 1600]) {
+    for (const colorScheme of ["light", "dark"]) {
+      const name = `${state}-${width}-${colorScheme}`;
+      if (!name.includes(only)) continue;
+      const height = width === 360 ? 740 : width === 768 ? 1024 : 900;
+      const { page, context, errors } = await openPage(browser, `${server.url}/${(LINK[state] ?? "").replace("$", server.url)}`, {
+        viewport: { width, height }, colorScheme, deviceScaleFactor: width === 360 ? 2 : 1,
+      });
+      await act(page);
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !["evidence", "zoomed"].includes(state) && state !== "first" && state !== "running" && state !== "dialog" });
+      if (errors.length > 0) console.error(`${name}: ${errors.join("\n")}`);
+      await context.close();
+    }
+  }
+}
+await browser.close();
+await server.close();
+console.log(`pictures are in ${folder}`);

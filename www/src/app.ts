@@ -1,0 +1,110 @@
+/** The page: bar, lab, dialog, drop target. */
+import { css, html } from "lit";
+import { type Capability, capability } from "./core/capability";
+import { filesFromDrop, filesFromInput, type NamedFile, recognise } from "./core/files";
+import { LABS } from "./labs/registry";
+import type { DevicePreference } from "./report/types";
+import { setTheme, theme, type Theme } from "./state/preferences";
+import { Session, SPECIMEN } from "./state/session";
+import { chooseLanguage, type Language, t } from "./strings";
+import type { Found, ModelDialog } from "./views/model_dialog";
+import { GlitchscopeElement, sheet } from "./views/element";
+import "./views/drop_target";
+import "./views/model_bar";
+import "./views/model_dialog";
+
+export class App extends GlitchscopeElement {
+  static override styles = [sheet, css`
+    :host { display: block; min-height: 100vh; }
+    footer { max-width: 1600px; margin: 0 auto; padding: 16px; border-top: 1px solid var(--rule); font-size: 13px; color: var(--ink-2); }
+    .unable { max-width: 70ch; margin: 48px auto; padding: 0 16px; }
+  `];
+  static override properties = { theme: { state: true }, found: { state: true } };
+  declare theme: Theme;
+  declare found: Found | null;
+  private readonly session = new Session();
+  private readonly able: Capability = capability();
+
+  constructor() {
+    super();
+    this.theme = theme();
+    this.found = null;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.session.addEventListener("change", () => this.requestUpdate());
+    this.addEventListener("change-model", () => this.dialog?.show());
+    if (this.able.simd && this.able.workers) void this.session.start();
+  }
+
+  override render() {
+    const { session } = this;
+    const info = session.fromFile === null ? (session.model?.info ?? null) : null;
+    return html`
+      <gs-model-bar .info=${info} .name=${session.fromFile ?? session.wanted.name} .labs=${LABS} .lab=${LABS[0]!.id} .theme=${this.theme}
+        @change-model=${() => this.dialog?.show()} @theme=${(event: CustomEvent<Theme>) => {
+          setTheme(event.detail);
+          this.theme = event.detail;
+        }} @language=${(event: CustomEvent<Language>) => chooseLanguage(event.detail)}></gs-model-bar>
+      <main>${this.able.simd && this.able.workers
+        ? html`<gs-glitch-lab .session=${session}></gs-glitch-lab>`
+        : html`<p class="unable">${t("unable.simd")}</p>`}</main>
+      <footer>${t("footer")}</footer>
+      <gs-model-dialog .device=${session.device} .deviceLine=${this.deviceLine()} .found=${this.found}
+        @closed=${() => { this.found = null; }}
+        @specimen=${() => this.load(() => session.load(SPECIMEN))}
+        @device=${(event: CustomEvent<DevicePreference>) => this.load(() => session.load(session.wanted, event.detail))}
+        @address=${(event: CustomEvent<{ typed: string; refused: boolean }>) => {
+          if (session.job) return;
+          event.detail.refused = !session.loadTyped(event.detail.typed);
+          if (!event.detail.refused) this.dialog?.close();
+        }}
+        @files=${(event: CustomEvent<File[]>) => void this.take(filesFromInput(event.detail))}></gs-model-dialog>
+      <gs-drop-target @files-dropped=${async (event: CustomEvent<DataTransfer>) => this.take(await filesFromDrop(event.detail))}></gs-drop-target>`;
+  }
+
+  private get dialog(): ModelDialog | null {
+    return this.renderRoot.querySelector("gs-model-dialog");
+  }
+
+  /** Says what was recognised; a model is loaded only when the person says so, a report at once. */
+  private async take(files: NamedFile[]): Promise<void> {
+    const found = await recognise(files);
+    if (found.kind === "report") {
+      this.dialog?.close();
+      await this.session.openReport(await found.file.text(), found.file.name);
+      return;
+    }
+    const listed = files.map(({ path, file }) => ({ name: path, bytes: file.size }));
+    if (found.kind === "unknown") {
+      this.found = { title: t("found.unknown"), files: listed, problem: t("found.unknown.hint"), load: null };
+    } else {
+      const { spec, missing } = found;
+      const fatal = missing.some((name) => name !== "tokenizer.json");
+      this.found = {
+        title: t("found.model", { name: spec.name }),
+        files: found.files.map(({ path, file }) => ({ name: path, bytes: file.size })),
+        problem: this.session.job ? t("found.busy") : missing.length === 0 ? "" : t(fatal ? "found.missing" : "found.no_tokenizer", { files: missing.join(", ") }),
+        load: fatal || this.session.job ? null : () => this.load(() => this.session.load(spec)),
+      };
+    }
+    this.dialog?.show();
+  }
+
+  private load(run: () => Promise<void>): void {
+    if (this.session.job) return;
+    this.found = null;
+    this.dialog?.close();
+    void run();
+  }
+
+  private deviceLine(): string {
+    const device = this.session.model?.info.device;
+    if (!device) return t(this.able.webgpu ? "device.webgpu" : "device.no_webgpu");
+    return t(device.kind === "gpu" ? "device.line.gpu" : "device.line.cpu", {
+      name: [device.name, device.detail, device.precision].filter(Boolean).join(", "), reason: device.reason,
+    });
+  }
+}
+customElements.define("gs-app", App);

@@ -1,0 +1,161 @@
+/**
+ * The page's side of the worker: a typed proxy with a sequencer, a soft cancel and a hard one.
+ *
+ * Calls wait for each other because a loaded model answers one question at a time. A cancel asks the worker first; a
+ * worker that has not come to a pause in `GRACE_MS` is ended, the call fails as cancelled, and the next call finds a new
+ * worker with the same model loaded again.
+ */
+import { releaseProxy, transfer, wrap, type Remote } from "comlink";
+import type { DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions } from "../report/types";
+import type * as functions from "./functions";
+import type { Failure, SourceSpec } from "./sources";
+
+export type { Opened } from "./functions";
+export type { Failure, SourceSpec } from "./sources";
+
+type Functions = typeof functions;
+export type Listener = (event: ScanEvent) => void;
+
+const GRACE_MS = 700;
+
+export class Core {
+  private worker: Worker | undefined;
+  private remote: Remote<Functions> | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  /** Rejects the call in flight when its worker is ended. */
+  private abandon: ((failure: Failure) => void) | undefined;
+  private grace: ReturnType<typeof setTimeout> | undefined;
+  /** What a new worker has to load to stand where the old one stood. */
+  private last: { spec: SourceSpec; device: DevicePreference } | undefined;
+  private loaded = false;
+
+  /** The version of the wasm package. */
+  start(): Promise<string> {
+    return this.call((remote) => remote.start());
+  }
+
+  async open(spec: SourceSpec, device: DevicePreference, on: Listener): Promise<functions.Opened> {
+    return this.call(async (remote) => {
+      this.last = undefined;
+      this.loaded = false;
+      const opened = await remote.open(spec, device, listening(on));
+      this.last = { spec, device };
+      this.loaded = true;
+      return opened;
+    });
+  }
+
+  scan(options: Partial<ScanOptions>, truth: string | null, on: Listener): Promise<string> {
+    return this.withModel((remote) => remote.scan(options, truth, listening(on)));
+  }
+
+  granularity(truth: string, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
+    return this.withModel((remote) => remote.granularity(truth, resolutions, listening(on)));
+  }
+
+  probe(id: number): Promise<ProbeDetail> {
+    return this.withModel((remote) => remote.probe(id));
+  }
+
+  /** Brings a new worker to where the last one stood. */
+  restore(): Promise<void> {
+    return this.withModel(async () => {});
+  }
+
+  csv(report: string): Promise<string> {
+    return this.call((remote) => remote.csv(report));
+  }
+
+  /** Fails when the text is not a report this version can show. */
+  check(report: string): Promise<void> {
+    return this.call((remote) => remote.check(report));
+  }
+
+  /** Stops the call in flight: at its next pause, or with the worker. */
+  cancel(): void {
+    if (!this.abandon || this.grace !== undefined) return;
+    void this.remote?.stop();
+    this.grace = setTimeout(() => {
+      this.end();
+      this.abandon?.({ message: "cancelled; the engine did not pause in time and was ended", hint: null, kind: "cancelled" });
+    }, GRACE_MS);
+  }
+
+  /** True while a call is in flight. */
+  get busy(): boolean {
+    return this.abandon !== undefined;
+  }
+
+  private withModel<T>(work: (remote: Remote<Functions>) => Promise<T>): Promise<T> {
+    return this.call(async (remote) => {
+      if (!this.loaded && this.last) {
+        await remote.open(this.last.spec, this.last.device, listening(() => {}));
+        this.loaded = true;
+      }
+      return work(remote);
+    });
+  }
+
+  private call<T>(work: (remote: Remote<Functions>) => Promise<T>): Promise<T> {
+    const result = this.queue.then(() => this.attempt(work));
+    this.queue = result.catch(() => {});
+    return result;
+  }
+
+  private async attempt<T>(work: (remote: Remote<Functions>) => Promise<T>): Promise<T> {
+    const abandoned = new Promise<never>((_, reject) => {
+      this.abandon = reject;
+    });
+    try {
+      return await Promise.race([work(this.connect()), abandoned]);
+    } catch (error) {
+      const failure = asFailure(error);
+      // What a trapped module holds cannot be trusted, nor what a lost GPU held.
+      if (failure.kind === "trap" || failure.kind === "device") this.end();
+      throw failure;
+    } finally {
+      this.abandon = undefined;
+      clearTimeout(this.grace);
+      this.grace = undefined;
+    }
+  }
+
+  private connect(): Remote<Functions> {
+    if (!this.remote) {
+      this.worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      this.worker.addEventListener("error", (event) => {
+        this.end();
+        this.abandon?.({
+          message: `the engine's worker failed: ${event.message || "it could not be started"}`,
+          hint: "Reload the page. If it stays so, the file of the worker or of the wasm module is missing or blocked.",
+          kind: "internal",
+        });
+      });
+      this.remote = wrap<Functions>(this.worker);
+    }
+    return this.remote;
+  }
+
+  private end(): void {
+    this.remote?.[releaseProxy]();
+    this.worker?.terminate();
+    this.worker = undefined;
+    this.remote = undefined;
+    this.loaded = false;
+  }
+}
+
+/** A port that the worker posts events to. Transferred, hence the name of comlink's helper. */
+function listening(on: Listener): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }: MessageEvent<ScanEvent>) => on(data);
+  return transfer(port2, [port2]);
+}
+
+export function asFailure(error: unknown): Failure {
+  const inner = (error as { failure?: Failure } | null)?.failure ?? (error as Partial<Failure> | null);
+  if (inner && typeof inner.message === "string") {
+    return { message: inner.message, hint: inner.hint ?? null, kind: inner.kind ?? "internal" };
+  }
+  return { message: String(error), hint: null, kind: "internal" };
+}

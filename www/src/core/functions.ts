@@ -1,0 +1,129 @@
+/**
+ * What the worker can do. The only file that imports the wasm package.
+ *
+ * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
+ */
+import init, { Cancel, Session, check_report, report_csv, version } from "glitchscope";
+import type {
+  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+} from "../report/types";
+import { openSource, type Failure, type SourceSpec } from "./sources";
+
+let ready: Promise<unknown> | undefined;
+let session: Session | undefined;
+let cancel: Cancel | undefined;
+let fetching: AbortController | undefined;
+
+export interface Opened {
+  info: SessionInfo;
+  tokens: TokenTable;
+}
+
+/** Loads the wasm module. */
+export async function start(): Promise<string> {
+  return plain(async () => version());
+}
+
+export async function open(spec: SourceSpec, device: DevicePreference, events: MessagePort): Promise<Opened> {
+  return plain(async () => {
+    close();
+    const listener = coalescing(events);
+    fetching = new AbortController();
+    const source = openSource(spec, fetching.signal, (event) => {
+      listener("note" in event
+        ? { event: "note", text: event.note }
+        : { event: "advance", done: event.done, total: event.total, unit: "bytes" });
+    });
+    cancel = new Cancel();
+    session = await Session.open(source, device, listener, cancel);
+    return { info: session.info(), tokens: session.tokens() };
+  }, events);
+}
+
+/** The report as JSON text. */
+export async function scan(options: Partial<ScanOptions>, truth: string | null, events: MessagePort): Promise<string> {
+  return plain(() => loaded().scan(options, truth ?? undefined, coalescing(events), fresh()), events);
+}
+
+export async function granularity(truth: string, resolutions: number[], events: MessagePort): Promise<GranularityRow[]> {
+  const list = Float64Array.from(resolutions);
+  return plain(() => loaded().granularity(truth, list, coalescing(events), fresh()), events);
+}
+
+export async function probe(id: number): Promise<ProbeDetail> {
+  return plain(() => loaded().probe(id));
+}
+
+/** Stops what is running, at its next pause. */
+export function stop(): void {
+  fetching?.abort();
+  cancel?.cancel();
+}
+
+export function close(): void {
+  session?.free();
+  session = undefined;
+}
+
+export async function csv(report: string): Promise<string> {
+  return plain(async () => report_csv(report));
+}
+
+export async function check(report: string): Promise<void> {
+  return plain(async () => check_report(report));
+}
+
+function loaded(): Session {
+  if (!session) throw { message: "no model is loaded", hint: "Load a model first.", kind: "input" } satisfies Failure;
+  return session;
+}
+
+function fresh(): Cancel {
+  cancel = new Cancel();
+  return cancel;
+}
+
+/** Milliseconds between two `advance` events: more often than a screen is drawn is of no use to anyone. */
+const ADVANCE_MS = 50;
+
+/** Sends events on; of `advance` only some, and always the last one before another event. */
+function coalescing(port: MessagePort): (event: ScanEvent) => void {
+  let sent = 0;
+  let held: ScanEvent | undefined;
+  return (event) => {
+    if (event.event === "advance" && event.done < event.total && performance.now() - sent < ADVANCE_MS) {
+      held = event;
+      return;
+    }
+    if (held && event.event !== "advance") port.postMessage(held);
+    held = undefined;
+    if (event.event === "advance") sent = performance.now();
+    port.postMessage(event);
+  };
+}
+
+/** Runs the work with the module loaded, and makes of whatever is thrown a plain object that survives `postMessage`. */
+async function plain<T>(work: () => Promise<T>, events?: MessagePort): Promise<T> {
+  try {
+    await (ready ??= init());
+    return await work();
+  } catch (error) {
+    throw failure(error);
+  } finally {
+    events?.close();
+  }
+}
+
+function failure(error: unknown): { failure: Failure } {
+  const { message, hint, kind } = (error ?? {}) as Partial<Failure>;
+  if (typeof message === "string" && typeof kind === "string") return { failure: { message, hint: hint ?? null, kind } };
+  // A trap leaves the module's memory in an unknown state: nothing may be called in it again.
+  const trapped = error instanceof WebAssembly.RuntimeError;
+  return {
+    failure: {
+      message: `${trapped ? "the engine stopped: " : ""}${typeof message === "string" ? message : String(error)}`,
+      hint: trapped ? "This is a fault of Glitchscope. Load the model again; the details below help to find it." : null,
+      kind: trapped ? "trap" : "internal",
+    },
+  };
+}

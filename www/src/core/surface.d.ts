@@ -1,0 +1,43 @@
+/**
+ * What the page uses of the wasm package. TypeScript reads this file only while `pkg/` is not built; with it, the
+ * package's own generated types are checked instead (see `paths` in tsconfig.json).
+ */
+import type {
+  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+} from "../report/types";
+
+export default function init(): Promise<unknown>;
+
+/** A folder of files that can be read in parts. */
+export interface JsSource {
+  readonly name: string;
+  /** Length in bytes, or null when there is no such file. */
+  len(file: string): Promise<number | null>;
+  read(file: string, start: number, end: number): Promise<Uint8Array>;
+}
+
+/** Stops the work it was handed to, at its next pause. Safe to call while that work runs. */
+export class Cancel {
+  constructor();
+  cancel(): void;
+  free(): void;
+}
+
+export class Session {
+  private constructor();
+  static open(source: JsSource, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
+  info(): SessionInfo;
+  tokens(): TokenTable;
+  scan(
+    options: Partial<ScanOptions>, truth_json: string | null | undefined, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<string>;
+  granularity(
+    truth_json: string, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<GranularityRow[]>;
+  probe(id: number): Promise<ProbeDetail>;
+  free(): void;
+}
+
+export function report_csv(report_json: string): string;
+export function check_report(report_json: string): void;
+export function version(): string;

@@ -1,0 +1,59 @@
+// Keeps the page's own files, the specimen among them, so that it works offline after the first visit. The build writes
+// VERSION and FILES above this line. Models from elsewhere are never touched.
+/* global VERSION, FILES */
+const CACHE = `glitchscope-${VERSION}`;
+
+self.addEventListener("install", (event) => {
+  // `reload` goes past the browser's own cache, where files of an older build may lie under the same name.
+  const requests = FILES.map((file) => new Request(file, { cache: "reload" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil((async () => {
+    for (const name of await caches.keys()) {
+      if (name.startsWith("glitchscope-") && name !== CACHE) await caches.delete(name);
+    }
+    await self.clients.claim();
+  })());
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" && request.method !== "HEAD") return;
+  const url = new URL(request.url);
+  if (!url.href.startsWith(self.registration.scope)) return;
+  event.respondWith(answer(request));
+});
+
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  const url = new URL(request.url);
+  url.search = "";
+  url.hash = "";
+  // The page itself is asked of the network first, so that a new version is seen; everything else has its version in
+  // its name or belongs to this one.
+  if (request.mode === "navigate") {
+    try {
+      return await fetch(request);
+    } catch {
+      return (await cache.match("./")) ?? Response.error();
+    }
+  }
+  const kept = await cache.match(url.href);
+  if (!kept) return fetch(request);
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
+  if (!range) return kept;
+  const blob = await kept.blob();
+  const start = Number(range[1]);
+  const end = range[2] ? Math.min(Number(range[2]), blob.size - 1) : blob.size - 1;
+  if (start >= blob.size) return new Response(null, { status: 416, headers: { "content-range": `bytes */${blob.size}` } });
+  return new Response(blob.slice(start, end + 1), {
+    status: 206,
+    headers: {
+      "content-range": `bytes ${start}-${end}/${blob.size}`,
+      "content-length": String(end - start + 1),
+      "content-type": kept.headers.get("content-type") ?? "application/octet-stream",
+    },
+  });
+}

@@ -1,0 +1,55 @@
+/** The session as a link: what was asked, in the fragment, so that no server sees it. Only what differs from a default. */
+import { accepted, DEFAULTS, NUMERIC, SWITCHES } from "./options";
+import type { DevicePreference, ScanOptions } from "../report/types";
+
+export type MethodChoice = "glitchhunter" | "exhaustive" | "both";
+
+export interface Linked {
+  /** URL of a model folder; absent for the specimen. */
+  model?: string;
+  device?: DevicePreference;
+  method?: MethodChoice;
+  options: Partial<ScanOptions>;
+  token?: number;
+  filter?: string;
+}
+
+export function parseLink(fragment: string): Linked {
+  const parameters = new URLSearchParams(fragment.replace(/^#/, ""));
+  const linked: Linked = { options: {} };
+  const model = parameters.get("model");
+  if (model && /^https?:\/\//.test(model)) linked.model = model;
+  const device = parameters.get("device");
+  if (device === "cpu" || device === "gpu") linked.device = device;
+  const method = parameters.get("method");
+  if (method === "exhaustive" || method === "both") linked.method = method;
+  for (const spec of NUMERIC) {
+    const text = parameters.get(spec.key);
+    const value = text === null || text === "" ? null : accepted(spec, Number(text));
+    if (value !== null) linked.options[spec.key] = value;
+  }
+  for (const { key } of SWITCHES) {
+    const text = parameters.get(key);
+    if (text === "true" || text === "false") linked.options[key] = text === "true";
+  }
+  const token = parameters.get("token");
+  if (token !== null && /^\d{1,7}$/.test(token)) linked.token = Number(token);
+  const filter = parameters.get("filter");
+  if (filter) linked.filter = filter.slice(0, 500);
+  return linked;
+}
+
+export function formatLink(linked: Linked): string {
+  const parameters = new URLSearchParams();
+  if (linked.model) parameters.set("model", linked.model);
+  if (linked.device && linked.device !== "auto") parameters.set("device", linked.device);
+  if (linked.method && linked.method !== "glitchhunter") parameters.set("method", linked.method);
+  for (const { key } of [...NUMERIC, ...SWITCHES]) {
+    const value = linked.options[key];
+    if (value !== undefined && value !== DEFAULTS[key]) parameters.set(key, String(value));
+  }
+  if (linked.token !== undefined) parameters.set("token", String(linked.token));
+  if (linked.filter) parameters.set("filter", linked.filter);
+  const text = parameters.toString();
+  return text === "" ? "" : `#${text}`;
+}

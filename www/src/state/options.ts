@@ -1,0 +1,67 @@
+/** Every option of a scan: its default, where the default comes from, and what values make sense. */
+import type { ScanOptions } from "../report/types";
+
+export type NumericOption = {
+  [K in keyof ScanOptions]: ScanOptions[K] extends number ? K : never;
+}[keyof ScanOptions];
+
+export type Source = "paper" | "reference" | "ours";
+
+export interface OptionSpec {
+  key: NumericOption;
+  source: Source;
+  min: number;
+  max: number;
+  step: number;
+  /** Which methods read it. */
+  of: "search" | "all";
+}
+
+export const DEFAULTS: ScanOptions = {
+  method: "glitchhunter",
+  seed: 42,
+  n_neighbors: 50,
+  resolution: 75,
+  n_components: 50,
+  keep_ratio: 0,
+  sample_min: 5,
+  sample_fraction: 0.1,
+  sample_max: 50,
+  max_rounds: 20,
+  stop_below: 100,
+  verify_final: true,
+  leiden_iterations: 10,
+  batch_size: 0,
+  n_controls: 24,
+  controls_pass_ratio: 0.5,
+  with_graph: true,
+};
+
+/** In the order in which the algorithm meets them. */
+export const NUMERIC: OptionSpec[] = [
+  { key: "resolution", source: "paper", min: 0.01, max: 10_000, step: 0.01, of: "all" },
+  { key: "n_neighbors", source: "paper", min: 2, max: 256, step: 1, of: "all" },
+  { key: "keep_ratio", source: "paper", min: 0, max: 1, step: 0.01, of: "search" },
+  { key: "n_components", source: "reference", min: 2, max: 256, step: 1, of: "all" },
+  { key: "sample_min", source: "reference", min: 1, max: 1_000, step: 1, of: "search" },
+  { key: "sample_fraction", source: "reference", min: 0, max: 1, step: 0.01, of: "search" },
+  { key: "sample_max", source: "reference", min: 1, max: 100_000, step: 1, of: "search" },
+  { key: "seed", source: "ours", min: 0, max: 4_294_967_295, step: 1, of: "search" },
+  { key: "max_rounds", source: "ours", min: 1, max: 1_000, step: 1, of: "search" },
+  { key: "stop_below", source: "ours", min: 0, max: 1_000_000, step: 1, of: "search" },
+  { key: "leiden_iterations", source: "ours", min: 1, max: 100, step: 1, of: "all" },
+  { key: "batch_size", source: "ours", min: 0, max: 4_096, step: 1, of: "all" },
+  { key: "n_controls", source: "ours", min: 0, max: 1_000, step: 1, of: "all" },
+  { key: "controls_pass_ratio", source: "ours", min: 0, max: 1, step: 0.01, of: "all" },
+];
+
+export const SWITCHES = [
+  { key: "verify_final", source: "reference", of: "search" },
+  { key: "with_graph", source: "ours", of: "all" },
+] as const;
+
+/** The value where it is allowed, otherwise null. */
+export function accepted(spec: OptionSpec, value: number): number | null {
+  if (!Number.isFinite(value) || value < spec.min || value > spec.max) return null;
+  return spec.step === 1 && !Number.isInteger(value) ? null : value;
+}

@@ -1,0 +1,31 @@
+/** What a person chose for every visit: theme, and the rates measured here. Nothing of it leaves the browser. */
+import { read, write } from "../storage";
+
+export type Theme = "system" | "light" | "dark";
+
+export function theme(): Theme {
+  const stored = read("theme");
+  return stored === "light" || stored === "dark" ? stored : "system";
+}
+
+/** `public/theme.js` does the same before the first paint. */
+export function setTheme(next: Theme): void {
+  write("theme", next);
+  if (next === "system") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = next;
+}
+
+export function isDark(): boolean {
+  const chosen = theme();
+  return chosen === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
+}
+
+/** Tokens per second that this model reached here on this device, if it has been run. */
+export function measuredRate(model: string, device: string): number | null {
+  const rate = Number(read(`rate:${device}:${model}`));
+  return rate > 0 ? rate : null;
+}
+
+export function rememberRate(model: string, device: string, rate: number): void {
+  write(`rate:${device}:${model}`, String(rate));
+}

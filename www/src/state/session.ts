@@ -1,0 +1,419 @@
+/**
+ * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
+ * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
+ */
+import { asFailure, Core, type Failure, type SourceSpec } from "../core/client";
+import { folderName, folderUrl } from "../core/sources";
+import type {
+  DevicePreference, GranularityRow, Method, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  TokenTable,
+} from "../report/types";
+import { resolutionLadder } from "../report/resolution";
+import { FAILED, TokenRows, UNASKED } from "../report/rows";
+import { formatLink, type Linked, type MethodChoice, parseLink } from "./link";
+import { DEFAULTS } from "./options";
+import { rememberRate } from "./preferences";
+import { Job } from "./progress";
+
+export const SPECIMEN = { kind: "url", name: "specimen", url: "" } as const satisfies SourceSpec;
+
+export interface LoadedModel {
+  spec: SourceSpec;
+  info: SessionInfo;
+  tokens: TokenTable;
+}
+
+/** What went wrong, while doing what. */
+export interface Trouble extends Failure {
+  during: "load" | "scan" | "granularity" | "report" | "export";
+}
+
+export class Session extends EventTarget {
+  readonly core = new Core();
+  model: LoadedModel | null = null;
+  /** What is being loaded, or could not be. */
+  wanted: SourceSpec = SPECIMEN;
+  device: DevicePreference = "auto";
+  job: Job | null = null;
+  trouble: Trouble | null = null;
+  /** Said by the core while it worked. */
+  notes: string[] = [];
+
+  method: MethodChoice = "glitchhunter";
+  options: ScanOptions = { ...DEFAULTS };
+
+  rows: TokenRows | null = null;
+  reports: Partial<Record<Method, Report>> = {};
+  shown: Method | null = null;
+  /** True for a report from a file: the loaded model is another one. */
+  fromFile: string | null = null;
+  granularity: GranularityRow[] | null = null;
+
+  picked: number | null = null;
+  /** The model's whole answer to the picked token, once it has been asked. */
+  detail: ProbeDetail | null = null;
+  filter = "";
+
+  private announced = false;
+
+  constructor() {
+    super();
+    this.apply(parseLink(location.hash));
+    window.addEventListener("hashchange", () => void this.follow(parseLink(location.hash)));
+  }
+
+  /** The report in view. */
+  get report(): Report | null {
+    return (this.shown && this.reports[this.shown]) || null;
+  }
+
+  /** True when the model that is loaded made what is shown, so that it can be asked again. */
+  get canAsk(): boolean {
+    return this.model !== null && this.fromFile === null && this.job === null;
+  }
+
+  async load(spec: SourceSpec = this.wanted, device: DevicePreference = this.device): Promise<void> {
+    if (this.job) return;
+    this.wanted = spec;
+    this.device = device;
+    this.model = null;
+    this.forget();
+    this.rows = null;
+    this.notes = [];
+    await this.work(new Job("load"), async (on) => {
+      const { info, tokens } = await this.core.open(this.absolute(spec), device, on);
+      this.model = { spec, info, tokens };
+      this.rows = new TokenRows(tokens);
+      if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
+    });
+    this.relink();
+    this.changed("rows");
+  }
+
+  /** Loads what a person typed: `org/model` or a URL. Null when it is understood, else false. */
+  loadTyped(typed: string): boolean {
+    const url = folderUrl(typed, document.baseURI);
+    if (!url) return false;
+    void this.load({ kind: "url", name: folderName(url), url });
+    return true;
+  }
+
+  async scan(): Promise<void> {
+    if (!this.model || this.job) return;
+    const methods: Method[] = this.method === "both" ? ["exhaustive", "glitchhunter"] : [this.method];
+    const kept = this.fromFile === null ? this.reports.exhaustive : undefined;
+    this.forget();
+    // An exhaustive report of the same model stays: a search can be compared with it without asking again.
+    if (kept && this.method === "glitchhunter") this.reports.exhaustive = kept;
+    this.rows = new TokenRows(this.model.tokens);
+    const job = new Job("scan", methods.length);
+    await this.work(job, async (on) => {
+      for (const [i, method] of methods.entries()) {
+        job.part = i + 1;
+        this.rows!.clear();
+        const report = await this.scanOnce(method, job, on);
+        if (report.status !== "complete") break;
+      }
+    });
+    this.changed("rows");
+  }
+
+  /** Repeats the search at several resolutions with stored answers. Asks about every token first where it has to. */
+  async compareResolutions(): Promise<void> {
+    if (!this.model || this.job || this.fromFile !== null) return;
+    const stored = this.reports.exhaustive;
+    const job = new Job("granularity", stored?.status === "complete" ? 1 : 2);
+    await this.work(job, async (on) => {
+      let truth = stored?.status === "complete" ? stored : undefined;
+      if (!truth) {
+        this.rows = new TokenRows(this.model!.tokens);
+        truth = await this.scanOnce("exhaustive", job, on);
+        if (truth.status !== "complete") return;
+        job.part = 2;
+      }
+      const resolutions = resolutionLadder(truth.tokens.text.length);
+      this.granularity = await this.core.granularity(JSON.stringify(truth), resolutions, on);
+    });
+    this.changed("rows");
+  }
+
+  /** Takes effect within a second; what was found stays. */
+  cancel(): void {
+    if (!this.job || this.job.cancelling) return;
+    this.job.cancelling = true;
+    this.core.cancel();
+    this.changed();
+  }
+
+  async openReport(text: string, name: string): Promise<void> {
+    if (this.job) return;
+    try {
+      await this.core.check(text);
+      const report = JSON.parse(text) as Report;
+      this.forget();
+      this.trouble = null;
+      this.fromFile = name;
+      this.picked = null;
+      this.reports[report.provenance.options.method] = report;
+      this.show(report.provenance.options.method);
+    } catch (error) {
+      this.trouble = { ...asFailure(error), during: "report" };
+    }
+    this.changed("rows");
+  }
+
+  /** Leaves a report from a file for the loaded model. */
+  closeReport(): void {
+    this.forget();
+    this.rows = this.model && new TokenRows(this.model.tokens);
+    this.changed("rows");
+  }
+
+  show(method: Method): void {
+    const report = this.reports[method];
+    if (!report) return;
+    this.shown = method;
+    this.rows = TokenRows.of(report, method === "exhaustive" ? this.reports.glitchhunter : undefined);
+    this.changed("rows");
+  }
+
+  pick(id: number | null): void {
+    if (id === this.picked) return;
+    this.picked = id;
+    this.detail = null;
+    this.relink();
+    this.dispatchEvent(new Event("pick"));
+    this.changed();
+  }
+
+  /** Asks the model about the picked token, for the whole answer and its alternatives. */
+  async askPicked(): Promise<void> {
+    const id = this.picked;
+    if (id === null || !this.canAsk || this.detail?.probe.id === id) return;
+    try {
+      const detail = await this.core.probe(id);
+      if (this.picked === id) this.detail = detail;
+    } catch (error) {
+      if (this.picked === id) this.trouble = { ...asFailure(error), during: "scan" };
+    }
+    this.changed();
+  }
+
+  setFilter(query: string): void {
+    if (query === this.filter) return;
+    this.filter = query;
+    this.relink();
+    this.changed();
+  }
+
+  setOptions(options: Partial<ScanOptions>): void {
+    this.options = { ...this.options, ...options };
+    this.relink();
+    this.changed();
+  }
+
+  setMethod(method: MethodChoice): void {
+    this.method = method;
+    this.relink();
+    this.changed();
+  }
+
+  dismiss(): void {
+    this.trouble = null;
+    this.changed();
+  }
+
+  exportJson(): string | null {
+    return this.report && JSON.stringify(this.report);
+  }
+
+  async exportCsv(): Promise<string | null> {
+    if (!this.report) return null;
+    try {
+      return await this.core.csv(JSON.stringify(this.report));
+    } catch (error) {
+      this.trouble = { ...asFailure(error), during: "export" };
+      this.changed();
+      return null;
+    }
+  }
+
+  private async scanOnce(method: Method, job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+    const truth = method === "glitchhunter" ? this.reports.exhaustive : undefined;
+    const options = { ...this.options, method };
+    let report: Report;
+    try {
+      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on);
+      report = JSON.parse(json) as Report;
+    } catch (error) {
+      const failure = asFailure(error);
+      report = this.salvage(options, failure);
+      if (failure.kind !== "cancelled") this.trouble = { ...failure, during: "scan" };
+      // The worker is gone: a new one gets ready while nobody waits for it.
+      void this.core.restore().catch(() => {});
+    }
+    report.timings = job.timings();
+    const { info } = this.model!;
+    if (job.tokenRate > 0) rememberRate(info.model.name, info.device.kind, job.tokenRate);
+    this.reports[method] = report;
+    this.fromFile = null;
+    this.show(method);
+    return report;
+  }
+
+  /** A report of what the events brought, for a worker that did not live to write its own. */
+  private salvage(options: ScanOptions, failure: Failure): Report {
+    const rows = this.rows!;
+    const probes = rows.probe.filter((probe): probe is Probe => probe !== undefined);
+    const skipped = new Map<string, Skipped>();
+    rows.verdict.forEach((verdict, id) => {
+      const kind = rows.kind(id);
+      if (rows.probe[id]) return;
+      const reason = verdict === UNASKED ? "the scan ended before it was asked about" : "text cannot produce it";
+      const entry = skipped.get(kind) ?? { class: kind, reason, ids: [] };
+      entry.ids.push(id);
+      skipped.set(kind, entry);
+    });
+    const glitchTokens = [...rows.verdict.keys()].filter((id) => rows.verdict[id] === FAILED);
+    const cancelled = failure.kind === "cancelled";
+    const { info } = this.model!;
+    return {
+      schema: "glitchscope.scan",
+      schema_version: 1,
+      provenance: {
+        glitchscope: this.version,
+        model: info.model,
+        device: info.device,
+        oracle: {
+          id: "unknown", title: "The engine was ended before it could describe the question", text_before: "",
+          text_after: "", ids_before: [], ids_after: [], placeholder: "", max_new_tokens: 0, decoding: "", rules: [],
+          source: "",
+        },
+        options,
+      },
+      summary: [`${cancelled ? "Cancelled" : "Ended by an error"}. Until then ${glitchTokens.length} of the `
+        + `${probes.length} tokens asked about failed.`],
+      status: cancelled ? "cancelled" : "failed",
+      controls: null,
+      tokens: rows.tokens,
+      graph: rows.graph,
+      probes,
+      glitch_tokens: glitchTokens,
+      skipped: [...skipped.values()],
+      hunt: null,
+      comparison: null,
+      notes: [...this.notes, failure.message],
+      timings: [],
+    };
+  }
+
+  /** Runs a job: one at a time, its events into state, its failure into `trouble`. */
+  private async work(job: Job, run: (on: (event: ScanEvent) => void) => Promise<void>): Promise<void> {
+    this.job = job;
+    this.trouble = null;
+    this.changed();
+    try {
+      await run((event) => this.hear(job, event));
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure.kind !== "cancelled") this.trouble = { ...failure, during: job.kind };
+    } finally {
+      this.job = null;
+      this.changed();
+    }
+  }
+
+  private hear(job: Job, event: ScanEvent): void {
+    if (this.job !== job) return;
+    switch (event.event) {
+      case "stage":
+        job.enter(event.stage, event.detail);
+        break;
+      case "advance":
+        job.advance(event.done, event.total, event.unit);
+        break;
+      case "probes":
+        // Controls are asked first and are not verdicts of the scan.
+        if (job.stage !== "controls" && job.kind !== "granularity" || job.part < job.parts) this.rows?.addProbes(event.probes);
+        this.announce();
+        return;
+      case "graph":
+        this.rows?.setGraph(event.graph);
+        this.announce();
+        return;
+      case "note":
+        this.notes = [...this.notes, event.text];
+        break;
+    }
+    this.changed();
+  }
+
+  private forget(): void {
+    this.reports = {};
+    this.shown = null;
+    this.fromFile = null;
+    this.granularity = null;
+    this.detail = null;
+  }
+
+  private absolute(spec: SourceSpec): SourceSpec {
+    return spec === SPECIMEN ? { ...SPECIMEN, url: new URL("specimen/", document.baseURI).href } : spec;
+  }
+
+  private apply(linked: Linked): void {
+    this.wanted = linked.model ? { kind: "url", name: folderName(linked.model), url: linked.model } : SPECIMEN;
+    this.device = linked.device ?? "auto";
+    this.method = linked.method ?? "glitchhunter";
+    this.options = { ...DEFAULTS, ...linked.options };
+    this.picked = linked.token ?? null;
+    this.filter = linked.filter ?? "";
+  }
+
+  /** A link was followed inside the page. */
+  private async follow(linked: Linked): Promise<void> {
+    if (this.job) return;
+    const before = { spec: this.model?.spec, device: this.device };
+    this.apply(linked);
+    const loaded = before.spec?.kind === "url" ? before.spec.url : undefined;
+    const wanted = this.wanted.kind === "url" ? this.wanted.url : undefined;
+    if (loaded !== wanted || before.device !== this.device) await this.load();
+    this.changed("rows");
+  }
+
+  private relink(): void {
+    const spec = this.wanted;
+    const linked: Linked = { device: this.device, method: this.method, options: this.options, filter: this.filter };
+    if (spec.kind === "url" && spec !== SPECIMEN) linked.model = spec.url;
+    if (this.picked !== null) linked.token = this.picked;
+    history.replaceState(null, "", formatLink(linked) || location.pathname + location.search);
+  }
+
+  private version = "";
+
+  /** Starts the worker and reads its version. */
+  async start(): Promise<void> {
+    try {
+      this.version = await this.core.start();
+    } catch (error) {
+      this.trouble = { ...asFailure(error), during: "load" };
+      this.changed();
+      return;
+    }
+    await this.load();
+  }
+
+  private changed(also?: "rows"): void {
+    if (also) this.dispatchEvent(new Event("rows"));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** `rows` at most once a frame: verdicts arrive in hundreds of batches. */
+  private announce(): void {
+    if (this.announced) return;
+    this.announced = true;
+    requestAnimationFrame(() => {
+      this.announced = false;
+      this.dispatchEvent(new Event("rows"));
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/** The bar at the top: name, labs, the loaded model with a button to change it, theme, language. */
+import { css, html } from "lit";
+import { parameters } from "../report/format";
+import type { SessionInfo } from "../report/types";
+import { language, t, type Key } from "../strings";
+import { GlitchscopeElement, sheet } from "./element";
+
+export class ModelBar extends GlitchscopeElement {
+  static override styles = [sheet, css`
+    :host { display: block; border-bottom: 1px solid var(--rule); background: var(--paper); }
+    .bar { display: flex; align-items: center; gap: 16px; height: 47px; max-width: 1600px; margin: 0 auto; padding: 0 16px; }
+    .name { font-weight: 700; letter-spacing: -0.01em; }
+    nav { display: flex; gap: 12px; font-size: 13px; }
+    nav a { color: var(--ink-2); text-decoration: none; padding: 4px 0; }
+    nav a[aria-current] { color: var(--ink); border-bottom: 2px solid var(--accent); }
+    .model { margin-inline-start: auto; display: flex; align-items: center; gap: 8px; min-width: 0; font-size: 13px; }
+    .model .what { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .model b { font-weight: 600; }
+    button { font-size: 13px; padding: 2px 10px; flex: none; }
+    @media (max-width: 767px) { .bar { gap: 8px; padding: 0 12px; } nav { display: none; } .model .more { display: none; } button { padding: 2px 8px; } }
+    @media (max-width: 479px) { .model .what { max-width: 84px; } .bar { gap: 6px; } }
+  `];
+  static override properties = {
+    info: { attribute: false }, name: { type: String }, labs: { attribute: false }, lab: { type: String }, theme: { type: String },
+  };
+  declare info: SessionInfo | null;
+  /** What is shown instead of a loaded model: the name of the one that loads, or of a report. */
+  declare name: string;
+  declare labs: readonly { id: string; title: Key }[];
+  declare lab: string;
+  declare theme: "system" | "light" | "dark";
+
+  constructor() {
+    super();
+    this.info = null;
+    this.name = "";
+    this.labs = [];
+    this.lab = "";
+    this.theme = "system";
+  }
+
+  override render() {
+    const { info } = this;
+    const next = { system: "light", light: "dark", dark: "system" } as const;
+    return html`
+      <header class="bar">
+        <span class="name">Glitchscope</span>
+        <nav aria-label=${t("bar.labs")}>${this.labs.map(({ id, title }) =>
+          html`<a href="#" aria-current=${id === this.lab ? "page" : "false"} @click=${(event: Event) => event.preventDefault()}>${t(title)}</a>`)}</nav>
+        <div class="model">
+          <span class="what" title=${info?.model.name ?? this.name}><b><bdi>${info?.model.name ?? this.name}</bdi></b>${info ? html`<span class="more quiet">,
+            ${t("bar.model", {
+              parameters: parameters(info.model.parameters), types: info.model.stored_types.map(([type]) => type).join(" + "),
+              device: t(info.device.kind === "gpu" ? "device.gpu" : "device.cpu"),
+            })}</span>` : ""}</span>
+          <button @click=${() => this.dispatchEvent(new Event("change-model"))}>${t("bar.change")}</button>
+        </div>
+        <button aria-label=${t("bar.theme", { theme: t(`theme.${this.theme}`) })} @click=${() =>
+          this.dispatchEvent(new CustomEvent("theme", { detail: next[this.theme] }))}>${t(`theme.${this.theme}`)}</button>
+        <button lang=${language() === "en" ? "zh" : "en"} aria-label=${language() === "en" ? "切换到中文" : "Switch to English"}
+          @click=${() => this.dispatchEvent(new CustomEvent("language", { detail: language() === "en" ? "zh" : "en" }))}>${
+          language() === "en" ? "中文" : "EN"}</button>
+      </header>`;
+  }
+}
+customElements.define("gs-model-bar", ModelBar);

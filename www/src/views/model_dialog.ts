@@ -1,0 +1,134 @@
+/** Another model or a saved report: from the specimen, files, a folder, an address; and the device that runs it. */
+import { css, html, nothing } from "lit";
+import { bytes } from "../report/format";
+import type { DevicePreference } from "../report/types";
+import { t } from "../strings";
+import { GlitchscopeElement, sheet } from "./element";
+
+/** What a drop or a pick turned out to be, in words the dialog can show. */
+export interface Found {
+  title: string;
+  files: { name: string; bytes: number }[];
+  problem: string;
+  load: (() => void) | null;
+}
+
+export class ModelDialog extends GlitchscopeElement {
+  static override styles = [sheet, css`
+    dialog { width: min(640px, calc(100vw - 24px)); max-height: calc(100vh - 32px); padding: 20px; border: 1px solid var(--rule); border-radius: 4px; background: var(--paper); color: var(--ink); overflow-y: auto; }
+    dialog::backdrop { background: rgb(0 0 0 / 0.4); }
+    .head { display: flex; justify-content: space-between; align-items: center; gap: 16px; }
+    h3 { margin-top: 20px; }
+    .row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
+    .row input[type="text"] { flex: 1; min-width: 180px; }
+    input[type="file"] { display: none; }
+    p.small { margin-top: 6px; }
+    .found { margin-top: 16px; padding: 12px 16px; border: 1px solid var(--accent); border-radius: 4px; background: var(--surface); }
+    .found ul { list-style: none; margin-top: 8px; font-size: 13px; max-height: 160px; overflow-y: auto; }
+    .found li { display: flex; justify-content: space-between; gap: 16px; }
+    .found li span:first-child { overflow-wrap: anywhere; font-family: var(--mono); }
+    .problem { color: var(--warn); margin-top: 8px; }
+  `];
+  static override properties = {
+    device: { type: String }, deviceLine: { type: String }, found: { attribute: false }, typed: { state: true }, refused: { state: true },
+  };
+  declare device: DevicePreference;
+  /** Which device is in use, and why. */
+  declare deviceLine: string;
+  declare found: Found | null;
+  declare typed: string;
+  declare refused: boolean;
+
+  constructor() {
+    super();
+    this.device = "auto";
+    this.deviceLine = "";
+    this.found = null;
+    this.typed = "";
+    this.refused = false;
+  }
+
+  show(): void {
+    const { dialog } = this;
+    if (dialog && !dialog.open) dialog.showModal();
+  }
+
+  close(): void {
+    this.dialog?.close();
+  }
+
+  override render() {
+    return html`
+      <dialog aria-labelledby="title" @close=${() => { this.found = null; this.dispatchEvent(new Event("closed")); }}>
+        <div class="head"><h2 id="title">${t("dialog.title")}</h2><button @click=${this.close}>${t("dialog.close")}</button></div>
+        ${this.found ? this.recognised(this.found) : nothing}
+        <h3>${t("dialog.specimen")}</h3>
+        <div class="row"><button @click=${() => this.tell("specimen")}>${t("dialog.specimen.load")}</button></div>
+        <h3>${t("dialog.files")}</h3>
+        <div class="row">
+          <button @click=${() => this.browse("files")}>${t("dialog.files.pick")}</button>
+          <button @click=${() => this.browse("folder")}>${t("dialog.folder.pick")}</button>
+        </div>
+        <p class="small quiet">${t("dialog.files.what")}</p>
+        <h3>${t("dialog.address")}</h3>
+        <div class="row">
+          <input type="text" inputmode="url" autocomplete="off" spellcheck="false" aria-label=${t("dialog.address")}
+            placeholder="HuggingFaceTB/SmolLM2-135M-Instruct" .value=${this.typed} aria-invalid=${this.refused}
+            @input=${(event: Event) => { this.typed = (event.target as HTMLInputElement).value; this.refused = false; }}
+            @keydown=${(event: KeyboardEvent) => { if (event.key === "Enter") this.address(); }} />
+          <button ?disabled=${this.typed.trim() === ""} @click=${this.address}>${t("dialog.address.load")}</button>
+        </div>
+        <p class="small ${this.refused ? "problem" : "quiet"}" aria-live="polite">${t(this.refused ? "dialog.address.refused" : "dialog.address.what")}</p>
+        <h3>${t("dialog.device")}</h3>
+        <div class="row">
+          <div class="segmented" role="radiogroup" aria-label=${t("dialog.device")}>
+            ${(["auto", "gpu", "cpu"] as const).map((device) => html`<label><input type="radio" name="device" value=${device}
+              .checked=${this.device === device} @change=${() => this.tell("device", device)} />${t(`device.${device}`)}</label>`)}
+          </div>
+        </div>
+        <p class="small quiet">${this.deviceLine}</p>
+        <h3>${t("dialog.report")}</h3>
+        <div class="row"><button @click=${() => this.browse("report")}>${t("dialog.report.pick")}</button></div>
+        <p class="small quiet">${t("dialog.report.what")}</p>
+        <input id="files" type="file" multiple tabindex="-1" aria-label=${t("dialog.files.pick")} @change=${this.picked} />
+        <input id="folder" type="file" webkitdirectory tabindex="-1" aria-label=${t("dialog.folder.pick")} @change=${this.picked} />
+        <input id="report" type="file" accept=".json,application/json" tabindex="-1" aria-label=${t("dialog.report.pick")} @change=${this.picked} />
+      </dialog>`;
+  }
+
+  private recognised(found: Found) {
+    const total = found.files.reduce((sum, file) => sum + file.bytes, 0);
+    return html`<div class="found" role="status">
+      <b>${found.title}</b>${found.files.length > 0 ? html` <span class="quiet">${bytes(total)}</span>` : nothing}
+      <ul>${found.files.slice(0, 50).map((file) => html`<li><span><bdi>${file.name}</bdi></span><span class="quiet">${bytes(file.bytes)}</span></li>`)}</ul>
+      ${found.problem ? html`<p class="problem">${found.problem}</p>` : nothing}
+      ${found.load ? html`<div class="row"><button class="primary" @click=${found.load}>${t("dialog.load")}</button></div>` : nothing}
+    </div>`;
+  }
+
+  private get dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  private browse(id: string): void {
+    this.renderRoot.querySelector<HTMLInputElement>(`#${id}`)?.click();
+  }
+
+  private readonly picked = (event: Event): void => {
+    const input = event.target as HTMLInputElement;
+    if (input.files && input.files.length > 0) this.tell("files", [...input.files]);
+    // The same file can be picked again after it was corrected.
+    input.value = "";
+  };
+
+  private readonly address = (): void => {
+    const detail = { typed: this.typed, refused: false };
+    this.dispatchEvent(new CustomEvent("address", { detail }));
+    this.refused = detail.refused;
+  };
+
+  private tell(name: string, detail?: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+customElements.define("gs-model-dialog", ModelDialog);

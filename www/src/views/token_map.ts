@@ -1,0 +1,565 @@
+/**
+ * The map of a vocabulary: one point a token, in the order of ids until the Token Embedding Graph has placed them.
+ *
+ * Wheel and pinch zoom, drag pans, a click picks. With the keyboard: arrows step to the nearest token in that direction,
+ * Enter opens it, Escape leaves it, + and − zoom, 0 shows everything.
+ */
+import { css, html, nothing, type PropertyValues } from "lit";
+import { count } from "../report/format";
+import { shown } from "../report/token_text";
+import { FAILED, SKIPPED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
+import { t, type Key } from "../strings";
+import { GlitchscopeElement, sheet } from "./element";
+import { css as colour, type Palette, palette } from "./token_map/palette";
+import { hull, Places } from "./token_map/places";
+import { canvasPoints, FADE_MS, MARGIN, type Points, STATE_BYTES, toLayout, toScreen, type View, webglPoints } from "./token_map/points";
+import "./token_chip";
+
+const TRAVEL_MS = 600;
+const ZOOM_MAX = 60;
+/** Names are written beside points when at most this many are in view. */
+const LABELS_MAX = 40;
+
+export class TokenMap extends GlitchscopeElement {
+  static override styles = [sheet, css`
+    :host { display: block; }
+    .stage {
+      position: relative; height: clamp(300px, 54vh, 600px); border: 1px solid var(--rule); border-radius: 4px;
+      background: var(--surface); overflow: hidden; touch-action: pan-y; cursor: grab;
+    }
+    .stage.zoomed { touch-action: none; }
+    .stage.dragging { cursor: grabbing; }
+    .stage.hovering { cursor: pointer; }
+    @media (max-width: 599px) { .stage { height: min(60vh, 360px); } }
+    canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
+    .overlay { pointer-events: none; }
+    .empty { position: absolute; inset: 0; display: grid; place-items: center; padding: 16px; text-align: center; color: var(--ink-2); pointer-events: none; }
+    .tip {
+      position: absolute; top: 0; left: 0; max-width: min(320px, 80%); padding: 4px 8px; border: 1px solid var(--rule);
+      border-radius: 4px; background: var(--surface); font-size: 13px; line-height: 1.4; pointer-events: none; white-space: nowrap;
+    }
+    .zoom { position: absolute; inset-block-start: 8px; inset-inline-end: 8px; display: flex; gap: 4px; }
+    .zoom button { min-width: 32px; padding: 2px 8px; font-size: 13px; background: var(--surface); }
+    .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; margin-top: 8px; min-height: 34px; }
+    .legend { display: flex; flex-wrap: wrap; gap: 4px; }
+    .legend button { display: inline-flex; align-items: center; gap: 6px; padding: 2px 10px; font-size: 13px; border-color: var(--rule); }
+    .legend button[aria-pressed="false"] { opacity: 1; color: var(--ink-2); text-decoration: line-through; background: none; }
+    .legend svg { width: 12px; height: 12px; flex: none; overflow: visible; }
+    .legend .n { font-family: var(--mono); font-size: 12px; min-width: 3ch; text-align: end; }
+    .glitch { fill: var(--glitch); }
+    .ok { fill: var(--ok); }
+    .unasked { fill: var(--ink); opacity: 0.3; }
+    .skipped { fill: none; stroke: var(--ink-2); stroke-width: 1.5; }
+    figcaption { margin-top: 4px; font-size: 13px; color: var(--ink-2); max-width: 90ch; min-height: 20px; }
+  `];
+  static override properties = {
+    rows: { attribute: false }, version: { type: Number }, visible: { attribute: false }, shownVerdicts: { attribute: false },
+    picked: { attribute: false }, byCluster: { state: true }, hovered: { state: true }, empty: { type: String },
+  };
+  declare rows: TokenRows | null;
+  /** Changes when `rows` has: the object itself stays. */
+  declare version: number;
+  /** By token id; null shows all. */
+  declare visible: Uint8Array | null;
+  declare shownVerdicts: ReadonlySet<number>;
+  declare picked: number | null;
+  declare byCluster: boolean;
+  declare hovered: number | null;
+  declare empty: string;
+
+  private points: Points | null = null;
+  private canvas: HTMLCanvasElement | null = null;
+  private overlay: HTMLCanvasElement | null = null;
+  private colours: Palette | null = null;
+  private view: View = { width: 0, height: 0, zoom: 1, x: 0, y: 0 };
+  private places: Places | null = null;
+  private ends = new Float32Array();
+  private state = new Uint8Array();
+  private birth = new Float32Array();
+  private placed: { rows: TokenRows | null; graph: unknown } = { rows: null, graph: null };
+  private travel = { from: 0, until: 0 };
+  private frame = 0;
+  private fading = 0;
+  private readonly pointers = new Map<number, { x: number; y: number }>();
+  private dragged = 0;
+  private readonly resized = new ResizeObserver(() => this.measure());
+  private readonly scheme = matchMedia("(prefers-color-scheme: dark)");
+  private readonly themed = new MutationObserver(() => this.recolour());
+  private readonly recolourBound = () => this.recolour();
+
+  constructor() {
+    super();
+    this.rows = null;
+    this.version = 0;
+    this.visible = null;
+    this.shownVerdicts = new Set([0, 1, 2, 3]);
+    this.picked = null;
+    this.byCluster = true;
+    this.hovered = null;
+    this.empty = "";
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.scheme.addEventListener("change", this.recolourBound);
+    this.themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    if (this.canvas) this.resized.observe(this.canvas);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.scheme.removeEventListener("change", this.recolourBound);
+    this.themed.disconnect();
+    this.resized.disconnect();
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+  }
+
+  override render() {
+    const { rows } = this;
+    const counts = rows?.counts() ?? [0, 0, 0, 0];
+    const order = [FAILED, 1, 0, SKIPPED] as const;
+    return html`
+      <figure>
+        <div class="stage" tabindex="0" role="application" aria-roledescription=${t("map.role")}
+          aria-label=${t("map.label", { n: count(rows?.length ?? 0) })} aria-describedby="keys"
+          @pointerdown=${this.down} @pointermove=${this.move} @pointerup=${this.up} @pointercancel=${this.up}
+          @pointerleave=${() => this.hover(null)} @wheel=${this.wheel} @keydown=${this.key} @dblclick=${this.zoomHere}>
+          <canvas class="points" aria-hidden="true"></canvas>
+          <canvas class="overlay" aria-hidden="true"></canvas>
+          ${rows ? nothing : html`<p class="empty">${this.empty}</p>`}
+          <div class="zoom">
+            <button aria-label=${t("map.in")} title=${t("map.in")} @click=${() => this.zoomBy(1.6)}>+</button>
+            <button aria-label=${t("map.out")} title=${t("map.out")} @click=${() => this.zoomBy(1 / 1.6)}>−</button>
+            <button @click=${this.reset}>${t("map.all")}</button>
+          </div>
+          <div class="tip" hidden aria-hidden="true">${this.hovered === null || !rows ? nothing : html`
+            <gs-token .text=${rows.text(this.hovered)} .bytesHex=${rows.bytesHex(this.hovered)} .token=${this.hovered} .showId=${true}
+              tone=${rows.verdict[this.hovered] === FAILED ? "glitch" : ""}></gs-token>
+            <div class="quiet">${t(`verdict.${VERDICTS[rows.verdict[this.hovered] as Verdict]}` as Key)}${
+              rows.cluster[this.hovered]! >= 0 ? html`, ${t("map.cluster", { n: rows.cluster[this.hovered]! })}` : nothing}</div>`}
+          </div>
+          <p id="keys" class="visually-hidden">${t("map.keys")}</p>
+          <p class="visually-hidden" aria-live="polite">${this.spoken()}</p>
+        </div>
+        <div class="foot">
+          <div class="legend" role="group" aria-label=${t("map.legend")}>
+            ${order.map((verdict) => html`
+              <button aria-pressed=${this.shownVerdicts.has(verdict)} @click=${() => this.toggle(verdict)}>
+                <svg viewBox="0 0 12 12" aria-hidden="true">${verdict === FAILED
+                  ? html`<svg><path class="glitch" d="M6 0l6 6-6 6-6-6z"/></svg>` : verdict === SKIPPED
+                  ? html`<svg><circle class="skipped" cx="6" cy="6" r="4"/></svg>`
+                  : html`<svg><circle class=${VERDICTS[verdict]} cx="6" cy="6" r="3"/></svg>`}</svg>
+                ${t(`verdict.${VERDICTS[verdict]}` as Key)} <span class="n">${count(counts[verdict])}</span>
+              </button>`)}
+          </div>
+          <div class="segmented small" role="radiogroup" aria-label=${t("map.colour")}>
+            ${[true, false].map((byCluster) => html`<label><input type="radio" name="colour" .checked=${this.byCluster === byCluster}
+              @change=${() => { this.byCluster = byCluster; }} />${t(byCluster ? "map.by_cluster" : "map.by_verdict")}</label>`)}
+          </div>
+        </div>
+        <figcaption>${rows?.graph ? t("map.caption", { clusters: count(rows.graph.n_clusters) }) : t("map.unplaced")}</figcaption>
+      </figure>`;
+  }
+
+  override firstUpdated(): void {
+    this.canvas = this.renderRoot.querySelector(".points");
+    this.overlay = this.renderRoot.querySelector(".overlay");
+    if (!this.canvas) return;
+    this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    this.canvas.addEventListener("webglcontextrestored", () => this.setUp());
+    this.setUp();
+    this.resized.observe(this.canvas);
+  }
+
+  override updated(changes: PropertyValues): void {
+    if (changes.has("rows") || changes.has("version") || changes.has("visible")) this.load();
+    if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
+    this.place();
+    this.redraw();
+  }
+
+  /** The picture as it is, with what lies over it. */
+  async picture(): Promise<Blob | null> {
+    if (!this.canvas || !this.overlay) return null;
+    this.draw(performance.now());
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [this.canvas.width, this.canvas.height];
+    const context = sheet.getContext("2d")!;
+    context.fillStyle = colour(this.colours!.surface);
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.drawImage(this.canvas, 0, 0);
+    context.drawImage(this.overlay, 0, 0);
+    return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+  }
+
+  private setUp(): void {
+    this.points = webglPoints(this.canvas!) ?? canvasPoints(this.canvas!);
+    this.recolour();
+    this.placed = { rows: null, graph: null };
+    this.load();
+    this.measure();
+  }
+
+  private recolour(): void {
+    this.colours = palette(this);
+    this.redraw();
+  }
+
+  private measure(): void {
+    const { canvas, overlay } = this;
+    if (!canvas || !overlay) return;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (width === 0 || height === 0) return;
+    const pixels = Math.min(2, window.devicePixelRatio || 1);
+    for (const c of [canvas, overlay]) {
+      c.width = Math.round(width * pixels);
+      c.height = Math.round(height * pixels);
+    }
+    this.view = { ...this.view, width, height };
+    // Setting a canvas's size empties it; drawing in this same frame keeps it from flashing.
+    this.draw(performance.now());
+  }
+
+  /** Brings positions, verdicts and the filter of `rows` to the points. */
+  private load(): void {
+    const { rows } = this;
+    const now = performance.now();
+    if (!rows) {
+      this.ends = new Float32Array();
+      this.places = null;
+      this.points?.setPositions(this.ends);
+      this.placed = { rows: null, graph: null };
+      return;
+    }
+    const n = rows.length;
+    const fresh = this.state.length !== n * STATE_BYTES;
+    if (fresh) {
+      this.state = new Uint8Array(n * STATE_BYTES);
+      this.birth = new Float32Array(n).fill(-FADE_MS);
+    }
+    if (this.placed.rows !== rows || this.placed.graph !== rows.graph) this.position(rows, now, fresh);
+    const still = reducedMotion();
+    for (let id = 0; id < n; id++) {
+      const verdict = rows.verdict[id]!;
+      if (this.state[4 * id] !== verdict) {
+        this.birth[id] = still || fresh ? -FADE_MS : now;
+        this.fading = now + FADE_MS;
+      }
+      this.state[4 * id] = verdict;
+      this.state[4 * id + 1] = rows.cluster[id]! < 0 ? 255 : rows.cluster[id]! % 12;
+      this.state[4 * id + 2] = this.visible && !this.visible[id] ? 0 : 1;
+    }
+    this.points?.setState(this.state, this.birth);
+  }
+
+  private position(rows: TokenRows, now: number, fresh: boolean): void {
+    const n = rows.length;
+    const before = this.ends;
+    const columns = Math.ceil(Math.sqrt(2 * n));
+    const lines = Math.ceil(n / columns);
+    const [x, y] = [new Float32Array(n), new Float32Array(n)];
+    const ends = new Float32Array(4 * n);
+    for (let id = 0; id < n; id++) {
+      const vertex = rows.vertex[id]!;
+      if (rows.graph && vertex >= 0) {
+        x[id] = rows.graph.x[vertex]!;
+        y[id] = rows.graph.y[vertex]!;
+      } else {
+        x[id] = -1 + (2 * ((id % columns) + 0.5)) / columns;
+        y[id] = 1 - (2 * (Math.floor(id / columns) + 0.5)) / lines;
+      }
+      ends.set([before[4 * id + 2] ?? x[id]!, before[4 * id + 3] ?? y[id]!, x[id]!, y[id]!], 4 * id);
+    }
+    this.ends = ends;
+    this.places = new Places(x, y);
+    this.points?.setPositions(ends);
+    this.travel = fresh || reducedMotion() ? { from: 0, until: 0 } : { from: now, until: now + TRAVEL_MS };
+    this.placed = { rows, graph: rows.graph };
+  }
+
+  private redraw(): void {
+    if (this.frame || !this.isConnected) return;
+    this.frame = requestAnimationFrame((now) => {
+      this.frame = 0;
+      this.draw(now);
+      if (now < this.travel.until || now < this.fading + 20) this.redraw();
+    });
+  }
+
+  private draw(now: number): void {
+    const { points, colours, view } = this;
+    if (!points || !colours || view.width === 0) return;
+    const travelled = this.travel.until > now ? (now - this.travel.from) / TRAVEL_MS : 1;
+    const mix = travelled >= 1 ? 1 : 1 - (1 - Math.max(0, travelled)) ** 3;
+    points.draw({ view, palette: colours, mix, now, size: this.size(), byCluster: this.byCluster && this.rows?.graph != null });
+    this.drawOver(mix);
+  }
+
+  private size(): number {
+    const n = Math.max(1, this.rows?.length ?? 1);
+    const crowd = Math.sqrt((this.view.width * this.view.height) / n) / 4;
+    return Math.max(2, Math.min(6, crowd * Math.sqrt(this.view.zoom)));
+  }
+
+  /** Hull of the hovered cluster, lines to the picked token's neighbours, rings, names. */
+  private drawOver(mix: number): void {
+    const { overlay, colours, rows, view, places } = this;
+    const context = overlay?.getContext("2d");
+    if (!overlay || !context || !colours) return;
+    const pixels = overlay.width / view.width;
+    context.setTransform(pixels, 0, 0, pixels, 0, 0);
+    context.clearRect(0, 0, view.width, view.height);
+    if (!rows || !places || mix < 1) return;
+    const at = (id: number) => toScreen(view, places.x[id]!, places.y[id]!);
+
+    const cluster = this.hovered === null ? -1 : rows.cluster[this.hovered]!;
+    if (cluster >= 0) {
+      const members: [number, number][] = [];
+      for (let id = 0; id < rows.length; id++) if (rows.cluster[id] === cluster) members.push(at(id));
+      const outline = hull(members);
+      context.beginPath();
+      for (const [x, y] of outline) context.lineTo(x, y);
+      context.closePath();
+      context.lineJoin = "round";
+      context.lineWidth = 14;
+      context.strokeStyle = context.fillStyle = colour(colours.clusters[cluster % 12]!, 0.16);
+      context.stroke();
+      context.fill();
+    }
+    const neighbours = this.picked === null ? [] : rows.neighbours(this.picked);
+    if (this.picked !== null) {
+      context.lineWidth = 1;
+      context.strokeStyle = colour(colours.ink, 0.55);
+      for (const { id } of neighbours) {
+        context.beginPath();
+        context.moveTo(...at(this.picked));
+        context.lineTo(...at(id));
+        context.stroke();
+      }
+    }
+    for (const [id, width] of [[this.hovered, 1.5], [this.picked, 2.5]] as const) {
+      if (id === null || id >= rows.length) continue;
+      context.beginPath();
+      context.arc(...at(id), this.size() / 2 + 5, 0, 2 * Math.PI);
+      context.lineWidth = width;
+      context.strokeStyle = colour(colours.accent);
+      context.stroke();
+    }
+    this.drawNames(context, neighbours.map(({ id }) => id), at);
+  }
+
+  private drawNames(context: CanvasRenderingContext2D, neighbours: number[], at: (id: number) => [number, number]): void {
+    const { rows, view, places, colours } = this;
+    if (!rows || !places || !colours) return;
+    const named: number[] = [];
+    const [left, top] = toLayout(view, 0, 0);
+    const [right, bottom] = toLayout(view, view.width, view.height);
+    places.within(left, bottom, right, top, (id) => {
+      if (this.admits(id)) named.push(id);
+      return named.length <= LABELS_MAX;
+    });
+    const ids = named.length <= LABELS_MAX ? named : [...(this.picked === null ? [] : [this.picked, ...neighbours.slice(0, 12)])];
+    context.font = `12px ${getComputedStyle(this).getPropertyValue("--mono")}`;
+    context.textBaseline = "middle";
+    context.direction = "ltr";
+    context.lineJoin = "round";
+    // Names that would lie on one another are left out; the picked token comes first.
+    const taken: [number, number, number][] = [];
+    for (const id of ids) {
+      const [x, y] = at(id);
+      if (x < 0 || x > view.width || y < 0 || y > view.height) continue;
+      const whole = shown(rows.text(id), rows.bytesHex(id));
+      const text = [...whole].length > 18 ? `${[...whole].slice(0, 17).join("")}…` : whole;
+      const width = context.measureText(text).width;
+      const start = x + 9 + width > view.width ? x - 9 - width : x + 9;
+      if (taken.some(([a, b, c]) => Math.abs(y - b) < 14 && start < a + c + 4 && start + width + 4 > a)) continue;
+      taken.push([start, y, width]);
+      // Isolates keep a right-to-left name from turning its neighbours around.
+      const isolated = `\u2066${text}\u2069`;
+      context.lineWidth = 3;
+      context.strokeStyle = colour(colours.surface, 0.9);
+      context.strokeText(isolated, start, y);
+      context.fillStyle = colour(rows.verdict[id] === FAILED ? colours.glitch : colours.ink);
+      context.fillText(isolated, start, y);
+    }
+  }
+
+  private admits(id: number): boolean {
+    return !this.visible || this.visible[id] === 1;
+  }
+
+  private hit(event: { clientX: number; clientY: number }, radius = 14): number | null {
+    if (!this.places || !this.canvas) return null;
+    const box = this.canvas.getBoundingClientRect();
+    const [x, y] = toLayout(this.view, event.clientX - box.left, event.clientY - box.top);
+    return this.places.nearest(x, y, ...this.scales(), radius, (id) => this.admits(id));
+  }
+
+  private scales(): [number, number] {
+    return [(this.view.width / 2 - MARGIN) * this.view.zoom, (this.view.height / 2 - MARGIN) * this.view.zoom];
+  }
+
+  private hover(id: number | null): void {
+    if (this.hovered === id) return;
+    this.hovered = id;
+    this.stage?.classList.toggle("hovering", id !== null);
+  }
+
+  /** The tip stands beside the point, on the side where there is room. */
+  private place(): void {
+    const tip = this.renderRoot.querySelector<HTMLElement>(".tip");
+    if (!tip) return;
+    tip.hidden = this.hovered === null;
+    if (this.hovered === null || !this.places) return;
+    const [x, y] = toScreen(this.view, this.places.x[this.hovered]!, this.places.y[this.hovered]!);
+    const { offsetWidth: width, offsetHeight: height } = tip;
+    const left = x + 14 + width > this.view.width ? x - 14 - width : x + 14;
+    const top = Math.max(4, Math.min(this.view.height - height - 4, y - height / 2));
+    tip.style.transform = `translate(${Math.round(Math.max(4, left))}px, ${Math.round(top)}px)`;
+  }
+
+  private get stage(): HTMLElement | null {
+    return this.renderRoot.querySelector(".stage");
+  }
+
+  private readonly down = (event: PointerEvent): void => {
+    if (event.button !== 0 || (event.target as Element).closest("button")) return;
+    this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (this.pointers.size === 1) this.dragged = 0;
+    this.stage?.setPointerCapture(event.pointerId);
+  };
+
+  private readonly move = (event: PointerEvent): void => {
+    const last = this.pointers.get(event.pointerId);
+    if (!last) {
+      if (event.pointerType !== "touch") this.hover((event.target as Element).closest("button") ? null : this.hit(event));
+      return;
+    }
+    const now = { x: event.clientX, y: event.clientY };
+    const others = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+    this.pointers.set(event.pointerId, now);
+    this.dragged += Math.hypot(now.x - last.x, now.y - last.y);
+    if (others[0]) {
+      const ratio = Math.hypot(now.x - others[0].x, now.y - others[0].y) / Math.max(1, Math.hypot(last.x - others[0].x, last.y - others[0].y));
+      this.zoomBy(ratio, (now.x + others[0].x) / 2, (now.y + others[0].y) / 2);
+      this.panBy((now.x - last.x) / 2, (now.y - last.y) / 2);
+    } else if (this.dragged > 4) {
+      this.stage?.classList.add("dragging");
+      this.hover(null);
+      this.panBy(now.x - last.x, now.y - last.y);
+    }
+  };
+
+  private readonly up = (event: PointerEvent): void => {
+    const known = this.pointers.delete(event.pointerId);
+    this.stage?.classList.remove("dragging");
+    if (!known || this.dragged > 4 || event.type !== "pointerup") return;
+    this.pickToken(this.hit(event, event.pointerType === "touch" ? 24 : 14));
+  };
+
+  private readonly wheel = (event: WheelEvent): void => {
+    // At full view a wheel that zooms out scrolls the page: nobody gets stuck on the map.
+    if (event.deltaY > 0 && this.view.zoom <= 1) return;
+    event.preventDefault();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
+    this.zoomBy(Math.exp(-Math.max(-200, Math.min(200, event.deltaY * lines)) / 450), event.clientX, event.clientY);
+  };
+
+  private readonly zoomHere = (event: MouseEvent): void => {
+    if (!(event.target as Element).closest("button") && this.hit(event) === null) this.zoomBy(2, event.clientX, event.clientY);
+  };
+
+  private readonly reset = (): void => {
+    this.view = { ...this.view, zoom: 1, x: 0, y: 0 };
+    this.viewed();
+  };
+
+  private readonly key = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.stage) return;
+    const steps: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const step = steps[event.key];
+    if (step) {
+      this.pickToken(this.stepFrom(step) ?? this.picked);
+    } else if (event.key === "Enter" && this.picked !== null) {
+      this.dispatchEvent(new CustomEvent("open", { detail: this.picked }));
+    } else if (event.key === "Escape") {
+      if (this.picked === null) return;
+      this.pickToken(null);
+    } else if (event.key === "+" || event.key === "=") this.zoomBy(1.6);
+    else if (event.key === "-") this.zoomBy(1 / 1.6);
+    else if (event.key === "0") this.reset();
+    else return;
+    event.preventDefault();
+  };
+
+  private stepFrom([dx, dy]: [number, number]): number | null {
+    if (!this.places || !this.rows) return null;
+    if (this.picked === null || this.picked >= this.rows.length) {
+      const [x, y] = toLayout(this.view, this.view.width / 2, this.view.height / 2);
+      return this.places.nearest(x, y, ...this.scales(), 4_000, (id) => this.admits(id));
+    }
+    return this.places.towards(this.picked, dx, dy, ...this.scales(), (id) => this.admits(id));
+  }
+
+  private pickToken(id: number | null): void {
+    this.dispatchEvent(new CustomEvent("pick", { detail: id, bubbles: true, composed: true }));
+  }
+
+  private toggle(verdict: number): void {
+    this.dispatchEvent(new CustomEvent("toggle-verdict", { detail: verdict }));
+  }
+
+  private panBy(dx: number, dy: number): void {
+    this.view = { ...this.view, x: this.view.x + dx, y: this.view.y + dy };
+    this.viewed();
+  }
+
+  /** Zooms about a point of the screen, the middle by default. */
+  private zoomBy(factor: number, clientX?: number, clientY?: number): void {
+    const { view } = this;
+    const zoom = Math.max(1, Math.min(ZOOM_MAX, view.zoom * factor));
+    const ratio = zoom / view.zoom;
+    const box = this.canvas!.getBoundingClientRect();
+    const x = (clientX ?? box.left + view.width / 2) - box.left - view.width / 2;
+    const y = (clientY ?? box.top + view.height / 2) - box.top - view.height / 2;
+    this.view = { ...view, zoom, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
+    this.viewed();
+  }
+
+  private viewed(): void {
+    const { view } = this;
+    // Some of the map always stays on the stage.
+    const [mx, my] = [(view.width / 2) * view.zoom, (view.height / 2) * view.zoom];
+    if (view.zoom <= 1) [view.x, view.y] = [0, 0];
+    view.x = Math.max(-mx, Math.min(mx, view.x));
+    view.y = Math.max(-my, Math.min(my, view.y));
+    this.stage?.classList.toggle("zoomed", view.zoom > 1);
+    this.hover(null);
+    this.place();
+    this.redraw();
+  }
+
+  /** Brings a token that was picked elsewhere into view. */
+  private reveal(id: number): void {
+    if (!this.places || id >= (this.rows?.length ?? 0)) return;
+    const [x, y] = toScreen(this.view, this.places.x[id]!, this.places.y[id]!);
+    const inside = x > 8 && y > 8 && x < this.view.width - 8 && y < this.view.height - 8;
+    if (!inside) this.panBy(this.view.width / 2 - x, this.view.height / 2 - y);
+  }
+
+  private spoken(): string {
+    const { rows, picked } = this;
+    if (!rows || picked === null || picked >= rows.length) return "";
+    return t("map.spoken", {
+      text: shown(rows.text(picked), rows.bytesHex(picked)).slice(0, 80), id: picked,
+      verdict: t(`verdict.${VERDICTS[rows.verdict[picked] as Verdict]}` as Key),
+      cluster: rows.cluster[picked]! < 0 ? "–" : rows.cluster[picked]!,
+    });
+  }
+}
+customElements.define("gs-map", TokenMap);
+
+function reducedMotion(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,294 @@
+/** Tokens as rows: virtualised, sortable, with keyboard selection that follows the map and back. */
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import { css, html, nothing, type PropertyValues } from "lit";
+import { count, decimal, probability } from "../report/format";
+import { shown } from "../report/token_text";
+import { FAILED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
+import { t, type Key } from "../strings";
+import { GlitchscopeElement, sheet } from "./element";
+import { chipStyle, fillChip } from "./token_chip";
+
+export const ROW_PX = 32;
+const COLUMNS = ["id", "token", "verdict", "p", "entropy", "answer", "cluster", "class"] as const;
+export type Column = (typeof COLUMNS)[number];
+const NUMBERS = new Set<Column>(["id", "p", "entropy", "cluster"]);
+const SHAPES = ["·", "●", "◆", "○"] as const;
+
+export interface Sort {
+  column: Column;
+  descending: boolean;
+}
+
+/** Ids in the order of a column; unknown values last in both directions, ties by id. */
+export function sorted(rows: TokenRows, ids: Uint32Array, { column, descending }: Sort): Uint32Array {
+  const sign = descending ? -1 : 1;
+  if (column === "token" || column === "answer" || column === "class") {
+    const key = column === "token" ? (id: number) => rows.text(id)
+      : column === "answer" ? (id: number) => rows.probe[id]?.answer_text : (id: number) => rows.kind(id);
+    const keys = new Map<number, string | undefined>();
+    for (const id of ids) keys.set(id, key(id));
+    return ids.slice().sort((a, b) => {
+      const [x, y] = [keys.get(a), keys.get(b)];
+      if (x === undefined || y === undefined) return x === y ? a - b : x === undefined ? 1 : -1;
+      return x === y ? a - b : sign * (x < y ? -1 : 1);
+    });
+  }
+  const keys = new Float64Array(rows.length);
+  for (const id of ids) {
+    const probe = rows.probe[id];
+    const cluster = rows.cluster[id]!;
+    keys[id] = column === "id" ? id : column === "verdict" ? [2, 1, 0, 3][rows.verdict[id]!]!
+      : column === "cluster" ? (cluster < 0 ? Number.NaN : cluster)
+      : (column === "p" ? probe?.p_target : probe?.entropy) ?? Number.NaN;
+  }
+  return ids.slice().sort((a, b) => {
+    const [x, y] = [keys[a]!, keys[b]!];
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) && Number.isNaN(y) ? a - b : Number.isNaN(x) ? 1 : -1;
+    return sign * (x - y) || a - b;
+  });
+}
+
+export class TokenTable extends GlitchscopeElement {
+  static override styles = [sheet, chipStyle, css`
+    :host { display: block; container-type: inline-size; }
+    .frame { border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); overflow: hidden; }
+    .body { height: 640px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; }
+    .space { position: relative; width: 100%; }
+    .row {
+      display: grid; align-items: center; height: 32px; padding: 0 12px; gap: 12px; line-height: 1.25;
+      grid-template-columns: 56px minmax(90px, 1.3fr) 84px 76px 64px minmax(80px, 1fr) 60px 92px;
+    }
+    .head { border-bottom: 1px solid var(--rule); scrollbar-gutter: stable; overflow: hidden; }
+    .head button { width: 100%; min-height: 30px; padding: 0; border: 0; background: none; text-align: inherit; font-size: 13px; font-weight: 600; overflow: hidden; text-overflow: ellipsis; }
+    .head button:hover { text-decoration: underline; }
+    .head .arrow { color: var(--accent); }
+    .cell { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 13px; }
+    .number { text-align: end; font-family: var(--mono); font-size: 13px; }
+    .body .row { position: absolute; top: 0; inset-inline: 0; border-bottom: 1px solid var(--rule); cursor: pointer; }
+    .body .row:hover { background: var(--tint); }
+    .body .row.picked { background: var(--tint-2); }
+    .verdict.glitch { color: var(--glitch); font-weight: 600; }
+    .verdict.ok { color: var(--ok); }
+    .verdict.skipped, .verdict.unasked, .class { color: var(--ink-2); }
+    .empty { padding: 24px 16px; color: var(--ink-2); max-width: 60ch; }
+    @media (max-width: 999px) { .body { height: 448px; } }
+    @container (max-width: 820px) {
+      .row { grid-template-columns: 52px minmax(90px, 1.3fr) 80px 76px 64px minmax(60px, 1fr); }
+      .class, .cluster { display: none; }
+    }
+    @container (max-width: 560px) {
+      .row { grid-template-columns: 44px minmax(70px, 1fr) 76px 72px; gap: 8px; padding: 0 8px; }
+      .entropy, .answer { display: none; }
+      .body { height: 352px; }
+    }
+  `];
+  static override properties = {
+    rows: { attribute: false }, version: { type: Number }, ids: { attribute: false }, picked: { attribute: false },
+    empty: { type: String }, sort: { state: true },
+  };
+  declare rows: TokenRows | null;
+  declare version: number;
+  /** Ids to list, in any order. */
+  declare ids: Uint32Array;
+  declare picked: number | null;
+  declare empty: string;
+  declare sort: Sort;
+
+  private order: Uint32Array = new Uint32Array();
+  private rank = new Map<number, number>();
+  private virtualizer: Virtualizer<HTMLElement, HTMLElement> | null = null;
+  private unmount: (() => void) | undefined;
+  private readonly pool: HTMLElement[] = [];
+
+  constructor() {
+    super();
+    this.rows = null;
+    this.version = 0;
+    this.ids = new Uint32Array();
+    this.picked = null;
+    this.empty = "";
+    this.sort = { column: "id", descending: false };
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.unmount?.();
+    this.virtualizer = null;
+  }
+
+  override render() {
+    return html`
+      <div class="frame" role="grid" aria-label=${t("table.label")} aria-rowcount=${this.ids.length + 1} aria-colcount=${COLUMNS.length}>
+        <div class="row head" role="row" aria-rowindex="1">
+          ${COLUMNS.map((column) => {
+            const active = this.sort.column === column;
+            return html`<div class="cell ${column} ${NUMBERS.has(column) ? "number" : ""}" role="columnheader"
+              aria-sort=${active ? (this.sort.descending ? "descending" : "ascending") : "none"}>
+              <button title=${t(`column.${column}.title` as Key)} @click=${() => this.sortBy(column)}>${t(`column.${column}` as Key)}${
+                active ? html`<span class="arrow" aria-hidden="true">${this.sort.descending ? " ↓" : " ↑"}</span>` : nothing}</button>
+            </div>`;
+          })}
+        </div>
+        <div class="body" role="rowgroup" tabindex="0" aria-label=${t("table.body", { n: count(this.ids.length) })}
+          @keydown=${this.key} @click=${this.clicked} @dblclick=${this.openRow}>
+          ${this.ids.length === 0 ? html`<p class="empty">${this.empty}</p>` : nothing}
+          <div class="space" role="presentation"></div>
+        </div>
+      </div>`;
+  }
+
+  override updated(changes: PropertyValues): void {
+    const body = this.body;
+    if (!body) return;
+    if (changes.has("ids") || changes.has("sort") || changes.has("rows") || changes.has("version")) {
+      this.order = this.rows ? sorted(this.rows, this.ids, this.sort) : new Uint32Array();
+      this.rank = new Map();
+      this.order.forEach((id, index) => this.rank.set(id, index));
+    }
+    const options = {
+      count: this.order.length,
+      getScrollElement: () => body,
+      estimateSize: () => ROW_PX,
+      overscan: 8,
+      observeElementRect,
+      observeElementOffset,
+      scrollToFn: elementScroll,
+      onChange: () => this.draw(),
+    };
+    if (this.virtualizer) this.virtualizer.setOptions(options);
+    else {
+      this.virtualizer = new Virtualizer<HTMLElement, HTMLElement>(options);
+      this.unmount = this.virtualizer._didMount();
+    }
+    this.virtualizer._willUpdate();
+    this.virtualizer.measure();
+    if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
+    this.draw();
+  }
+
+  private get body(): HTMLElement | null {
+    return this.renderRoot.querySelector(".body");
+  }
+
+  /** Fills as many row elements as are in view; the rest of the list is only a height. */
+  private draw(): void {
+    const { rows, virtualizer } = this;
+    const space = this.renderRoot.querySelector<HTMLElement>(".space");
+    if (!space || !virtualizer) return;
+    space.style.height = `${this.order.length * ROW_PX}px`;
+    const items = rows ? virtualizer.getVirtualItems() : [];
+    while (this.pool.length < items.length) {
+      const row = makeRow();
+      this.pool.push(row);
+      space.append(row);
+    }
+    this.pool.forEach((element, i) => {
+      const item = items[i];
+      const id = item ? this.order[item.index] : undefined;
+      element.hidden = id === undefined;
+      if (id === undefined || !item || !rows) return;
+      element.style.transform = `translateY(${item.index * ROW_PX}px)`;
+      element.ariaRowIndex = String(item.index + 2);
+      element.classList.toggle("picked", id === this.picked);
+      element.ariaSelected = String(id === this.picked);
+      fillRow(element, rows, id);
+    });
+    const active = this.picked === null ? undefined : this.pool.find((row) => !row.hidden && row.dataset["id"] === String(this.picked));
+    if (active) this.body?.setAttribute("aria-activedescendant", active.id);
+    else this.body?.removeAttribute("aria-activedescendant");
+  }
+
+  private reveal(id: number): void {
+    const index = this.rank.get(id);
+    const body = this.body;
+    if (index === undefined || !body) return;
+    const top = index * ROW_PX;
+    if (top < body.scrollTop || top + ROW_PX > body.scrollTop + body.clientHeight) {
+      body.scrollTop = top - body.clientHeight / 2;
+    }
+  }
+
+  private sortBy(column: Column): void {
+    const same = this.sort.column === column;
+    this.sort = { column, descending: same && !this.sort.descending };
+  }
+
+  private readonly clicked = (event: Event): void => {
+    const row = (event.target as Element).closest<HTMLElement>(".row");
+    if (row?.dataset["id"]) this.pickRow(Number(row.dataset["id"]));
+  };
+
+  private readonly openRow = (): void => {
+    if (this.picked !== null) this.dispatchEvent(new CustomEvent("open", { detail: this.picked }));
+  };
+
+  private readonly key = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = this.picked === null ? -1 : (this.rank.get(this.picked) ?? -1);
+    const page = Math.floor((this.body?.clientHeight ?? ROW_PX) / ROW_PX) - 1;
+    const last = this.order.length - 1;
+    const to: Record<string, number> = {
+      ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last,
+    };
+    const index = to[event.key];
+    if (index !== undefined && last >= 0) this.pickRow(this.order[Math.max(0, Math.min(last, index))]!);
+    else if (event.key === "Enter" && this.picked !== null) this.openRow();
+    else if (event.key === "Escape" && this.picked !== null) this.pickRow(null);
+    else return;
+    event.preventDefault();
+  };
+
+  private pickRow(id: number | null): void {
+    this.dispatchEvent(new CustomEvent("pick", { detail: id, bubbles: true, composed: true }));
+  }
+}
+customElements.define("gs-table", TokenTable);
+
+let made = 0;
+
+function makeRow(): HTMLElement {
+  const row = document.createElement("div");
+  row.className = "row";
+  row.role = "row";
+  row.id = `row-${made++}`;
+  for (const column of COLUMNS) {
+    const cell = document.createElement("div");
+    cell.className = `cell ${column} ${NUMBERS.has(column) ? "number" : ""}`;
+    cell.role = "gridcell";
+    if (column === "token" || column === "answer") {
+      const chip = document.createElement("span");
+      chip.className = "chip";
+      cell.append(chip);
+    }
+    row.append(cell);
+  }
+  return row;
+}
+
+function fillRow(row: HTMLElement, rows: TokenRows, id: number): void {
+  const probe = rows.probe[id];
+  const verdict = rows.verdict[id] as Verdict;
+  // A row that shows the same thing is left alone: scrolling and live verdicts call this hundreds of times a second.
+  const state = `${id}|${verdict}|${probe?.p_target ?? ""}|${rows.cluster[id]}|${document.documentElement.lang}`;
+  if (row.dataset["state"] === state) return;
+  row.dataset["state"] = state;
+  row.dataset["id"] = String(id);
+  const cells = [...row.children] as HTMLElement[];
+  const cell = (column: Column) => cells[COLUMNS.indexOf(column)]!;
+  const text = shown(rows.text(id), rows.bytesHex(id));
+  cell("id").textContent = String(id);
+  const token = cell("token").firstElementChild as HTMLElement;
+  token.className = `chip ${verdict === FAILED ? "glitch" : ""}`;
+  fillChip(token, rows.text(id), rows.bytesHex(id));
+  token.title = text;
+  cell("verdict").textContent = `${SHAPES[verdict]} ${t(`verdict.${VERDICTS[verdict]}` as Key)}`;
+  cell("verdict").className = `cell verdict ${VERDICTS[verdict]}`;
+  cell("p").textContent = probe ? probability(probe.p_target) : "–";
+  cell("entropy").textContent = probe ? decimal(probe.entropy, 2) : "–";
+  const answer = cell("answer").firstElementChild as HTMLElement;
+  answer.hidden = !probe;
+  fillChip(answer, probe?.answer_text ?? "", "");
+  answer.title = shown(probe?.answer_text ?? "");
+  cell("cluster").textContent = rows.cluster[id]! < 0 ? "–" : String(rows.cluster[id]);
+  cell("class").textContent = t(`class.${rows.kind(id)}` as Key);
+}

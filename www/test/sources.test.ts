@@ -1,0 +1,168 @@
+// Oracle: the bytes that a local server has, however it serves them.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { recognise } from "../src/core/files";
+import { FilesSource, folderName, folderUrl, openSource, type SourceListener } from "../src/core/sources";
+
+const WEIGHTS = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) & 255);
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+let server: Server;
+let answer: Answer;
+let requests: string[];
+let heard: Parameters<SourceListener>[0][];
+
+const ranged: Answer = (request, response) => {
+  const match = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? "");
+  if (!match) return void response.writeHead(200, { "content-length": WEIGHTS.length }).end(WEIGHTS);
+  const [start, end] = [Number(match[1]), Math.min(Number(match[2]), WEIGHTS.length - 1)];
+  response.writeHead(206, { "content-range": `bytes ${start}-${end}/${WEIGHTS.length}` }).end(WEIGHTS.slice(start, end + 1));
+};
+
+beforeEach(async () => {
+  [answer, requests, heard] = [ranged, [], []];
+  server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url} ${request.headers.range ?? ""}`.trim());
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+afterEach(() => new Promise((resolve) => {
+  server.closeAllConnections();
+  server.close(resolve);
+}));
+
+const open = (signal = new AbortController().signal) => openSource(
+  { kind: "url", name: "m", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/folder/` }, signal, (event) => heard.push(event));
+
+describe("a folder at an address", () => {
+  it("is read by ranges; the header comes with the length", async () => {
+    const source = open();
+    expect(await source.len("model.safetensors")).toBe(300_000);
+    expect(await source.read("model.safetensors", 8, 2_000)).toEqual(WEIGHTS.slice(8, 2_000));
+    expect(requests).toEqual(["GET /folder/model.safetensors bytes=0-65535"]);
+    expect(await source.read("model.safetensors", 100_000, 300_000)).toEqual(WEIGHTS.slice(100_000));
+    expect(requests).toHaveLength(2);
+    expect(heard).toEqual([]);
+  });
+
+  it("is taken whole, once, from a server without ranges, and says so", async () => {
+    answer = (_, response) => void response.writeHead(200, { "content-length": WEIGHTS.length }).end(WEIGHTS);
+    const source = open();
+    expect(await source.len("model.safetensors")).toBe(300_000);
+    expect(await source.read("model.safetensors", 100_000, 100_010)).toEqual(WEIGHTS.slice(100_000, 100_010));
+    expect(await source.read("model.safetensors", 299_999, 300_000)).toEqual(WEIGHTS.slice(299_999));
+    expect(requests).toHaveLength(1);
+    expect(heard.filter((event) => "note" in event)).toHaveLength(1);
+    expect(heard.at(-1)).toEqual({ done: 300_000, total: 300_000 });
+  });
+
+  it("takes small text files whole, whatever the server compresses", async () => {
+    answer = (_, response) => void response.writeHead(200).end('{"a":1}');
+    const source = open();
+    expect(await source.len("config.json")).toBe(7);
+    expect(new TextDecoder().decode(await source.read("config.json", 1, 4))).toBe('"a"');
+    expect(requests).toEqual(["GET /folder/config.json"]);
+  });
+
+  it("knows a missing file from a refused one", async () => {
+    answer = (_, response) => void response.writeHead(404).end();
+    expect(await open().len("tokenizer.json")).toBeNull();
+    expect(await open().len("model.safetensors")).toBeNull();
+    answer = (_, response) => void response.writeHead(403).end();
+    await expect(open().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining("403"), hint: expect.stringContaining("gated"), kind: "input" });
+  });
+
+  it("tries again when the server stumbles", async () => {
+    let failures = 2;
+    answer = (request, response) => (failures-- > 0 ? void response.writeHead(503).end() : ranged(request, response));
+    expect(await open().len("model.safetensors")).toBe(300_000);
+    expect(requests).toHaveLength(3);
+  });
+
+  it("refuses bytes that are not the ones it asked for", async () => {
+    const source = open();
+    await source.len("model.safetensors");
+    answer = (_, response) => void response.writeHead(206, { "content-range": "bytes 0-9/300000" }).end(WEIGHTS.slice(0, 10));
+    await expect(source.read("model.safetensors", 100_000, 100_010)).rejects.toMatchObject({ message: expect.stringContaining("from 0 came") });
+    answer = (_, response) => void response.writeHead(206, { "content-range": "bytes 100000-100009/300000" }).end(WEIGHTS.slice(0, 4));
+    await expect(source.read("model.safetensors", 100_000, 100_010)).rejects.toMatchObject({ message: expect.stringContaining("4 bytes") });
+  });
+
+  it("asks for the length by HEAD where Content-Range is hidden", async () => {
+    answer = (request, response) => (request.method === "HEAD"
+      ? void response.writeHead(200, { "content-length": WEIGHTS.length }).end()
+      : void response.writeHead(206).end(WEIGHTS.slice(0, 65_536)));
+    expect(await open().len("model.safetensors")).toBe(300_000);
+  });
+
+  it("says that a server cannot be reached, and stops when it is told to", async () => {
+    answer = (_, response) => void response.destroy();
+    await expect(open().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining("cannot be reached"), hint: expect.stringContaining("CORS") });
+    const controller = new AbortController();
+    answer = () => setTimeout(() => controller.abort(), 10);
+    await expect(open(controller.signal).len("config.json")).rejects.toMatchObject({ kind: "cancelled" });
+  });
+
+  it("does not remember a failure", async () => {
+    answer = (_, response) => void response.writeHead(403).end();
+    const source = open();
+    await expect(source.len("model.safetensors")).rejects.toBeDefined();
+    answer = ranged;
+    expect(await source.len("model.safetensors")).toBe(300_000);
+  });
+});
+
+describe("picked files", () => {
+  const file = (path: string, content = "x") => ({ path, file: new File([content], path.split("/").at(-1)!) });
+
+  it("are read in slices", async () => {
+    const source = new FilesSource("m", [{ name: "model.safetensors", file: new Blob([WEIGHTS]) }]);
+    expect(await source.len("model.safetensors")).toBe(300_000);
+    expect(await source.len("config.json")).toBeNull();
+    expect(await source.read("model.safetensors", 5, 9)).toEqual(WEIGHTS.slice(5, 9));
+  });
+
+  it("are recognised by their names, also inside a folder", async () => {
+    const found = await recognise([file("gpt2/config.json"), file("gpt2/model.safetensors"), file("gpt2/tokenizer.json"), file("notes.txt")]);
+    expect(found).toMatchObject({ kind: "model", missing: [], spec: { name: "gpt2", files: [{ name: "config.json" }, { name: "model.safetensors" }, { name: "tokenizer.json" }] } });
+  });
+
+  it("that are not enough are named", async () => {
+    expect(await recognise([file("model.safetensors")])).toMatchObject({ kind: "model", missing: ["config.json", "tokenizer.json"] });
+    expect(await recognise([file("holiday.jpg")])).toMatchObject({ kind: "unknown" });
+  });
+
+  it("tell a report from a tokenizer", async () => {
+    expect(await recognise([file("a.json", '{"schema": "glitchscope.scan"}')])).toMatchObject({ kind: "report" });
+    expect(await recognise([file("tokenizer.json", '{"version":"1.0"}')])).toMatchObject({ kind: "unknown" });
+  });
+});
+
+describe("what a person types", () => {
+  const here = "http://localhost:8080/page/";
+  it("becomes the address of a folder", () => {
+    const cases: Record<string, string> = {
+      "openai-community/gpt2": "https://huggingface.co/openai-community/gpt2/resolve/main/",
+      "https://huggingface.co/org/m": "https://huggingface.co/org/m/resolve/main/",
+      "https://huggingface.co/org/m/tree/v2": "https://huggingface.co/org/m/resolve/v2/",
+      "https://huggingface.co/org/m/blob/main/config.json?x=1": "https://huggingface.co/org/m/resolve/main/",
+      "https://example.org/models/tiny": "https://example.org/models/tiny/",
+      "https://example.org/models/tiny/model.safetensors": "https://example.org/models/tiny/",
+      "./specimen/": "http://localhost:8080/page/specimen/",
+      "http://127.0.0.1:9000": "http://127.0.0.1:9000/",
+    };
+    for (const [typed, url] of Object.entries(cases)) expect(folderUrl(typed, here), typed).toBe(url);
+  });
+
+  it("is refused when it is no address", () => {
+    for (const typed of ["", "   ", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x"]) expect(folderUrl(typed, here), typed).toBeNull();
+  });
+
+  it("gives a name", () => {
+    expect(folderName("https://huggingface.co/org/m/resolve/main/")).toBe("org/m");
+    expect(folderName("https://example.org/models/tiny/")).toBe("tiny");
+    expect(folderName("https://example.org/")).toBe("example.org");
+  });
+});
