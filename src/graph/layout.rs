@@ -10,7 +10,7 @@
 
 use std::f32::consts::LN_2;
 
-use super::{Csr, GraphError};
+use super::{Csr, GraphError, connected_communities};
 use crate::rng::Rng;
 
 /// 1 / (1 + A·d^(2B)) is the curve closest to exp(−(d − 0.1)) beyond d = 0.1 and 1 before; umap-learn's find_ab_params.
@@ -20,6 +20,7 @@ const NEGATIVE_SAMPLES: f32 = 5.0;
 const LEARNING_RATE: f32 = 1.0;
 /// No step along an axis is longer than this times the learning rate.
 const STEP_MAX: f32 = 4.0;
+const COMPONENTS_DRAWN_TOGETHER_MAX: usize = 256;
 const START_SIDE: f32 = 10.0;
 const START_NOISE: f32 = 1e-4;
 
@@ -35,6 +36,8 @@ struct Edge {
 /// A layout that is improved in steps.
 pub struct Layout {
     positions: Vec<[f32; 2]>,
+    /// Connected component of each vertex.
+    components: Vec<u32>,
     edges: Vec<Edge>,
     pull: Curve,
     push: Curve,
@@ -90,6 +93,7 @@ impl Layout {
         }
         Ok(Layout {
             positions: stretched(initial, &mut rng),
+            components: connected_communities(graph, &vec![0; graph.n_vertices()])?.0,
             edges,
             pull: Curve::new(|squared, power| -2.0 * A * B * power / (squared * (1.0 + A * power))),
             push: Curve::new(|squared, power| 2.0 * B / ((0.001 + squared) * (1.0 + A * power))),
@@ -145,18 +149,62 @@ impl Layout {
     }
 
     /// x and y of every vertex: centred, and scaled by one factor so that the longer side spans [-1, 1].
+    ///
+    /// Parts of the graph that no edge joins stand next to each other: the forces drive them apart without end, and how
+    /// far says nothing but would leave the picture empty.
     pub fn positions(&self) -> (Vec<f32>, Vec<f32>) {
-        let (low, high) = bounds(&self.positions);
+        let positions = drawn_together(&self.positions, &self.components);
+        let (low, high) = bounds(&positions);
         let middle = [0, 1].map(|axis| (low[axis] + high[axis]) / 2.0);
         let half = [0, 1].map(|axis| (high[axis] - low[axis]) / 2.0);
         let half = half[0].max(half[1]);
         let scale = if half > 0.0 { 1.0 / half } else { 0.0 };
         // Rounding may carry an extreme point one digit past the frame.
         let place = |axis: usize| {
-            self.positions.iter().map(|position| ((position[axis] - middle[axis]) * scale).clamp(-1.0, 1.0)).collect()
+            positions.iter().map(|position| ((position[axis] - middle[axis]) * scale).clamp(-1.0, 1.0)).collect()
         };
         (place(0), place(1))
     }
+}
+
+/// Components keep their shape and direction; their centres move towards the common centre by one factor, as far as the
+/// circles around them allow.
+fn drawn_together(positions: &[[f32; 2]], components: &[u32]) -> Vec<[f32; 2]> {
+    let n_components = components.iter().max().map_or(0, |&last| last as usize + 1);
+    // Pairs are compared; a graph of very many pieces fills the picture anyway.
+    if !(2..=COMPONENTS_DRAWN_TOGETHER_MAX).contains(&n_components) {
+        return positions.to_vec();
+    }
+    let mut centres = vec![[0.0f32; 2]; n_components];
+    let mut counts = vec![0.0f32; n_components];
+    for (position, &component) in positions.iter().zip(components) {
+        counts[component as usize] += 1.0;
+        (0..2).for_each(|axis| centres[component as usize][axis] += position[axis]);
+    }
+    for (centre, count) in centres.iter_mut().zip(&counts) {
+        (0..2).for_each(|axis| centre[axis] /= count);
+    }
+    let mut radii = vec![0.0f32; n_components];
+    for (position, &component) in positions.iter().zip(components) {
+        let radius = &mut radii[component as usize];
+        *radius = radius.max(difference(*position, centres[component as usize]).2.sqrt());
+    }
+    let mut factor = 0.0f32;
+    for a in 0..n_components {
+        for b in 0..a {
+            let distance = difference(centres[a], centres[b]).2.sqrt();
+            factor = factor.max(1.1 * (radii[a] + radii[b]) / distance);
+        }
+    }
+    if !(0.0..1.0).contains(&factor) {
+        return positions.to_vec();
+    }
+    let shift = |component: usize, axis: usize| (1.0 - factor) * centres[component][axis];
+    positions
+        .iter()
+        .zip(components)
+        .map(|(position, &component)| [0, 1].map(|axis| position[axis] - shift(component as usize, axis)))
+        .collect()
 }
 
 fn difference(a: [f32; 2], b: [f32; 2]) -> (f32, f32, f32) {
@@ -305,6 +353,20 @@ mod tests {
         }
         let mut empty = Layout::new(&Csr::from_edges(0, &[]).unwrap(), &[], 1, 2).unwrap();
         assert_eq!((empty.step(2), empty.positions()), (1.0, (vec![], vec![])));
+    }
+
+    /// Oracle: closed form. Two pairs far apart come as near as their circles allow and keep their shapes; overlapping
+    /// circles, and a single component, stay where they are.
+    #[test]
+    fn components_are_drawn_together() {
+        let apart = [[0.0, 0.0], [2.0, 0.0], [100.0, 0.0], [102.0, 0.0]];
+        let together = drawn_together(&apart, &[0, 0, 1, 1]);
+        assert!((together[1][0] - together[0][0] - 2.0).abs() <= 1e-4);
+        let gap = together[2][0] - together[1][0];
+        assert!((gap - 0.2).abs() <= 1e-3, "{gap}");
+        assert_eq!(drawn_together(&apart, &[0; 4]), apart);
+        let near = [[0.0, 0.0], [2.0, 0.0], [1.0, 0.0], [3.0, 0.0]];
+        assert_eq!(drawn_together(&near, &[0, 0, 1, 1]), near);
     }
 
     /// Oracle: shape. The start is rescaled to the frame when no epoch was made.
