@@ -320,6 +320,8 @@ export class Session extends EventTarget {
     } finally {
       this.job = null;
       this.changed();
+      // A token that was picked meanwhile has not been asked about in full.
+      void this.askPicked();
     }
   }
 
