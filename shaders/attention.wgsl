@@ -45,6 +45,20 @@ var<workgroup> sh_query: array<f32, HEAD_SIZE_MAX>;
 var<workgroup> sh_scores: array<f32, TILE>;
 var<workgroup> sh_weights: array<f32, TILE>;
 
+fn v_prefix_at(base: u32, c: u32) -> f32 {
+    if c < params.head_size {
+        return v_prefix[base + c];
+    }
+    return 0.0;
+}
+
+fn v_own_at(base: u32, c: u32) -> f32 {
+    if c < params.head_size {
+        return v_own[base + c];
+    }
+    return 0.0;
+}
+
 @compute @workgroup_size(TILE)
 fn forward(
     @builtin(workgroup_id) workgroup_id: vec3u,
@@ -119,23 +133,33 @@ fn forward(
             let weight = sh_weights[j];
             sum += weight;
             let key_index = tile_start + j;
+            var value = vec4f(0.0);
             if key_index < params.prefix_tokens {
                 let v_base = key_index * kv_size + kv_offset;
-                for (var i = 0u; i < channels_per_lane; i++) {
-                    let c = lane + i * TILE;
-                    if c < params.head_size {
-                        accumulator[i] += weight * v_prefix[v_base + c];
-                    }
+                value.x = v_prefix_at(v_base, lane);
+                if channels_per_lane > 1u {
+                    value.y = v_prefix_at(v_base, lane + 1u * TILE);
+                }
+                if channels_per_lane > 2u {
+                    value.z = v_prefix_at(v_base, lane + 2u * TILE);
+                }
+                if channels_per_lane > 3u {
+                    value.w = v_prefix_at(v_base, lane + 3u * TILE);
                 }
             } else {
                 let v_base = own_base + (key_index - params.prefix_tokens) * kv_size;
-                for (var i = 0u; i < channels_per_lane; i++) {
-                    let c = lane + i * TILE;
-                    if c < params.head_size {
-                        accumulator[i] += weight * v_own[v_base + c];
-                    }
+                value.x = v_own_at(v_base, lane);
+                if channels_per_lane > 1u {
+                    value.y = v_own_at(v_base, lane + 1u * TILE);
+                }
+                if channels_per_lane > 2u {
+                    value.z = v_own_at(v_base, lane + 2u * TILE);
+                }
+                if channels_per_lane > 3u {
+                    value.w = v_own_at(v_base, lane + 3u * TILE);
                 }
             }
+            accumulator += weight * value;
         }
     }
     for (var i = 0u; i < channels_per_lane; i++) {

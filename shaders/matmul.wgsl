@@ -1,7 +1,7 @@
 // Dense projection: out[m, column_offset + n] (+)= Σ_k x[m,k] · w[n,k] + bias[n]
 //
 // Shapes   x: (M,K) · weight: (N,K) or (K,N) in stored type · bias: (N) in stored type · out: (M,S)
-// Grid     `forward`: one workgroup per 64 × 64 outputs; a lane sums 4 × 4 of them in registers, the operands pass
+// Grid     `forward`: one workgroup per 64 × 64 outputs; a lane sums 8 rows × 4 columns in registers, the operands pass
 //          through workgroup memory 16 of K at a time.
 //          `forward_few_rows` (M ≤ 8): one workgroup per few columns and all rows, so each weight is read once; K is
 //          split over lanes and the parts are added in a fixed order.
@@ -32,15 +32,18 @@ override weight_type: u32 = STORED_F32;
 override bias_type: u32 = STORED_ABSENT;
 // 0: weight is (N,K), PyTorch's Linear; 1: weight is (K,N), GPT-2's Conv1D.
 override weight_in_out: u32 = 0u;
-// `forward_few_rows`: lanes that share the sum over K of one column, and rows held in registers, at most 8.
+// `forward_few_rows`: lanes that share the sum over K of one column, and rows held in registers: 1, 4 or 8.
 override lanes_per_column: u32 = 32u;
 override few_rows: u32 = 8u;
 
-const LANES = 256u;
 const TILE = 64u;
+// 8 groups of 8 rows × 16 groups of 4 columns.
+const TILE_LANES = 128u;
 const DEPTH = 16u;
 // A row of 16 vec4 (64 outputs), and one more so that lanes that write along K hit different banks.
 const STRIDE = 17u;
+// `forward_few_rows`
+const LANES = 256u;
 
 // (DEPTH, TILE / 4) of vec4: four rows of x, four columns of the weight.
 // 2 · 16 · 17 · 16 bytes = 8.5 KiB of the 16 KiB every device has.
@@ -81,7 +84,15 @@ fn store(m: u32, n: u32, sum: f32) {
     }
 }
 
-@compute @workgroup_size(LANES)
+// Row m of the tile from four columns on.
+fn store_columns(m: u32, n: u32, sums: vec4f) {
+    store(m, n, sums.x);
+    store(m, n + 1u, sums.y);
+    store(m, n + 2u, sums.z);
+    store(m, n + 3u, sums.w);
+}
+
+@compute @workgroup_size(TILE_LANES)
 fn forward(
     @builtin(workgroup_id) workgroup_id: vec3u,
     @builtin(num_workgroups) num_workgroups: vec3u,
@@ -99,50 +110,62 @@ fn forward(
     let lane_low = lane % 16u;
     let lane_high = lane / 16u;
 
-    // Which of the tile a lane fetches: neighbouring lanes read neighbouring addresses, for either layout.
-    var weight_k = lane_low;
-    var weight_group = lane_high;
+    // A tile is 256 vec4: two for each lane. Neighbouring lanes fetch neighbouring addresses, for either layout.
+    var weight_k = vec2u(lane_low);
+    var weight_group = vec2u(lane_high, lane_high + 8u);
     if weight_in_out != 0u {
-        weight_k = lane_high;
-        weight_group = lane_low;
+        weight_k = vec2u(lane_high, lane_high + 8u);
+        weight_group = vec2u(lane_low);
     }
-    let fetch_m = tile_m + 4u * lane_high;
-    let fetch_n = tile_n + 4u * weight_group;
 
     var sum_0 = vec4f(0.0);
     var sum_1 = vec4f(0.0);
     var sum_2 = vec4f(0.0);
     var sum_3 = vec4f(0.0);
+    var sum_4 = vec4f(0.0);
+    var sum_5 = vec4f(0.0);
+    var sum_6 = vec4f(0.0);
+    var sum_7 = vec4f(0.0);
     for (var depth = 0u; depth < params.n_inputs; depth += DEPTH) {
-        let x_k = depth + lane_low;
-        sh_x[lane_low * STRIDE + lane_high] =
-            vec4f(x_at(fetch_m, x_k), x_at(fetch_m + 1u, x_k), x_at(fetch_m + 2u, x_k), x_at(fetch_m + 3u, x_k));
-        let w_k = depth + weight_k;
-        sh_weight[weight_k * STRIDE + weight_group] = vec4f(
-            weight_at(fetch_n, w_k),
-            weight_at(fetch_n + 1u, w_k),
-            weight_at(fetch_n + 2u, w_k),
-            weight_at(fetch_n + 3u, w_k),
-        );
+        for (var i = 0u; i < 2u; i++) {
+            let k = depth + lane_low;
+            let group = lane_high + 8u * i;
+            let m = tile_m + 4u * group;
+            sh_x[lane_low * STRIDE + group] = vec4f(x_at(m, k), x_at(m + 1u, k), x_at(m + 2u, k), x_at(m + 3u, k));
+        }
+        for (var i = 0u; i < 2u; i++) {
+            let k = depth + weight_k[i];
+            let n = tile_n + 4u * weight_group[i];
+            sh_weight[weight_k[i] * STRIDE + weight_group[i]] =
+                vec4f(weight_at(n, k), weight_at(n + 1u, k), weight_at(n + 2u, k), weight_at(n + 3u, k));
+        }
         workgroupBarrier();
         for (var k = 0u; k < DEPTH; k++) {
-            let rows = sh_x[k * STRIDE + lane_high];
+            let rows_0 = sh_x[k * STRIDE + 2u * lane_high];
+            let rows_1 = sh_x[k * STRIDE + 2u * lane_high + 1u];
             let columns = sh_weight[k * STRIDE + lane_low];
-            sum_0 += rows.x * columns;
-            sum_1 += rows.y * columns;
-            sum_2 += rows.z * columns;
-            sum_3 += rows.w * columns;
+            sum_0 += rows_0.x * columns;
+            sum_1 += rows_0.y * columns;
+            sum_2 += rows_0.z * columns;
+            sum_3 += rows_0.w * columns;
+            sum_4 += rows_1.x * columns;
+            sum_5 += rows_1.y * columns;
+            sum_6 += rows_1.z * columns;
+            sum_7 += rows_1.w * columns;
         }
         workgroupBarrier();
     }
 
+    let m = tile_m + 8u * lane_high;
     let n = tile_n + 4u * lane_low;
-    for (var j = 0u; j < 4u; j++) {
-        store(fetch_m, n + j, sum_0[j]);
-        store(fetch_m + 1u, n + j, sum_1[j]);
-        store(fetch_m + 2u, n + j, sum_2[j]);
-        store(fetch_m + 3u, n + j, sum_3[j]);
-    }
+    store_columns(m, n, sum_0);
+    store_columns(m + 1u, n, sum_1);
+    store_columns(m + 2u, n, sum_2);
+    store_columns(m + 3u, n, sum_3);
+    store_columns(m + 4u, n, sum_4);
+    store_columns(m + 5u, n, sum_5);
+    store_columns(m + 6u, n, sum_6);
+    store_columns(m + 7u, n, sum_7);
 }
 
 @compute @workgroup_size(LANES)
@@ -164,15 +187,31 @@ fn forward_few_rows(
         column = lane % columns_per_workgroup;
     }
 
-    var sums: array<f32, 8>;
+    var sums_0 = vec4f(0.0);
+    var sums_1 = vec4f(0.0);
     for (var k = part; k < params.n_inputs; k += lanes_per_column) {
         let w = weight_at(column_base + column, k);
-        for (var m = 0u; m < few_rows; m++) {
-            sums[m] += x_at(m, k) * w;
+        if few_rows == 1u {
+            sums_0.x += x_at(0u, k) * w;
+        } else {
+            sums_0 += vec4f(x_at(0u, k), x_at(1u, k), x_at(2u, k), x_at(3u, k)) * w;
+        }
+        if few_rows == 8u {
+            sums_1 += vec4f(x_at(4u, k), x_at(5u, k), x_at(6u, k), x_at(7u, k)) * w;
         }
     }
-    for (var m = 0u; m < few_rows; m++) {
-        sh_partial[(m * columns_per_workgroup + column) * lanes_per_column + part] = sums[m];
+    let partial = column * lanes_per_column + part;
+    sh_partial[partial] = sums_0.x;
+    if few_rows > 1u {
+        sh_partial[partial + LANES] = sums_0.y;
+        sh_partial[partial + 2u * LANES] = sums_0.z;
+        sh_partial[partial + 3u * LANES] = sums_0.w;
+    }
+    if few_rows > 4u {
+        sh_partial[partial + 4u * LANES] = sums_1.x;
+        sh_partial[partial + 5u * LANES] = sums_1.y;
+        sh_partial[partial + 6u * LANES] = sums_1.z;
+        sh_partial[partial + 7u * LANES] = sums_1.w;
     }
     workgroupBarrier();
 

@@ -25,11 +25,23 @@ struct Params {
 
 override workgroup_size: u32 = 256u;
 
-// The angle brought into [−π, π], where WGSL bounds the error of sin and cos (2⁻¹¹ at worst, f32 rounding in practice).
-// 2π is split (Cody & Waite 1980): 6.28125 has 8 significant bits, so turns · 6.28125 is exact for up to 2¹⁶ turns.
-fn reduced(angle: f32) -> f32 {
-    let turns = round(angle * 0.15915494);
-    return (angle - turns * 6.28125) - turns * 0.0019353072;
+// (cos, sin) to f32 rounding. WGSL allows the built-in ones an error of 2⁻¹¹, and some adapters use it up.
+//
+// The angle is brought into [−π/4, π/4] by quarter turns, with π/2 split in three (Cody & Waite 1980; the parts have few
+// bits, so quarters · part is exact for tens of thousands of turns); then Cephes' polynomials (Moshier, sinf and cosf).
+fn cos_sin(angle: f32) -> vec2f {
+    let quarters = round(angle * 0.63661977);
+    let r = ((angle - quarters * 1.5703125) - quarters * 0.00048375129) - quarters * 7.549790e-8;
+    let z = r * r;
+    let s = r + r * z * (-0.16666654611 + z * (0.0083321608736 + z * -0.00019515295891));
+    let c = 1.0 - 0.5 * z + z * z * (0.041666645683 + z * (-0.0013887316255 + z * 0.000024433157118));
+    // Four quarters: (c, s), (−s, c), (−c, −s), (s, −c).
+    let quadrant = i32(quarters) & 3;
+    var turned = vec2f(c, s);
+    if (quadrant & 1) == 1 {
+        turned = vec2f(-s, c);
+    }
+    return select(turned, -turned, quadrant >= 2);
 }
 
 @compute @workgroup_size(workgroup_size)
@@ -46,7 +58,7 @@ fn forward(
     let head = index / params.n_pairs % params.n_heads;
     let n = index / params.n_pairs / params.n_heads;
 
-    let angle = reduced(f32(positions[n]) * inv_freq[i]);
+    let turn = cos_sin(f32(positions[n]) * inv_freq[i]);
     let base = n * params.n_columns + head * params.head_size;
     var first = base + i;
     var second = first + params.n_pairs;
@@ -56,6 +68,6 @@ fn forward(
     }
     let a = qkv[first];
     let b = qkv[second];
-    qkv[first] = a * cos(angle) - b * sin(angle);
-    qkv[second] = a * sin(angle) + b * cos(angle);
+    qkv[first] = a * turn.x - b * turn.y;
+    qkv[second] = a * turn.y + b * turn.x;
 }

@@ -17,7 +17,7 @@ pub mod source;
 
 pub use config::{Config, MAX_CONFIG_BYTES, MAX_CONFIG_NUMBER, MAX_CONFIG_VALUES};
 pub use error::CheckpointError;
-pub use load::{CHUNK_BYTES, MAX_UNWANTED_SHARE};
+pub use load::{CHUNK_BYTES, MAX_UNWANTED_SHARE, WriteChunk};
 pub use safetensors::{MAX_HEADER_BYTES, MAX_RANK, TensorEntry};
 pub use shards::{MAX_INDEX_BYTES, MAX_SHARDS};
 pub use source::Source;
@@ -27,7 +27,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use crate::report::FileInfo;
-use safetensors::{LENGTH_BYTES, UnreadableTensor};
+use safetensors::{LENGTH_BYTES, UnreadableTensor, shown};
 use source::{read_exactly, read_small};
 
 const CONFIG: &str = "config.json";
@@ -76,34 +76,30 @@ impl Checkpoint {
         let mut small_files = Vec::new();
         let mut notes = Vec::new();
         let Some(bytes) = read_small(&*source, CONFIG, MAX_CONFIG_BYTES).await? else {
-            return Err(CheckpointError::MissingFile {
-                file: CONFIG.into(),
-                place: source.name(),
-            });
+            return Err(CheckpointError::MissingFile { file: CONFIG.into(), place: source.name() });
         };
         let config = Config::from_bytes(CONFIG, &bytes)?;
         small_files.push(file_info(CONFIG, &bytes));
 
         // The model runs without it, so a broken one costs a note and not the model.
-        let generation_config =
-            match read_small(&*source, GENERATION_CONFIG, MAX_CONFIG_BYTES).await {
-                Ok(None) => None,
-                Ok(Some(bytes)) => {
-                    small_files.push(file_info(GENERATION_CONFIG, &bytes));
-                    match Config::from_bytes(GENERATION_CONFIG, &bytes) {
-                        Ok(config) => Some(config),
-                        Err(error) => {
-                            notes.push(format!("{error}; it is ignored."));
-                            None
-                        }
+        let generation_config = match read_small(&*source, GENERATION_CONFIG, MAX_CONFIG_BYTES).await {
+            Ok(None) => None,
+            Ok(Some(bytes)) => {
+                small_files.push(file_info(GENERATION_CONFIG, &bytes));
+                match Config::from_bytes(GENERATION_CONFIG, &bytes) {
+                    Ok(config) => Some(config),
+                    Err(error) => {
+                        notes.push(format!("{error}; it is ignored."));
+                        None
                     }
                 }
-                Err(error @ CheckpointError::FileTooLarge { .. }) => {
-                    notes.push(format!("{error}; it is ignored."));
-                    None
-                }
-                Err(error) => return Err(error),
-            };
+            }
+            Err(error @ CheckpointError::FileTooLarge { .. }) => {
+                notes.push(format!("{error}; it is ignored."));
+                None
+            }
+            Err(error) => return Err(error),
+        };
 
         let (files, index) = weights_files(&*source, &mut notes).await?;
         if let Some(index) = &index {
@@ -142,10 +138,8 @@ impl Checkpoint {
     }
 
     pub fn tensor(&self, name: &str) -> Option<&TensorEntry> {
-        let place = self
-            .by_name
-            .binary_search_by(|&index| self.tensors[index as usize].name.as_str().cmp(name))
-            .ok()?;
+        let place =
+            self.by_name.binary_search_by(|&index| self.tensors[index as usize].name.as_str().cmp(name)).ok()?;
         Some(&self.tensors[self.by_name[place] as usize])
     }
 
@@ -157,16 +151,16 @@ impl Checkpoint {
         if let Some(entry) = self.unreadable.iter().find(|entry| entry.name == name) {
             return Err(CheckpointError::UnsupportedType {
                 file: entry.file.clone(),
-                tensor: entry.name.clone(),
+                tensor: shown(&entry.name),
                 dtype: entry.dtype.into(),
             });
         }
         Err(CheckpointError::MissingTensor {
-            tensor: name.into(),
+            tensor: shown(name),
             place: self.source.name(),
             tensors: self.tensors.len(),
             example: match self.tensors.first() {
-                Some(entry) => entry.name.chars().take(100).collect(),
+                Some(entry) => shown(&entry.name),
                 None => "none".into(),
             },
         })
@@ -189,20 +183,14 @@ impl Checkpoint {
     async fn read_header(&mut self, file: String, is_shard: bool) -> Result<(), CheckpointError> {
         let Some(bytes) = self.source.len(&file).await? else {
             return Err(CheckpointError::MissingFile {
-                file: if is_shard {
-                    format!("{file}, named by {INDEX},")
-                } else {
-                    file
-                },
+                file: if is_shard { format!("{file}, named by {INDEX},") } else { file },
                 place: self.source.name(),
             });
         };
         if bytes < LENGTH_BYTES {
             return Err(CheckpointError::NotSafetensors {
                 file,
-                found: format!(
-                    "it has {bytes} bytes, and the length of its header alone takes {LENGTH_BYTES}"
-                ),
+                found: format!("it has {bytes} bytes, and the length of its header alone takes {LENGTH_BYTES}"),
             });
         }
         let first = read_exactly(&*self.source, &file, 0..LENGTH_BYTES).await?;
@@ -212,18 +200,10 @@ impl Checkpoint {
         let data_start = LENGTH_BYTES + header_bytes;
         let json = read_exactly(&*self.source, &file, LENGTH_BYTES..data_start).await?;
         let header = safetensors::parse_header(&file, &json, bytes)?;
-        if self.tensors.is_empty() {
-            // Not copied: one file is the usual case.
-            self.tensors = header.tensors;
-        } else {
-            self.tensors.extend(header.tensors);
-        }
-        self.unreadable.extend(header.unreadable);
-        self.weights.push(WeightsFile {
-            name: file,
-            bytes,
-            data_start,
-        });
+        // Moved and not copied while there is one file, which is the usual case.
+        append(&mut self.tensors, header.tensors);
+        append(&mut self.unreadable, header.unreadable);
+        self.weights.push(WeightsFile { name: file, bytes, data_start });
         Ok(())
     }
 
@@ -232,10 +212,9 @@ impl Checkpoint {
         // OK to cast: headers of at most 100 MB hold fewer than two million entries, and a thousand shards fit 2^32.
         self.by_name = (0..self.tensors.len() as u32).collect();
         let tensors = &self.tensors;
-        self.by_name
-            .sort_unstable_by(|&a, &b| tensors[a as usize].name.cmp(&tensors[b as usize].name));
+        self.by_name.sort_unstable_by(|&a, &b| tensors[a as usize].name.cmp(&tensors[b as usize].name));
         let twice = |name: &str, first: &str, second: &str| CheckpointError::DuplicateTensor {
-            tensor: name.into(),
+            tensor: shown(name),
             first: first.into(),
             second: second.into(),
         };
@@ -265,14 +244,10 @@ impl Checkpoint {
         let mut unreadable: Vec<&UnreadableTensor> = self.unreadable.iter().collect();
         unreadable.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let lines = shards::check_index(INDEX, index, &|name| {
-            self.tensor(name)
-                .map(|entry| entry.file.as_str())
-                .or_else(|| {
-                    let place = unreadable
-                        .binary_search_by(|entry| entry.name.as_str().cmp(name))
-                        .ok()?;
-                    Some(unreadable[place].file.as_str())
-                })
+            self.tensor(name).map(|entry| entry.file.as_str()).or_else(|| {
+                let place = unreadable.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
+                Some(unreadable[place].file.as_str())
+            })
         })?;
         let tensors = self.tensors.len() + self.unreadable.len();
         if lines != tensors {
@@ -289,7 +264,7 @@ impl Checkpoint {
                 "{} of {} tensors are stored in a type that is not read here (for example {} in {}); they are left out.",
                 self.unreadable.len(),
                 self.unreadable.len() + self.tensors.len(),
-                first.name.chars().take(100).collect::<String>(),
+                shown(&first.name),
                 first.dtype
             ));
         }
@@ -302,10 +277,7 @@ impl Checkpoint {
             // Whoever needs the vocabulary's size asks for it, and gets the error.
             return;
         };
-        for config in [Some(&self.config), self.generation_config.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for config in [Some(&self.config), self.generation_config.as_ref()].into_iter().flatten() {
             for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
                 match config.ids(key) {
                     Ok(ids) => {
@@ -332,9 +304,7 @@ async fn weights_files(
     let has_index = source.len(INDEX).await?.is_some();
     if source.len(WEIGHTS).await?.is_some() {
         if has_index {
-            notes.push(format!(
-                "Both {WEIGHTS} and {INDEX} are there; {WEIGHTS} is read."
-            ));
+            notes.push(format!("Both {WEIGHTS} and {INDEX} are there; {WEIGHTS} is read."));
         }
         return Ok((vec![WEIGHTS.into()], None));
     }
@@ -343,25 +313,23 @@ async fn weights_files(
     }
     for other in OTHER_FORMATS {
         if source.len(other).await?.is_some() {
-            return Err(CheckpointError::OtherFormat {
-                found: (*other).into(),
-                place: source.name(),
-            });
+            return Err(CheckpointError::OtherFormat { found: (*other).into(), place: source.name() });
         }
     }
-    Err(CheckpointError::MissingFile {
-        file: WEIGHTS.into(),
-        place: source.name(),
-    })
+    Err(CheckpointError::MissingFile { file: WEIGHTS.into(), place: source.name() })
+}
+
+fn append<T>(list: &mut Vec<T>, mut more: Vec<T>) {
+    if list.is_empty() {
+        *list = more;
+    } else {
+        list.append(&mut more);
+    }
 }
 
 /// Name, length and SHA-256 of a file that was read whole.
 pub(crate) fn file_info(name: &str, bytes: &[u8]) -> FileInfo {
-    FileInfo {
-        name: name.into(),
-        bytes: bytes.len() as u64,
-        sha256: Some(hex(&Sha256::digest(bytes))),
-    }
+    FileInfo { name: name.into(), bytes: bytes.len() as u64, sha256: Some(hex(&Sha256::digest(bytes))) }
 }
 
 fn hex(bytes: &[u8]) -> String {

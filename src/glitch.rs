@@ -66,25 +66,13 @@ impl Embedding {
 #[non_exhaustive]
 pub enum ScanError {
     #[error("option {option} is {got}, expected {expected}")]
-    Option {
-        option: &'static str,
-        got: String,
-        expected: String,
-    },
+    Option { option: &'static str, got: String, expected: String },
     #[error("the embedding holds {got} numbers, expected {rows} rows × {columns} columns")]
-    EmbeddingSize {
-        rows: usize,
-        columns: usize,
-        got: usize,
-    },
+    EmbeddingSize { rows: usize, columns: usize, got: usize },
     #[error(
         "the table of tokens has {text} texts, {bytes_hex} byte strings and {class} classes, expected as many of each"
     )]
-    TokenColumns {
-        text: usize,
-        bytes_hex: usize,
-        class: usize,
-    },
+    TokenColumns { text: usize, bytes_hex: usize, class: usize },
     #[error("the embedding has {rows} rows, the table of tokens only {tokens} entries")]
     TokensMissing { rows: usize, tokens: usize },
     #[error("the oracle was asked about {asked} tokens and answered {answered}")]
@@ -101,18 +89,16 @@ impl ScanError {
     /// What the person who meets this error can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            ScanError::Option { .. } => {
-                "Set it back to its default, or take a value in that range.".into()
-            }
+            ScanError::Option { .. } => "Set it back to its default, or take a value in that range.".into(),
             ScanError::EmbeddingSize { .. } | ScanError::TokensMissing { .. } => {
                 "The tokenizer and the weights may come from different models.".into()
             }
             ScanError::NotStored { .. } | ScanError::NotATruth { .. } => {
                 "Run an exhaustive scan of this model to its end, and take its report.".into()
             }
-            ScanError::TokenColumns { .. }
-            | ScanError::Unanswered { .. }
-            | ScanError::WrongAnswer { .. } => return None,
+            ScanError::TokenColumns { .. } | ScanError::Unanswered { .. } | ScanError::WrongAnswer { .. } => {
+                return None;
+            }
         })
     }
 }
@@ -163,16 +149,7 @@ pub async fn scan(
         note(&mut report, monitor, text);
     }
     let mut verdicts = Verdicts::new(scope.len());
-    let outcome = run(
-        subject,
-        embedding,
-        &scope,
-        options,
-        &mut report,
-        &mut verdicts,
-        monitor,
-    )
-    .await;
+    let outcome = run(subject, embedding, &scope, options, &mut report, &mut verdicts, monitor).await;
     if let Some(text) = verdicts.note() {
         note(&mut report, monitor, text);
     }
@@ -196,23 +173,14 @@ pub async fn scan(
     if let Some(truth) = truth {
         match incomparable(&report, truth) {
             None => report.comparison = Some(compare(&report, truth)),
-            Some(reason) => note(
-                &mut report,
-                monitor,
-                format!("The search was not compared with the stored report: {reason}."),
-            ),
+            Some(reason) => {
+                note(&mut report, monitor, format!("The search was not compared with the stored report: {reason}."))
+            }
         }
     }
     if let Some(error) = error {
-        let hint = error
-            .hint()
-            .map(|hint| format!(" {hint}"))
-            .unwrap_or_default();
-        note(
-            &mut report,
-            monitor,
-            format!("The scan ended with an error: {error}.{hint}"),
-        );
+        let hint = error.hint().map(|hint| format!(" {hint}")).unwrap_or_default();
+        note(&mut report, monitor, format!("The scan ended with an error: {error}.{hint}"));
     }
     report.summary = summary::summary(&report);
     Ok(report)
@@ -232,25 +200,13 @@ async fn run(
     let hunting = options.method == Method::Glitchhunter;
     let mut first = None;
     if hunting || options.with_graph || !testable {
-        match token_graph::map(
-            subject.device(),
-            embedding,
-            scope.vertices(),
-            options,
-            monitor,
-        )
-        .await
-        {
+        match token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await {
             Ok(Some(Mapped { graph, partition })) => {
                 monitor.event(Event::Graph { graph: &graph });
                 report.graph = Some(graph);
                 first = Some(partition);
             }
-            Ok(None) => note(
-                report,
-                monitor,
-                token_graph::too_few(scope.vertices().len()),
-            ),
+            Ok(None) => note(report, monitor, token_graph::too_few(scope.vertices().len())),
             // The search cannot do without its graph, an exhaustive scan can.
             Err(error) if (hunting && testable) || error.is_cancelled() => return Err(error),
             Err(error) => note(report, monitor, format!("There is no map: {error}.")),
@@ -262,10 +218,7 @@ async fn run(
     }
     if hunting {
         let hunt = report.hunt.insert(Hunt::default());
-        hunter::hunt(
-            subject, embedding, scope, options, first, verdicts, hunt, monitor,
-        )
-        .await
+        hunter::hunt(subject, embedding, scope, options, first, verdicts, hunt, monitor).await
     } else {
         exhaustive::ask_all(subject, scope, verdicts, monitor).await
     }

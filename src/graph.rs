@@ -28,71 +28,23 @@ pub use quality::{connected_communities, modularity};
 #[non_exhaustive]
 pub enum GraphError {
     #[error("{rows} rows are too few for {what}: at least {needed} are needed")]
-    TooFewRows {
-        what: &'static str,
-        rows: usize,
-        needed: usize,
-    },
+    TooFewRows { what: &'static str, rows: usize, needed: usize },
     #[error("{length} values do not divide into rows of {columns} for {what}")]
-    RaggedRows {
-        what: &'static str,
-        length: usize,
-        columns: usize,
-    },
+    RaggedRows { what: &'static str, length: usize, columns: usize },
     #[error("row {row}, column {column} of {what} is {value}, not a finite number")]
-    NonFinite {
-        what: &'static str,
-        row: usize,
-        column: usize,
-        value: f32,
-    },
+    NonFinite { what: &'static str, row: usize, column: usize, value: f32 },
     #[error("{what} has {got} entries where {expected} are needed")]
-    LengthMismatch {
-        what: &'static str,
-        expected: usize,
-        got: usize,
-    },
+    LengthMismatch { what: &'static str, expected: usize, got: usize },
     #[error("{what}: {rows} rows exceed the limit of {limit}")]
-    TooManyRows {
-        what: &'static str,
-        rows: usize,
-        limit: usize,
-    },
-    #[error(
-        "neighbour {place} of row {row} is row {index}, distance {distance}: {problem} ({rows} rows)"
-    )]
-    InvalidNeighbour {
-        row: usize,
-        place: usize,
-        index: u32,
-        distance: f32,
-        rows: usize,
-        problem: &'static str,
-    },
-    #[error(
-        "edge ({row}, {column}) with weight {weight} of a graph with {rows} vertices: {problem}"
-    )]
-    InvalidEdge {
-        row: usize,
-        column: u32,
-        weight: f32,
-        rows: usize,
-        problem: &'static str,
-    },
+    TooManyRows { what: &'static str, rows: usize, limit: usize },
+    #[error("neighbour {place} of row {row} is row {index}, distance {distance}: {problem} ({rows} rows)")]
+    InvalidNeighbour { row: usize, place: usize, index: u32, distance: f32, rows: usize, problem: &'static str },
+    #[error("edge ({row}, {column}) with weight {weight} of a graph with {rows} vertices: {problem}")]
+    InvalidEdge { row: usize, column: u32, weight: f32, rows: usize, problem: &'static str },
     #[error("{name} is {value}; it must be {needed}")]
-    InvalidOption {
-        name: &'static str,
-        value: f64,
-        needed: &'static str,
-    },
-    #[error(
-        "the eigenvectors did not settle in {iterations} iterations: residual {residual:e} > {tolerance:e}"
-    )]
-    EigenNotConverged {
-        iterations: usize,
-        residual: f64,
-        tolerance: f64,
-    },
+    InvalidOption { name: &'static str, value: f64, needed: &'static str },
+    #[error("the eigenvectors did not settle in {iterations} iterations: residual {residual:e} > {tolerance:e}")]
+    EigenNotConverged { iterations: usize, residual: f64, tolerance: f64 },
     #[error("Leiden refused the graph of {rows} vertices: {message}")]
     Leiden { rows: usize, message: String },
 }
@@ -113,9 +65,7 @@ impl GraphError {
             GraphError::InvalidOption { name, needed, .. } => {
                 format!("set {name} to a value that is {needed}")
             }
-            GraphError::EigenNotConverged { .. } => {
-                "ask for fewer components, or for all of them".to_owned()
-            }
+            GraphError::EigenNotConverged { .. } => "ask for fewer components, or for all of them".to_owned(),
             _ => return None,
         };
         Some(hint)
@@ -123,25 +73,12 @@ impl GraphError {
 }
 
 /// Checks that `x` is whole rows of `columns` finite numbers, and returns the number of rows.
-pub(crate) fn finite_rows(
-    what: &'static str,
-    x: &[f32],
-    columns: usize,
-) -> Result<usize, GraphError> {
+pub(crate) fn finite_rows(what: &'static str, x: &[f32], columns: usize) -> Result<usize, GraphError> {
     if columns == 0 || !x.len().is_multiple_of(columns) {
-        return Err(GraphError::RaggedRows {
-            what,
-            length: x.len(),
-            columns,
-        });
+        return Err(GraphError::RaggedRows { what, length: x.len(), columns });
     }
     if let Some(at) = x.iter().position(|value| !value.is_finite()) {
-        return Err(GraphError::NonFinite {
-            what,
-            row: at / columns,
-            column: at % columns,
-            value: x[at],
-        });
+        return Err(GraphError::NonFinite { what, row: at / columns, column: at % columns, value: x[at] });
     }
     Ok(x.len() / columns)
 }

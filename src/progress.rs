@@ -54,11 +54,7 @@ pub trait Monitor {
 /// Gives way, then fails with `Error::Cancelled` if the listener wants the job to stop.
 pub async fn pause(monitor: &mut dyn Monitor) -> Result<()> {
     monitor.give_way().await;
-    if monitor.is_cancelled() {
-        Err(Error::Cancelled)
-    } else {
-        Ok(())
-    }
+    if monitor.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 /// Listens to nothing and never cancels; for tests and for callers without an interface.

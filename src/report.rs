@@ -140,12 +140,25 @@ pub enum Method {
     Exhaustive,
 }
 
+/// What is asked of a token: the paper's three proxy tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum TaskName {
+    #[default]
+    Repetition,
+    Spelling,
+    Length,
+}
+
 /// Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, deny_unknown_fields)]
 pub struct ScanOptions {
     pub method: Method,
+    /// The question of the oracle. Default repetition (paper, its cost tables).
+    pub task: TaskName,
     /// Draws the cluster samples, orders nothing else. Default 42.
     pub seed: u32,
     /// Neighbours of a vertex, the vertex itself counted in. Default 50 (paper).
@@ -183,6 +196,7 @@ impl Default for ScanOptions {
     fn default() -> Self {
         ScanOptions {
             method: Method::Glitchhunter,
+            task: TaskName::Repetition,
             seed: 42,
             n_neighbors: 50,
             resolution: 75.0,

@@ -17,10 +17,7 @@ impl Rng {
 
     /// Two streams of one seed do not overlap; `stream` names what the numbers are for.
     pub fn with_stream(seed: u64, stream: u64) -> Self {
-        let mut rng = Rng {
-            state: 0,
-            increment: (stream << 1) | 1,
-        };
+        let mut rng = Rng { state: 0, increment: (stream << 1) | 1 };
         rng.next_u32();
         rng.state = rng.state.wrapping_add(seed);
         rng.next_u32();
@@ -29,9 +26,7 @@ impl Rng {
 
     pub fn next_u32(&mut self) -> u32 {
         let old = self.state;
-        self.state = old
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(self.increment);
+        self.state = old.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(self.increment);
         let xor_shifted = (((old >> 18) ^ old) >> 27) as u32;
         xor_shifted.rotate_right((old >> 59) as u32)
     }
@@ -82,17 +77,7 @@ mod tests {
     fn stream_equals_the_reference() {
         let mut rng = Rng::with_stream(42, 54);
         let got: Vec<u32> = (0..6).map(|_| rng.next_u32()).collect();
-        assert_eq!(
-            got,
-            [
-                0xa15c_02b7,
-                0x7b47_f409,
-                0xba1d_3330,
-                0x83d2_f293,
-                0xbfa4_784b,
-                0xcbed_606e
-            ]
-        );
+        assert_eq!(got, [0xa15c_02b7, 0x7b47_f409, 0xba1d_3330, 0x83d2_f293, 0xbfa4_784b, 0xcbed_606e]);
     }
 
     #[test]

@@ -10,10 +10,11 @@ use crate::compute::{Device, DeviceInfo, DevicePreference};
 use crate::engine::{EngineError, Model, generate};
 use crate::error::Result;
 use crate::glitch::oracle::Oracle;
-use crate::glitch::oracle::repetition::{MAX_NEW_TOKENS, Repetition};
+use crate::glitch::oracle::task::Task;
+use crate::glitch::oracle::zero_shot::ZeroShot;
 use crate::glitch::{self, Embedding};
 use crate::progress::{Event, Monitor, Silent, pause};
-use crate::report::{GranularityRow, ModelInfo, Probe, Report, ScanOptions, TokenTable};
+use crate::report::{GranularityRow, ModelInfo, Probe, Report, ScanOptions, TaskName, TokenTable};
 use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
 
 /// A model on a device, ready for questions.
@@ -76,7 +77,11 @@ impl Session {
     ///
     /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
     /// `reason` says so.
-    pub async fn open(source: Rc<dyn Source>, preference: DevicePreference, monitor: &mut dyn Monitor) -> Result<Session> {
+    pub async fn open(
+        source: Rc<dyn Source>,
+        preference: DevicePreference,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Session> {
         monitor.event(Event::Stage { stage: "opening", detail: source.name() });
         let checkpoint = Checkpoint::open(source.clone()).await?;
         let tokenizer = match source.len("tokenizer.json").await? {
@@ -109,7 +114,9 @@ impl Session {
                 notes.extend(tokenizer.notes().iter().cloned());
                 if tokenizer.vocab_size() < rows {
                     let unused = rows - tokenizer.vocab_size();
-                    notes.push(format!("{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"));
+                    notes.push(format!(
+                        "{unused} rows of the embedding have no entry in tokenizer.json; they are not asked about"
+                    ));
                 }
                 token_table(tokenizer, rows)
             }
@@ -154,10 +161,16 @@ impl Session {
     }
 
     /// The glitch scan. `truth` is an earlier exhaustive report to compare with.
-    pub async fn scan(&mut self, options: &ScanOptions, truth: Option<&Report>, monitor: &mut dyn Monitor) -> Result<Report> {
+    pub async fn scan(
+        &mut self,
+        options: &ScanOptions,
+        truth: Option<&Report>,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Report> {
         let embedding = self.embedding().await?;
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let mut oracle = Repetition::new(&mut self.model, tokenizer, self.stop.clone(), options.batch_size as usize)?;
+        let (task, stop) = (Task::named(options.task), self.stop.clone());
+        let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, stop, options.batch_size as usize)?;
         let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
         glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
     }
@@ -171,17 +184,19 @@ impl Session {
         monitor: &mut dyn Monitor,
     ) -> Result<Vec<GranularityRow>> {
         let embedding = self.embedding().await?;
-        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, options, resolutions, monitor).await
+        glitch::granularity(&mut self.model.device, &embedding, &self.tokens, truth, options, resolutions, monitor)
+            .await
     }
 
     /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
-    pub async fn probe(&mut self, id: u32) -> Result<ProbeDetail> {
+    pub async fn probe(&mut self, task: TaskName, id: u32) -> Result<ProbeDetail> {
         let rows = self.model.architecture.n_vocabulary;
         if id as usize >= rows {
             return Err(EngineError::TokenOutOfRange { id, rows }.into());
         }
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let mut oracle = Repetition::new(&mut self.model, tokenizer, self.stop.clone(), 1)?;
+        let task = Task::named(task);
+        let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, self.stop.clone(), 1)?;
         let question = oracle.info();
         let mut probes = Vec::new();
         oracle.probe(&[id], &mut probes, &mut Silent).await?;
@@ -200,13 +215,19 @@ impl Session {
             .iter()
             .map(|&id| TopToken { id, p: (logits[id as usize] - log_z).exp() })
             .collect();
-        let answer_ids = self.generate(&prompt_ids, MAX_NEW_TOKENS, &mut Silent).await?;
+        let answer_ids = self.generate(&prompt_ids, task.max_new_tokens, &mut Silent).await?;
         Ok(ProbeDetail { probe, prompt_ids, token_index, answer_ids, top })
     }
 
     /// Greedy continuation, ending early behind an end token.
     pub async fn generate(&mut self, ids: &[u32], max_new: usize, monitor: &mut dyn Monitor) -> Result<Vec<u32>> {
         generate::generate(&mut self.model, ids, max_new, &self.stop, monitor).await
+    }
+
+    /// An oracle over this model, for callers that ask about tokens of their own choosing.
+    pub fn oracle(&mut self, task: TaskName) -> Result<ZeroShot<'_>> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        ZeroShot::new(Task::named(task), &mut self.model, tokenizer, self.stop.clone(), 0)
     }
 
     async fn embedding(&mut self) -> Result<Embedding> {
@@ -221,7 +242,9 @@ fn token_table(tokenizer: &Tokenizer, rows: usize) -> TokenTable {
     for id in 0..rows as u32 {
         let text = tokenizer.token_text(id);
         let exact = tokenizer.token_bytes(id).filter(|bytes| bytes != text.as_bytes());
-        table.bytes_hex.push(exact.map_or(String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+        table
+            .bytes_hex
+            .push(exact.map_or(String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
         table.text.push(text);
     }
     table
@@ -240,4 +263,3 @@ fn stop_ids(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>, rows: usize)
     stop.dedup();
     Ok(stop.into_iter().map(|id| id as u32).collect())
 }
-

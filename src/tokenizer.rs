@@ -21,7 +21,8 @@ pub use splice::{MAX_PLACEHOLDERS, Splice};
 use std::collections::BTreeSet;
 
 use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
+    AddedToken, DecoderWrapper, NormalizedString, Normalizer as _, NormalizerWrapper, PostProcessorWrapper,
+    PreTokenizerWrapper,
 };
 
 use crate::checkpoint::source::read_small;
@@ -39,13 +40,7 @@ const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub const MAX_TEXT_BYTES: usize = 4 << 20;
 
 /// Names under which a beginning of text is declared when `tokenizer_config.json` does not say.
-const BOS_NAMES: &[&str] = &[
-    "<s>",
-    "<bos>",
-    "<|begin_of_text|>",
-    "<|startoftext|>",
-    "[BOS]",
-];
+const BOS_NAMES: &[&str] = &["<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[BOS]"];
 
 /// Likewise for the end of text.
 const EOS_NAMES: &[&str] = &["</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>", "[EOS]"];
@@ -101,20 +96,14 @@ impl Encoding {
             }
         }
         let char_of = |byte: usize| chars_before.get(byte).copied().unwrap_or(count);
-        self.offsets
-            .iter()
-            .map(|&(start, end)| (char_of(start), char_of(end)))
-            .collect()
+        self.offsets.iter().map(|&(start, end)| (char_of(start), char_of(end))).collect()
     }
 }
 
 impl Tokenizer {
     /// From the bytes of `tokenizer.json` and, where there is one, of `tokenizer_config.json`, whose faults cost a note
     /// and not the tokenizer.
-    pub fn from_bytes(
-        tokenizer_json: &[u8],
-        tokenizer_config: Option<&[u8]>,
-    ) -> Result<Self, TokenizerError> {
+    pub fn from_bytes(tokenizer_json: &[u8], tokenizer_config: Option<&[u8]>) -> Result<Self, TokenizerError> {
         if tokenizer_json.len() as u64 > MAX_TOKENIZER_BYTES {
             return Err(TokenizerError::TooLarge {
                 what: "bytes",
@@ -122,20 +111,9 @@ impl Tokenizer {
                 limit: MAX_TOKENIZER_BYTES as usize, // OK because it is 2^26.
             });
         }
-        let File {
-            model,
-            added_tokens,
-            normalizer,
-            pre_tokenizer,
-            post_processor,
-            decoder,
-        } = File::parse(tokenizer_json)?;
-        let Model {
-            model,
-            highest_id,
-            unknown,
-            mut notes,
-        } = Model::build(model)?;
+        let File { model, added_tokens, normalizer, pre_tokenizer, post_processor, decoder } =
+            File::parse(tokenizer_json)?;
+        let Model { model, highest_id, unknown, mut notes } = Model::build(model)?;
         let spelling = Spelling::from_decoder(decoder.0.as_ref());
 
         let mut inner = tokenizers::Tokenizer::new(model);
@@ -151,16 +129,9 @@ impl Tokenizer {
             pre_tokenizer.0.as_ref(),
             MAX_VOCABULARY,
         )?);
-        inner.with_decoder(parts::build::<DecoderWrapper>(
-            Step::Decoder,
-            decoder.0.as_ref(),
-            MAX_VOCABULARY,
-        )?);
+        inner.with_decoder(parts::build::<DecoderWrapper>(Step::Decoder, decoder.0.as_ref(), MAX_VOCABULARY)?);
 
-        let declared: Vec<(u64, String)> = added_tokens
-            .iter()
-            .map(|token| (token.id, token.content.clone()))
-            .collect();
+        let declared: Vec<(u64, String)> = added_tokens.iter().map(|token| (token.id, token.content.clone())).collect();
         let mut special_names = Vec::new();
         let added_tokens: Vec<AddedToken> = added_tokens
             .into_iter()
@@ -175,6 +146,7 @@ impl Tokenizer {
                     .normalized(token.normalized)
             })
             .collect();
+        check_added_tokens(&inner, &added_tokens)?;
         inner
             .add_tokens(added_tokens)
             .map_err(|error| malformed(&format!("its added tokens cannot be used ({error})")))?;
@@ -189,23 +161,10 @@ impl Tokenizer {
             }
         }
 
-        let added: BTreeSet<u32> = inner
-            .get_added_vocabulary()
-            .get_vocab()
-            .values()
-            .copied()
-            .collect();
-        let vocab_size = added
-            .last()
-            .map(|&id| id as usize)
-            .max(highest_id)
-            .map_or(0, |highest| highest + 1);
+        let added: BTreeSet<u32> = inner.get_added_vocabulary().get_vocab().values().copied().collect();
+        let vocab_size = added.last().map(|&id| id as usize).max(highest_id).map_or(0, |highest| highest + 1);
         if vocab_size > MAX_VOCABULARY {
-            return Err(TokenizerError::TooLarge {
-                what: "ids",
-                found: vocab_size,
-                limit: MAX_VOCABULARY,
-            });
+            return Err(TokenizerError::TooLarge { what: "ids", found: vocab_size, limit: MAX_VOCABULARY });
         }
         // Last, because it names ids, and these are known only now.
         let post_processor = parts::build::<PostProcessorWrapper>(
@@ -218,10 +177,7 @@ impl Tokenizer {
         let mut tokenizer = Tokenizer {
             spelling,
             vocab_size,
-            special: special_names
-                .iter()
-                .filter_map(|name| inner.token_to_id(name))
-                .collect(),
+            special: special_names.iter().filter_map(|name| inner.token_to_id(name)).collect(),
             added,
             unknown: unknown.and_then(|name| inner.token_to_id(&name)),
             bos: None,
@@ -243,21 +199,14 @@ impl Tokenizer {
     /// `MAX_TOKENIZER_CONFIG_BYTES`.
     pub async fn from_source(source: &dyn Source) -> crate::Result<Self> {
         let Some(json) = read_small(source, TOKENIZER, MAX_TOKENIZER_BYTES).await? else {
-            return Err(CheckpointError::MissingFile {
-                file: TOKENIZER.into(),
-                place: source.name(),
-            }
-            .into());
+            return Err(CheckpointError::MissingFile { file: TOKENIZER.into(), place: source.name() }.into());
         };
         let mut files = vec![file_info(TOKENIZER, &json)];
-        let (config, note) =
-            match read_small(source, TOKENIZER_CONFIG, MAX_TOKENIZER_CONFIG_BYTES).await {
-                Ok(config) => (config, None),
-                Err(error @ CheckpointError::FileTooLarge { .. }) => {
-                    (None, Some(format!("{error}; it is ignored.")))
-                }
-                Err(error) => return Err(error.into()),
-            };
+        let (config, note) = match read_small(source, TOKENIZER_CONFIG, MAX_TOKENIZER_CONFIG_BYTES).await {
+            Ok(config) => (config, None),
+            Err(error @ CheckpointError::FileTooLarge { .. }) => (None, Some(format!("{error}; it is ignored."))),
+            Err(error) => return Err(error.into()),
+        };
         if let Some(config) = &config {
             files.push(file_info(TOKENIZER_CONFIG, config));
         }
@@ -285,18 +234,12 @@ impl Tokenizer {
     /// Text → ids; `special` adds what the post-processor adds, for example a beginning of text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Encoding, TokenizerError> {
         if text.len() > MAX_TEXT_BYTES {
-            return Err(TokenizerError::TextTooLong {
-                bytes: text.len(),
-                limit_bytes: MAX_TEXT_BYTES,
-            });
+            return Err(TokenizerError::TextTooLong { bytes: text.len(), limit_bytes: MAX_TEXT_BYTES });
         }
-        let encoding =
-            self.inner
-                .encode(text, special)
-                .map_err(|error| TokenizerError::Encode {
-                    bytes: text.len(),
-                    reason: error.to_string(),
-                })?;
+        let encoding = self
+            .inner
+            .encode(text, special)
+            .map_err(|error| TokenizerError::Encode { bytes: text.len(), reason: error.to_string() })?;
         Ok(Encoding {
             ids: encoding.get_ids().to_vec(),
             tokens: encoding.get_tokens().to_vec(),
@@ -306,7 +249,16 @@ impl Tokenizer {
 
     /// Ids → text. Ids without an entry are left out; bytes that are no UTF-8 become U+FFFD.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
-        self.inner.decode(ids, skip_special).unwrap_or_else(|_| {
+        let ids: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|&id| self.inner.id_to_token(id).is_some() && !(skip_special && self.is_special(id)))
+            .collect();
+        // Some decoders do not expect an empty list.
+        if ids.is_empty() {
+            return String::new();
+        }
+        self.inner.decode(&ids, false).unwrap_or_else(|_| {
             // A decoder that fails on these entries: the entries themselves are better than nothing.
             ids.iter().filter_map(|&id| self.token(id)).collect()
         })
@@ -350,9 +302,7 @@ impl Tokenizer {
         if self.added.contains(&id) {
             return Some(entry.into_bytes());
         }
-        self.spelling
-            .bytes(&entry)
-            .or_else(|| Some(entry.into_bytes()))
+        self.spelling.bytes(&entry).or_else(|| Some(entry.into_bytes()))
     }
 
     /// Declared special in `added_tokens`.
@@ -383,12 +333,7 @@ impl Tokenizer {
         let Some(&highest) = excess.last() else {
             return Ok(Vec::new());
         };
-        let token: String = self
-            .token(highest)
-            .unwrap_or_default()
-            .chars()
-            .take(60)
-            .collect();
+        let token: String = self.token(highest).unwrap_or_default().chars().take(60).collect();
         let ordinary = excess.iter().filter(|id| !self.added.contains(id)).count();
         if ordinary > 0 {
             return Err(TokenizerError::LargerThanEmbedding {
@@ -418,31 +363,27 @@ impl Tokenizer {
         if self.prefixes.is_empty() {
             comes_back("", &[])
         } else {
-            self.prefixes
-                .iter()
-                .any(|prefix| comes_back(prefix.text, &prefix.ids))
+            self.prefixes.iter().any(|prefix| comes_back(prefix.text, &prefix.ids))
         }
     }
 
     /// Prefixes are needed where the first word of a text is encoded with a blank it does not have (Magikarp's test).
     /// One-token prefixes come first; those of several tokens, bytes as a rule, never join with what follows.
     fn find_prefixes(&self) -> Vec<Prefix> {
-        let first = self
-            .encode("test", false)
-            .ok()
-            .and_then(|encoding| encoding.tokens.into_iter().next());
+        let first = self.encode("test", false).ok().and_then(|encoding| encoding.tokens.into_iter().next());
         if !first.is_some_and(|token| token.starts_with(['▁', 'Ġ', ' '])) {
             return Vec::new();
         }
-        let mut prefixes: Vec<Prefix> = PREFIXES
-            .iter()
-            .filter_map(|&text| {
-                let ids = self.encode(text, false).ok()?.ids;
-                let decoded = self.decode(&ids, false);
-                (decoded.trim_start() == text && !ids.iter().any(|id| Some(*id) == self.unknown))
-                    .then_some(Prefix { text, decoded, ids })
-            })
-            .collect();
+        let mut prefixes: Vec<Prefix> =
+            PREFIXES
+                .iter()
+                .filter_map(|&text| {
+                    let ids = self.encode(text, false).ok()?.ids;
+                    let decoded = self.decode(&ids, false);
+                    (decoded.trim_start() == text && !ids.iter().any(|id| Some(*id) == self.unknown))
+                        .then_some(Prefix { text, decoded, ids })
+                })
+                .collect();
         prefixes.sort_by_key(|prefix| prefix.ids.len());
         prefixes
     }
@@ -452,9 +393,7 @@ impl Tokenizer {
             return ConfigFile::default();
         };
         serde_json::from_slice(bytes).unwrap_or_else(|error| {
-            self.notes.push(format!(
-                "{TOKENIZER_CONFIG} cannot be read ({error}); it is ignored."
-            ));
+            self.notes.push(format!("{TOKENIZER_CONFIG} cannot be read ({error}); it is ignored."));
             ConfigFile::default()
         })
     }
@@ -471,10 +410,7 @@ impl Tokenizer {
                 }
                 id
             }
-            None => usual
-                .iter()
-                .filter_map(|name| self.id(name))
-                .find(|id| self.is_special(*id)),
+            None => usual.iter().filter_map(|name| self.id(name)).find(|id| self.is_special(*id)),
         }
     }
 
@@ -483,9 +419,7 @@ impl Tokenizer {
         let (Some(wanted), Some(bos)) = (add_bos, self.bos) else {
             return;
         };
-        let added = self
-            .encode("", true)
-            .is_ok_and(|encoding| encoding.ids.first() == Some(&bos));
+        let added = self.encode("", true).is_ok_and(|encoding| encoding.ids.first() == Some(&bos));
         if wanted != added {
             let (says, does) = match wanted {
                 true => ("asks for", "adds none"),
@@ -498,9 +432,33 @@ impl Tokenizer {
     }
 }
 
-fn malformed(reason: &str) -> TokenizerError {
-    TokenizerError::Malformed {
-        file: TOKENIZER.into(),
-        reason: reason.into(),
+/// Added tokens that make the crate panic: one that the normalizer leaves nothing of matches everywhere, and one that
+/// begins with a blank overlaps another that takes the blanks behind it (`rstrip`).
+fn check_added_tokens(inner: &tokenizers::Tokenizer, tokens: &[AddedToken]) -> Result<(), TokenizerError> {
+    let shown = |token: &AddedToken| token.content.chars().take(60).collect::<String>();
+    let takes_blanks = tokens.iter().find(|token| token.rstrip);
+    for token in tokens {
+        let mut content = NormalizedString::from(token.content.as_str());
+        if token.normalized
+            && let Some(normalizer) = inner.get_normalizer()
+        {
+            let normalized = normalizer.normalize(&mut content);
+            if normalized.is_err() || content.get().is_empty() {
+                return Err(malformed(&format!("its normalizer leaves nothing of the added token {:?}", shown(token))));
+            }
+        }
+        if let Some(other) = takes_blanks
+            && content.get().starts_with(char::is_whitespace)
+        {
+            return Err(TokenizerError::Unsupported {
+                component: format!("the added token {:?} beside {:?}", shown(token), shown(other)),
+                reason: "one begins with a blank, the other takes blanks with it (rstrip)".into(),
+            });
+        }
     }
+    Ok(())
+}
+
+fn malformed(reason: &str) -> TokenizerError {
+    TokenizerError::Malformed { file: TOKENIZER.into(), reason: reason.into() }
 }

@@ -15,7 +15,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::compute::DevicePreference;
 use crate::error::Error;
-use crate::report::{Report, ReportError, ScanOptions};
+use crate::report::{Report, ReportError, ScanOptions, TaskName};
 use crate::session;
 use monitor::PageMonitor;
 use source::{JsSource, PageSource};
@@ -51,6 +51,8 @@ extern "C" {
     pub type JsTokenTable;
     #[wasm_bindgen(typescript_type = "ProbeDetail")]
     pub type JsProbeDetail;
+    #[wasm_bindgen(typescript_type = "TaskName")]
+    pub type JsTaskName;
     #[wasm_bindgen(typescript_type = "GranularityRow[]")]
     pub type JsGranularityRows;
     #[wasm_bindgen(typescript_type = "(event: Event) => void")]
@@ -176,9 +178,14 @@ impl Session {
     }
 
     /// The oracle's question for one token, the whole answer, and the most probable first tokens.
-    pub async fn probe(&self, id: u32) -> Result<JsProbeDetail, JsValue> {
+    pub async fn probe(&self, id: u32, task: Option<JsTaskName>) -> Result<JsProbeDetail, JsValue> {
+        let task = match task {
+            Some(task) => serde_wasm_bindgen::from_value(task.into())
+                .map_err(|error| thrown(&format!("the task cannot be read: {error}"), None, "input"))?,
+            None => TaskName::default(),
+        };
         let mut session = self.take()?;
-        let detail = session.probe(id).await;
+        let detail = session.probe(task, id).await;
         self.put_back(session);
         to_js(&detail.map_err(failure)?).map(JsValue::unchecked_into)
     }
@@ -192,7 +199,13 @@ impl Session {
     }
 
     /// New ids of a greedy continuation, ending early behind an end token.
-    pub async fn generate(&self, ids: Vec<u32>, max_new: u32, on: Listener, cancel: &Cancel) -> Result<Vec<u32>, JsValue> {
+    pub async fn generate(
+        &self,
+        ids: Vec<u32>,
+        max_new: u32,
+        on: Listener,
+        cancel: &Cancel,
+    ) -> Result<Vec<u32>, JsValue> {
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let mut session = self.take()?;
         let new = session.generate(&ids, max_new as usize, &mut monitor).await;

@@ -57,8 +57,7 @@ fn tensor(name: &str, dtype: &'static str, shape: &[usize], seed: u32) -> Tensor
     (name.into(), dtype, shape.to_vec(), noise(count, seed))
 }
 
-const CONFIG: &str =
-    r#"{"model_type": "gpt2", "vocab_size": 8, "bos_token_id": 1, "eos_token_id": [1, 2]}"#;
+const CONFIG: &str = r#"{"model_type": "gpt2", "vocab_size": 8, "bos_token_id": 1, "eos_token_id": [1, 2]}"#;
 
 fn folder(files: &[(&str, Vec<u8>)]) -> MemorySource {
     let mut source = MemorySource::new("test", HashMap::new());
@@ -70,10 +69,7 @@ fn folder(files: &[(&str, Vec<u8>)]) -> MemorySource {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Loads and puts the tensors together again, checking every promise about chunks.
@@ -84,24 +80,9 @@ fn collect(
     let mut tensors: HashMap<String, Vec<u8>> = HashMap::new();
     let mut write = |entry: &TensorEntry, offset: usize, bytes: &[u8]| {
         let so_far = tensors.entry(entry.name.clone()).or_default();
-        assert_eq!(
-            so_far.len(),
-            offset,
-            "{}: chunks in order and without gaps",
-            entry.name
-        );
-        assert_eq!(
-            offset % 4,
-            0,
-            "{}: a chunk starts at a multiple of four",
-            entry.name
-        );
-        assert!(
-            !bytes.is_empty() && bytes.len() as u64 <= CHUNK_BYTES,
-            "{}: {} bytes",
-            entry.name,
-            bytes.len()
-        );
+        assert_eq!(so_far.len(), offset, "{}: chunks in order and without gaps", entry.name);
+        assert_eq!(offset % 4, 0, "{}: a chunk starts at a multiple of four", entry.name);
+        assert!(!bytes.is_empty() && bytes.len() as u64 <= CHUNK_BYTES, "{}: {} bytes", entry.name, bytes.len());
         so_far.extend_from_slice(bytes);
         Ok(())
     };
@@ -121,18 +102,11 @@ impl Source for Counting {
         self.inner.name()
     }
 
-    fn len<'a>(
-        &'a self,
-        file: &'a str,
-    ) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
+    fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
         self.inner.len(file)
     }
 
-    fn read<'a>(
-        &'a self,
-        file: &'a str,
-        range: Range<u64>,
-    ) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
+    fn read<'a>(&'a self, file: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
         let bytes = range.end - range.start;
         self.bytes_read.set(self.bytes_read.get() + bytes);
         self.largest_read.set(self.largest_read.get().max(bytes));
@@ -163,18 +137,11 @@ fn every_tensor_arrives_whole() {
     let checkpoint = now(Checkpoint::open(source.clone())).expect("opening");
     assert!(checkpoint.notes().is_empty(), "{:?}", checkpoint.notes());
     assert_eq!(checkpoint.tensors().count(), tensors.len());
-    assert!(
-        source.bytes_read.get() < 4096,
-        "opening reads no tensor: {} bytes",
-        source.bytes_read.get()
-    );
+    assert!(source.bytes_read.get() < 4096, "opening reads no tensor: {} bytes", source.bytes_read.get());
     for (name, _, shape, bytes) in &tensors {
         let entry = checkpoint.tensor(name).expect("the tensor");
         assert_eq!(&entry.shape, shape);
-        assert_eq!(
-            &file[entry.range.start as usize..entry.range.end as usize],
-            &bytes[..]
-        );
+        assert_eq!(&file[entry.range.start as usize..entry.range.end as usize], &bytes[..]);
     }
     assert_eq!(checkpoint.tensor("a").expect("a").dtype, DType::F32);
     assert_eq!(checkpoint.tensor("b").expect("b").dtype, DType::F16);
@@ -182,25 +149,12 @@ fn every_tensor_arrives_whole() {
 
     let (loaded, files) = collect(&checkpoint, &|_| true);
     for (name, _, _, bytes) in &tensors {
-        assert_eq!(
-            loaded.get(name).map_or(&[][..], |loaded| loaded),
-            &bytes[..],
-            "{name}"
-        );
+        assert_eq!(loaded.get(name).map_or(&[][..], |loaded| loaded), &bytes[..], "{name}");
     }
     assert!(source.largest_read.get() <= CHUNK_BYTES);
-    let weights = files
-        .iter()
-        .find(|file| file.name == "model.safetensors")
-        .expect("the file");
-    assert_eq!(
-        (weights.bytes, &weights.sha256),
-        (file.len() as u64, &Some(sha256(&file)))
-    );
-    let config = files
-        .iter()
-        .find(|file| file.name == "config.json")
-        .expect("the configuration");
+    let weights = files.iter().find(|file| file.name == "model.safetensors").expect("the file");
+    assert_eq!((weights.bytes, &weights.sha256), (file.len() as u64, &Some(sha256(&file))));
+    let config = files.iter().find(|file| file.name == "config.json").expect("the configuration");
     assert_eq!(config.sha256, Some(sha256(CONFIG.as_bytes())));
 }
 
@@ -214,16 +168,8 @@ fn little_that_nobody_wants_is_read_for_the_hash_and_much_is_not() {
         tensor("positions", "I64", &[4], 5),
     ];
     let file = safetensors(&tensors);
-    let checkpoint = now(Checkpoint::open(Rc::new(folder(&[(
-        "model.safetensors",
-        file.clone(),
-    )]))))
-    .expect("opening");
-    assert!(
-        checkpoint.notes()[0].contains("2 of 5"),
-        "{:?}",
-        checkpoint.notes()
-    );
+    let checkpoint = now(Checkpoint::open(Rc::new(folder(&[("model.safetensors", file.clone())])))).expect("opening");
+    assert!(checkpoint.notes()[0].contains("2 of 5"), "{:?}", checkpoint.notes());
     assert!(checkpoint.tensor("mask").is_none());
     match checkpoint.require("mask") {
         Err(error @ CheckpointError::UnsupportedType { .. }) => {
@@ -236,14 +182,8 @@ fn little_that_nobody_wants_is_read_for_the_hash_and_much_is_not() {
         other => panic!("{other:?}"),
     }
 
-    let sha_of = |files: &[FileInfo]| {
-        files
-            .iter()
-            .find(|file| file.name == "model.safetensors")
-            .expect("it")
-            .sha256
-            .clone()
-    };
+    let sha_of =
+        |files: &[FileInfo]| files.iter().find(|file| file.name == "model.safetensors").expect("it").sha256.clone();
     let (loaded, files) = collect(&checkpoint, &|entry| entry.name != "small");
     assert_eq!(loaded.len(), 2);
     assert_eq!(sha_of(&files), Some(sha256(&file)));
@@ -256,41 +196,25 @@ fn little_that_nobody_wants_is_read_for_the_hash_and_much_is_not() {
 }
 
 fn shards() -> (Vec<Tensor>, Vec<(&'static str, Vec<u8>)>) {
-    let tensors = vec![
-        tensor("x", "F32", &[6], 1),
-        tensor("y", "F16", &[5], 2),
-        tensor("z", "BF16", &[4, 4], 3),
-    ];
+    let tensors = vec![tensor("x", "F32", &[6], 1), tensor("y", "F16", &[5], 2), tensor("z", "BF16", &[4, 4], 3)];
     let files = vec![
-        (
-            "model-00001-of-00002.safetensors",
-            safetensors(&tensors[..2]),
-        ),
-        (
-            "model-00002-of-00002.safetensors",
-            safetensors(&tensors[2..]),
-        ),
+        ("model-00001-of-00002.safetensors", safetensors(&tensors[..2])),
+        ("model-00002-of-00002.safetensors", safetensors(&tensors[2..])),
     ];
     (tensors, files)
 }
 
 fn index(lines: &[(&str, &str)]) -> Vec<u8> {
-    let map: serde_json::Map<String, serde_json::Value> = lines
-        .iter()
-        .map(|(tensor, shard)| (tensor.to_string(), (*shard).into()))
-        .collect();
-    serde_json::to_vec(&serde_json::json!({"metadata": {"total_size": 1}, "weight_map": map}))
-        .expect("JSON")
+    let map: serde_json::Map<String, serde_json::Value> =
+        lines.iter().map(|(tensor, shard)| (tensor.to_string(), (*shard).into())).collect();
+    serde_json::to_vec(&serde_json::json!({"metadata": {"total_size": 1}, "weight_map": map})).expect("JSON")
 }
 
 #[test]
 fn shards_are_one_model() {
     let (tensors, mut files) = shards();
     let (one, two) = (files[0].0, files[1].0);
-    files.push((
-        "model.safetensors.index.json",
-        index(&[("x", one), ("y", one), ("z", two)]),
-    ));
+    files.push(("model.safetensors.index.json", index(&[("x", one), ("y", one), ("z", two)])));
     let checkpoint = now(Checkpoint::open(Rc::new(folder(&files)))).expect("opening");
     assert!(checkpoint.notes().is_empty(), "{:?}", checkpoint.notes());
     assert_eq!(checkpoint.tensor("z").expect("z").file, two);
@@ -299,25 +223,15 @@ fn shards_are_one_model() {
         assert_eq!(&loaded[name], bytes);
     }
     for (name, bytes) in &files {
-        let info = infos
-            .iter()
-            .find(|info| info.name == *name)
-            .expect("every file is listed");
+        let info = infos.iter().find(|info| info.name == *name).expect("every file is listed");
         assert_eq!(info.sha256, Some(sha256(bytes)), "{name}");
     }
 
     // An index that names fewer tensors is survived.
     files.pop();
-    files.push((
-        "model.safetensors.index.json",
-        index(&[("x", one), ("z", two)]),
-    ));
+    files.push(("model.safetensors.index.json", index(&[("x", one), ("z", two)])));
     let checkpoint = now(Checkpoint::open(Rc::new(folder(&files)))).expect("opening");
-    assert!(
-        checkpoint.notes()[0].contains("2 lines"),
-        "{:?}",
-        checkpoint.notes()
-    );
+    assert!(checkpoint.notes()[0].contains("2 lines"), "{:?}", checkpoint.notes());
 }
 
 #[test]
@@ -327,9 +241,7 @@ fn a_false_index_is_refused() {
     let open = |files: &[(&str, Vec<u8>)], lines: &[(&str, &str)]| {
         let mut files = files.to_vec();
         files.push(("model.safetensors.index.json", index(lines)));
-        now(Checkpoint::open(Rc::new(folder(&files))))
-            .map(|_| ())
-            .expect_err("a false index")
+        now(Checkpoint::open(Rc::new(folder(&files)))).map(|_| ()).expect_err("a false index")
     };
     let expect = |error: CheckpointError, parts: &[&str]| {
         for part in parts {
@@ -337,31 +249,13 @@ fn a_false_index_is_refused() {
         }
         assert!(error.hint().is_some(), "{error}");
     };
-    expect(
-        open(&files[..1], &[("x", one), ("z", two)]),
-        &[two, "missing", "index.json"],
-    );
-    expect(
-        open(&files, &[("x", one), ("z", one), ("y", two)]),
-        &["it is in"],
-    );
-    expect(
-        open(&files, &[("x", one), ("ghost", two)]),
-        &["ghost", "no shard has it"],
-    );
-    expect(
-        open(&files, &[("x", "../../etc/passwd")]),
-        &["passwd", "no plain file name"],
-    );
+    expect(open(&files[..1], &[("x", one), ("z", two)]), &[two, "missing", "index.json"]);
+    expect(open(&files, &[("x", one), ("z", one), ("y", two)]), &["it is in"]);
+    expect(open(&files, &[("x", one), ("ghost", two)]), &["ghost", "no shard has it"]);
+    expect(open(&files, &[("x", "../../etc/passwd")]), &["passwd", "no plain file name"]);
     expect(open(&files, &[]), &["empty"]);
-    let same = [
-        files[0].clone(),
-        ("model-00002-of-00002.safetensors", files[0].1.clone()),
-    ];
-    expect(
-        open(&same, &[("x", one), ("y", two)]),
-        &["occurs twice", one, two],
-    );
+    let same = [files[0].clone(), ("model-00002-of-00002.safetensors", files[0].1.clone())];
+    expect(open(&same, &[("x", one), ("y", two)]), &["occurs twice", one, two]);
 }
 
 /// A monitor that cancels after some events.
@@ -372,12 +266,7 @@ struct CancelAfter {
 
 impl Monitor for CancelAfter {
     fn event(&mut self, event: Event<'_>) {
-        if let Event::Advance {
-            done,
-            total,
-            unit: "bytes",
-        } = event
-        {
+        if let Event::Advance { done, total, unit: "bytes" } = event {
             self.seen.push((done, total));
         }
     }
@@ -391,15 +280,8 @@ impl Monitor for CancelAfter {
 fn progress_adds_up_and_a_cancel_is_heard() {
     let tensors = [tensor("big", "F32", &[5 * CHUNK_BYTES as usize / 8], 1)];
     let file = safetensors(&tensors);
-    let checkpoint = now(Checkpoint::open(Rc::new(folder(&[(
-        "model.safetensors",
-        file.clone(),
-    )]))))
-    .expect("opening");
-    let mut monitor = CancelAfter {
-        events: usize::MAX,
-        seen: Vec::new(),
-    };
+    let checkpoint = now(Checkpoint::open(Rc::new(folder(&[("model.safetensors", file.clone())])))).expect("opening");
+    let mut monitor = CancelAfter { events: usize::MAX, seen: Vec::new() };
     now(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut monitor)).expect("loading");
     let total = file.len() as u64;
     assert_eq!(monitor.seen.first(), Some(&(0, total)));
@@ -407,10 +289,7 @@ fn progress_adds_up_and_a_cancel_is_heard() {
     assert!(monitor.seen.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert_eq!(monitor.seen.len(), 1 + 3);
 
-    let mut monitor = CancelAfter {
-        events: 2,
-        seen: Vec::new(),
-    };
+    let mut monitor = CancelAfter { events: 2, seen: Vec::new() };
     let ended = now(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut monitor));
     assert!(ended.is_err_and(|error| error.is_cancelled()));
     assert_eq!(monitor.seen.len(), 3);
@@ -425,10 +304,7 @@ fn a_file_that_changed_is_an_error() {
             self.0.name()
         }
 
-        fn len<'a>(
-            &'a self,
-            file: &'a str,
-        ) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
+        fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
             self.0.len(file)
         }
 
@@ -449,47 +325,29 @@ fn a_file_that_changed_is_an_error() {
     let file = safetensors(&[tensor("a", "F32", &[200], 1)]);
     let source = Shrinking(folder(&[("model.safetensors", file)]));
     let checkpoint = now(Checkpoint::open(Rc::new(source))).expect("opening");
-    let error = now(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut Silent))
-        .expect_err("a short read");
-    assert!(
-        error.to_string().contains("bytes were asked for"),
-        "{error}"
-    );
+    let error = now(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut Silent)).expect_err("a short read");
+    assert!(error.to_string().contains("bytes were asked for"), "{error}");
 }
 
 #[test]
 fn published_models_open() {
-    for (name, tensors, note) in [
-        ("stories260K", 47, None),
-        ("capp-gpt", 52, Some("bos_token_id is 50256")),
-    ] {
+    for (name, tensors, note) in [("stories260K", 47, None), ("capp-gpt", 52, Some("bos_token_id is 50256"))] {
         let Some(path) = published("published_models_open", &format!("models/{name}")) else {
             return;
         };
         let checkpoint = now(Checkpoint::open(Rc::new(FolderSource::new(&path)))).expect("opening");
         assert_eq!(checkpoint.tensors().count(), tensors, "{name}");
         match note {
-            Some(note) => assert!(
-                checkpoint.notes().iter().all(|line| line.contains(note)),
-                "{:?}",
-                checkpoint.notes()
-            ),
-            None => assert!(
-                checkpoint.notes().is_empty(),
-                "{name}: {:?}",
-                checkpoint.notes()
-            ),
+            Some(note) => {
+                assert!(checkpoint.notes().iter().all(|line| line.contains(note)), "{:?}", checkpoint.notes())
+            }
+            None => assert!(checkpoint.notes().is_empty(), "{name}: {:?}", checkpoint.notes()),
         }
         let (loaded, files) = collect(&checkpoint, &|_| true);
         assert_eq!(loaded.len(), tensors);
         for file in files {
             let bytes = std::fs::read(path.join(&file.name)).expect("the file");
-            assert_eq!(
-                (file.bytes, file.sha256),
-                (bytes.len() as u64, Some(sha256(&bytes))),
-                "{name}/{}",
-                file.name
-            );
+            assert_eq!((file.bytes, file.sha256), (bytes.len() as u64, Some(sha256(&bytes))), "{name}/{}", file.name);
         }
     }
 }
@@ -503,15 +361,7 @@ fn a_folder_source_stays_in_its_folder() {
     for outside in ["../Cargo.toml", "src/lib.rs", "/etc/hostname", "..", ""] {
         assert!(now(source.read(outside, 0..1)).is_err(), "{outside:?}");
     }
-    let bytes = now(source.len("Cargo.toml"))
-        .expect("a length")
-        .expect("a file");
-    assert!(matches!(
-        now(source.read("Cargo.toml", 0..bytes + 1)),
-        Err(CheckpointError::ShortRead { .. })
-    ));
-    assert_eq!(
-        now(source.read("Cargo.toml", 1..8)).expect("bytes"),
-        b"package"
-    );
+    let bytes = now(source.len("Cargo.toml")).expect("a length").expect("a file");
+    assert!(matches!(now(source.read("Cargo.toml", 0..bytes + 1)), Err(CheckpointError::ShortRead { .. })));
+    assert_eq!(now(source.read("Cargo.toml", 1..8)).expect("bytes"), b"package");
 }

@@ -104,7 +104,10 @@ fn fan_out_equals_one_by_one() {
                         (first[row].log_p_argmax, alone.log_p_argmax),
                         (first[row].entropy, alone.entropy),
                     ] {
-                        assert!((got - expected).abs() <= 1e-4 * expected.abs().max(1.0), "{name}: {got} is not {expected}");
+                        assert!(
+                            (got - expected).abs() <= 1e-4 * expected.abs().max(1.0),
+                            "{name}: {got} is not {expected}"
+                        );
                     }
                 }
                 for (slot, answer) in slots.iter().zip(&answers) {

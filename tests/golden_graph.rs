@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use glitchscope::graph::{
-    Csr, LeidenOptions, Neighbours, connected_communities, fuzzy_graph, leiden, modularity, pca,
-    smooth_knn_distances,
+    Csr, LeidenOptions, Neighbours, connected_communities, fuzzy_graph, leiden, modularity, pca, smooth_knn_distances,
 };
 use glitchscope::rng::Rng;
 use glitchscope::stats::{hypergeometric_upper_tail, miss_probability, wilson_interval};
@@ -19,11 +18,9 @@ struct Document<T> {
 }
 
 fn golden<T: DeserializeOwned>(name: &str) -> T {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/graph/{name}.json"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; run tools/reference/graph.py", path.display())
-    });
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/graph/{name}.json"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run tools/reference/graph.py", path.display()));
     let document: Document<T> =
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert_eq!(document.script, "tools/reference/graph.py");
@@ -33,19 +30,13 @@ fn golden<T: DeserializeOwned>(name: &str) -> T {
 /// The one comparer of this file: |got − expected| ≤ absolute + relative·|expected|, which NaN fails.
 fn compare(got: &[f64], expected: &[f64], absolute: f64, relative: f64) -> Result<(), String> {
     if got.len() != expected.len() || got.is_empty() {
-        return Err(format!(
-            "{} values where {} are expected",
-            got.len(),
-            expected.len()
-        ));
+        return Err(format!("{} values where {} are expected", got.len(), expected.len()));
     }
     for (at, (got, expected)) in got.iter().zip(expected).enumerate() {
         let allowed = absolute + relative * expected.abs();
         let within = (got - expected).abs() <= allowed;
         if !within {
-            return Err(format!(
-                "value {at}: {got} where {expected} ± {allowed:e} is expected"
-            ));
+            return Err(format!("value {at}: {got} where {expected} ± {allowed:e} is expected"));
         }
     }
     Ok(())
@@ -88,34 +79,14 @@ fn principal_components_equal_scikit_learn() {
     for case in &cases {
         let found = pca(&case.x, case.columns, case.n_components_asked, 5).unwrap();
         let p = case.n_components;
-        assert_eq!(
-            (found.n_components, found.scores.len()),
-            (p, case.rows * p),
-            "{}",
-            case.name
-        );
+        assert_eq!((found.n_components, found.scores.len()), (p, case.rows * p), "{}", case.name);
         let variance = case.explained_variance[0];
-        compare(
-            &found.explained_variance,
-            &case.explained_variance,
-            1e-6 * variance,
-            1e-5,
-        )
-        .unwrap_or_else(|error| panic!("{}, variance: {error}", case.name));
-        compare(
-            &found.explained_variance_ratio,
-            &case.explained_variance_ratio,
-            1e-6,
-            1e-5,
-        )
-        .unwrap_or_else(|error| panic!("{}, ratio: {error}", case.name));
+        compare(&found.explained_variance, &case.explained_variance, 1e-6 * variance, 1e-5)
+            .unwrap_or_else(|error| panic!("{}, variance: {error}", case.name));
+        compare(&found.explained_variance_ratio, &case.explained_variance_ratio, 1e-6, 1e-5)
+            .unwrap_or_else(|error| panic!("{}, ratio: {error}", case.name));
         let column = |scores: &[f64], component: usize, sign: f64| -> Vec<f64> {
-            scores
-                .iter()
-                .skip(component)
-                .step_by(p)
-                .map(|value| sign * value)
-                .collect()
+            scores.iter().skip(component).step_by(p).map(|value| sign * value).collect()
         };
         let got = wide(&found.scores);
         let absolute = 1e-4 * variance.sqrt();
@@ -127,21 +98,11 @@ fn principal_components_equal_scikit_learn() {
                 panic!("{}, component {component}: {error}", case.name);
             }
             let loadings = &found.components[component * case.columns..][..case.columns];
-            let largest = loadings.iter().fold(
-                0.0f32,
-                |best, &v| if v.abs() > best.abs() { v } else { best },
-            );
-            assert!(
-                largest > 0.0,
-                "{}: the sign of component {component}",
-                case.name
-            );
+            let largest = loadings.iter().fold(0.0f32, |best, &v| if v.abs() > best.abs() { v } else { best });
+            assert!(largest > 0.0, "{}: the sign of component {component}", case.name);
         }
         let other = column(&case.scores, 1, 1.0);
-        assert!(
-            compare(&column(&got, 0, 1.0), &other, absolute, 0.0).is_err(),
-            "negative control: another component"
-        );
+        assert!(compare(&column(&got, 0, 1.0), &other, absolute, 0.0).is_err(), "negative control: another component");
     }
 }
 
@@ -166,25 +127,14 @@ struct FuzzyCase {
 fn fuzzy_weights_equal_umap_learn() {
     let cases: Vec<FuzzyCase> = golden("fuzzy");
     assert_eq!(cases.len(), 3);
-    assert!(
-        cases.iter().any(|case| case.rho.contains(&0.0)),
-        "a row of duplicates must be among them"
-    );
+    assert!(cases.iter().any(|case| case.rho.contains(&0.0)), "a row of duplicates must be among them");
     for case in &cases {
-        let panic_with =
-            |what: &str, error: String| -> ! { panic!("{}, {what}: {error}", case.name) };
-        let neighbours = Neighbours::new(
-            case.k_with_self - 1,
-            case.indices.clone(),
-            case.distances.clone(),
-        )
-        .unwrap();
+        let panic_with = |what: &str, error: String| -> ! { panic!("{}, {what}: {error}", case.name) };
+        let neighbours = Neighbours::new(case.k_with_self - 1, case.indices.clone(), case.distances.clone()).unwrap();
         assert_eq!(neighbours.rows(), case.rows);
         let smoothed = smooth_knn_distances(&neighbours);
-        compare(&wide(&smoothed.rho), &case.rho, 0.0, 1e-8)
-            .unwrap_or_else(|error| panic_with("rho", error));
-        compare(&wide(&smoothed.sigma), &case.sigma, 1e-12, 1e-4)
-            .unwrap_or_else(|error| panic_with("sigma", error));
+        compare(&wide(&smoothed.rho), &case.rho, 0.0, 1e-8).unwrap_or_else(|error| panic_with("rho", error));
+        compare(&wide(&smoothed.sigma), &case.sigma, 1e-12, 1e-4).unwrap_or_else(|error| panic_with("sigma", error));
 
         let directed: Vec<f64> = (0..case.rows)
             .flat_map(|row| {
@@ -194,8 +144,7 @@ fn fuzzy_weights_equal_umap_learn() {
                 distances.iter().map(weight).collect::<Vec<_>>()
             })
             .collect();
-        compare(&directed, &case.directed, 2e-5, 0.0)
-            .unwrap_or_else(|error| panic_with("strengths", error));
+        compare(&directed, &case.directed, 2e-5, 0.0).unwrap_or_else(|error| panic_with("strengths", error));
 
         let graph = fuzzy_graph(&neighbours).unwrap();
         let (mut edges, mut weights) = (Vec::new(), Vec::new());
@@ -208,8 +157,7 @@ fn fuzzy_weights_equal_umap_learn() {
             }
         }
         assert_eq!(edges, case.edges, "{}", case.name);
-        compare(&weights, &case.weights, 2e-5, 0.0)
-            .unwrap_or_else(|error| panic_with("weights", error));
+        compare(&weights, &case.weights, 2e-5, 0.0).unwrap_or_else(|error| panic_with("weights", error));
 
         let mut wrong = weights.clone();
         wrong[edges.len() / 2] *= 0.999;
@@ -241,12 +189,8 @@ struct LeidenTarget {
 
 impl LeidenCase {
     fn graph(&self) -> Csr {
-        let edges: Vec<(u32, u32, f32)> = self
-            .edges
-            .chunks_exact(2)
-            .zip(&self.weights)
-            .map(|(pair, &weight)| (pair[0], pair[1], weight))
-            .collect();
+        let edges: Vec<(u32, u32, f32)> =
+            self.edges.chunks_exact(2).zip(&self.weights).map(|(pair, &weight)| (pair[0], pair[1], weight)).collect();
         Csr::from_edges(self.vertices, &edges).unwrap()
     }
 }
@@ -273,27 +217,16 @@ fn communities_are_as_good_as_igraphs() {
         assert!(!case.targets.is_empty());
         for target in &case.targets {
             let about = format!("{} at resolution {}", case.name, target.resolution);
-            let quality_of =
-                |membership: &[u32]| modularity(&graph, membership, target.resolution).unwrap();
+            let quality_of = |membership: &[u32]| modularity(&graph, membership, target.resolution).unwrap();
             let again = quality_of(&target.igraph_membership);
-            compare(&[again], &[target.igraph_quality], 1e-7, 1e-6)
-                .unwrap_or_else(|error| panic!("{about}: {error}"));
+            compare(&[again], &[target.igraph_quality], 1e-7, 1e-6).unwrap_or_else(|error| panic!("{about}: {error}"));
             let singletons = quality_of(&(0..case.vertices as u32).collect::<Vec<_>>());
             let theirs = target.igraph_quality.max(target.leidenalg_quality);
             for seed in [1, 42, 20_240_414] {
-                let options = LeidenOptions {
-                    resolution: target.resolution,
-                    seed,
-                    max_iterations: 10,
-                };
+                let options = LeidenOptions { resolution: target.resolution, seed, max_iterations: 10 };
                 let found = leiden(&graph, &options, &mut |_| ControlFlow::Continue(())).unwrap();
-                compare(
-                    &[found.quality],
-                    &[quality_of(&found.membership)],
-                    1e-12,
-                    0.0,
-                )
-                .unwrap_or_else(|error| panic!("{about}: {error}"));
+                compare(&[found.quality], &[quality_of(&found.membership)], 1e-12, 0.0)
+                    .unwrap_or_else(|error| panic!("{about}: {error}"));
                 assert!(
                     nearly_as_good(found.quality, theirs, singletons),
                     "{about}, seed {seed}: {} against {theirs}, singletons {singletons}",
@@ -308,10 +241,7 @@ fn communities_are_as_good_as_igraphs() {
                 // Negative control: the same community sizes, dealt out at random.
                 let scrambled = Rng::new(seed).sample(&found.membership, case.vertices);
                 let wrong = quality_of(&scrambled);
-                assert!(
-                    !nearly_as_good(wrong, theirs, singletons),
-                    "{about}: scrambled communities pass with {wrong}"
-                );
+                assert!(!nearly_as_good(wrong, theirs, singletons), "{about}: scrambled communities pass with {wrong}");
             }
         }
     }
@@ -333,32 +263,20 @@ fn statistics_equal_scipy() {
     assert!(cases.wilson_interval.len() > 5);
     for &(population, successes, draws, observed, expected) in &cases.hypergeometric_upper_tail {
         let got = hypergeometric_upper_tail(observed, population, successes, draws).unwrap();
-        compare(&[got], &[expected], 0.0, 1e-9)
-            .unwrap_or_else(|error| panic!("{population}, {observed}: {error}"));
+        compare(&[got], &[expected], 0.0, 1e-9).unwrap_or_else(|error| panic!("{population}, {observed}: {error}"));
         let wrong = hypergeometric_upper_tail(observed - 1, population, successes, draws).unwrap();
-        assert!(
-            compare(&[wrong], &[expected], 0.0, 1e-9).is_err(),
-            "negative control: one observed fewer"
-        );
+        assert!(compare(&[wrong], &[expected], 0.0, 1e-9).is_err(), "negative control: one observed fewer");
     }
     for &(size, hits, sample, expected) in &cases.miss_probability {
         let got = miss_probability(size, hits, sample).unwrap();
-        compare(&[got], &[expected], 0.0, 1e-11)
-            .unwrap_or_else(|error| panic!("{size}, {hits}: {error}"));
+        compare(&[got], &[expected], 0.0, 1e-11).unwrap_or_else(|error| panic!("{size}, {hits}: {error}"));
         let wrong = miss_probability(size, hits - 1, sample).unwrap();
-        assert!(
-            compare(&[wrong], &[expected], 0.0, 1e-11).is_err(),
-            "negative control: one hit fewer"
-        );
+        assert!(compare(&[wrong], &[expected], 0.0, 1e-11).is_err(), "negative control: one hit fewer");
     }
     for &(successes, trials, confidence, low, high) in &cases.wilson_interval {
         let got = wilson_interval(successes, trials, confidence).unwrap();
-        compare(&[got.0, got.1], &[low, high], 1e-9, 0.0)
-            .unwrap_or_else(|error| panic!("{successes}: {error}"));
+        compare(&[got.0, got.1], &[low, high], 1e-9, 0.0).unwrap_or_else(|error| panic!("{successes}: {error}"));
         let wrong = wilson_interval(successes, trials + 1, confidence).unwrap();
-        assert!(
-            compare(&[wrong.0, wrong.1], &[low, high], 1e-9, 0.0).is_err(),
-            "negative control: one more trial"
-        );
+        assert!(compare(&[wrong.0, wrong.1], &[low, high], 1e-9, 0.0).is_err(), "negative control: one more trial");
     }
 }

@@ -47,24 +47,16 @@ const TINY: [&str; 2] = ["byte_level", "metaspace"];
 
 fn tiny(name: &str) -> (Tokenizer, Golden) {
     let json = fixture(&format!("tests/golden/tokenizer/{name}/tokenizer.json"));
-    let golden: Golden = serde_json::from_slice(&fixture(&format!(
-        "tests/golden/tokenizer/{name}/vectors.json"
-    )))
-    .expect("vectors.json");
-    let digest: String = Sha256::digest(&json)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let golden: Golden =
+        serde_json::from_slice(&fixture(&format!("tests/golden/tokenizer/{name}/vectors.json"))).expect("vectors.json");
+    let digest: String = Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
         golden.sha256.get("tokenizer.json"),
         Some(&digest),
         "{name}: tokenizer.json is not the one of the vectors; run {}",
         golden.script
     );
-    (
-        Tokenizer::from_bytes(&json, None).expect("a tokenizer"),
-        golden,
-    )
+    (Tokenizer::from_bytes(&json, None).expect("a tokenizer"), golden)
 }
 
 /// What differs, in words; empty when nothing does.
@@ -82,32 +74,12 @@ fn differences(tokenizer: &Tokenizer, vectors: &[Vector]) -> Vec<String> {
         let chars = encoding.char_offsets(text);
         let decoded = tokenizer.decode(&vector.ids, true);
         let decoded_special = tokenizer.decode(&vector.ids, false);
-        compare(
-            "ids",
-            encoding.ids == vector.ids,
-            format!("{:?}", encoding.ids),
-        );
-        compare(
-            "tokens",
-            encoding.tokens == vector.tokens,
-            format!("{:?}", encoding.tokens),
-        );
-        compare(
-            "offsets",
-            chars == vector.offsets_in_characters,
-            format!("{chars:?}"),
-        );
-        compare(
-            "ids without special",
-            plain == vector.ids_without_special,
-            format!("{plain:?}"),
-        );
+        compare("ids", encoding.ids == vector.ids, format!("{:?}", encoding.ids));
+        compare("tokens", encoding.tokens == vector.tokens, format!("{:?}", encoding.tokens));
+        compare("offsets", chars == vector.offsets_in_characters, format!("{chars:?}"));
+        compare("ids without special", plain == vector.ids_without_special, format!("{plain:?}"));
         compare("decoded", decoded == vector.decoded, decoded);
-        compare(
-            "decoded with special",
-            decoded_special == vector.decoded_with_special,
-            decoded_special,
-        );
+        compare("decoded with special", decoded_special == vector.decoded_with_special, decoded_special);
     }
     found
 }
@@ -116,13 +88,7 @@ fn differences(tokenizer: &Tokenizer, vectors: &[Vector]) -> Vec<String> {
 fn id_differences(tokenizer: &Tokenizer, vectors: &[TextIds]) -> Vec<String> {
     vectors
         .iter()
-        .filter(|vector| {
-            tokenizer
-                .encode(&vector.text, false)
-                .expect("an encoding")
-                .ids
-                != vector.ids
-        })
+        .filter(|vector| tokenizer.encode(&vector.text, false).expect("an encoding").ids != vector.ids)
         .map(|vector| vector.text.clone())
         .collect()
 }
@@ -131,16 +97,8 @@ fn id_differences(tokenizer: &Tokenizer, vectors: &[TextIds]) -> Vec<String> {
 fn tiny_tokenizers_equal_the_reference() {
     for name in TINY {
         let (tokenizer, golden) = tiny(name);
-        assert!(
-            golden.vectors.len() >= 25,
-            "{name} has {} vectors",
-            golden.vectors.len()
-        );
-        assert_eq!(
-            differences(&tokenizer, &golden.vectors),
-            Vec::<String>::new(),
-            "{name}"
-        );
+        assert!(golden.vectors.len() >= 25, "{name} has {} vectors", golden.vectors.len());
+        assert_eq!(differences(&tokenizer, &golden.vectors), Vec::<String>::new(), "{name}");
     }
 }
 
@@ -148,37 +106,23 @@ fn tiny_tokenizers_equal_the_reference() {
 #[test]
 fn a_wrong_vector_is_reported() {
     let (tokenizer, golden) = tiny("byte_level");
-    let right = golden
-        .vectors
-        .iter()
-        .find(|vector| vector.text == "Hello world")
-        .expect("the vector");
+    let right = golden.vectors.iter().find(|vector| vector.text == "Hello world").expect("the vector");
     type Spoil = fn(&mut Vector);
     let spoilers: [(&str, Spoil); 6] = [
         ("ids", |vector| vector.ids[1] += 1),
         ("tokens", |vector| vector.tokens[0].push('x')),
         ("offsets", |vector| vector.offsets_in_characters[0].1 += 1),
-        ("ids without special", |vector| {
-            vector.ids_without_special.swap(0, 1)
-        }),
+        ("ids without special", |vector| vector.ids_without_special.swap(0, 1)),
         ("decoded", |vector| vector.decoded.push(' ')),
-        ("decoded with special", |vector| {
-            vector.decoded_with_special.push(' ')
-        }),
+        ("decoded with special", |vector| vector.decoded_with_special.push(' ')),
     ];
     for (field, spoil) in spoilers {
         let mut wrong = right.clone();
         spoil(&mut wrong);
         let found = differences(&tokenizer, &[wrong]);
-        assert!(
-            found.iter().any(|line| line.contains(field)),
-            "{field}: {found:?}"
-        );
+        assert!(found.iter().any(|line| line.contains(field)), "{field}: {found:?}");
     }
-    let wrong = TextIds {
-        text: "Hello world".into(),
-        ids: vec![1],
-    };
+    let wrong = TextIds { text: "Hello world".into(), ids: vec![1] };
     assert_eq!(id_differences(&tokenizer, &[wrong]).len(), 1);
 }
 
@@ -191,30 +135,15 @@ fn classes_equal_the_second_implementation() {
         let classes = tokenizer.classify(rows);
         assert_eq!(classes.len(), rows);
         for (id, (got, expected)) in classes.iter().zip(&golden.classes).enumerate() {
-            assert_eq!(
-                got,
-                expected,
-                "{name}: id {id}, {:?}",
-                tokenizer.token(id as u32)
-            );
+            assert_eq!(got, expected, "{name}: id {id}, {:?}", tokenizer.token(id as u32));
         }
         assert_eq!(&classes[rows - 3..], [TokenClass::Unused; 3]);
         // All the kinds are there, so the comparison says something about each.
-        for class in [
-            TokenClass::Ok,
-            TokenClass::Special,
-            TokenClass::Byte,
-            TokenClass::Unreachable,
-        ] {
+        for class in [TokenClass::Ok, TokenClass::Special, TokenClass::Byte, TokenClass::Unreachable] {
             assert!(golden.classes.contains(&class), "{name} has no {class:?}");
         }
     }
-    assert!(
-        tiny("byte_level")
-            .1
-            .classes
-            .contains(&TokenClass::PartialUtf8)
-    );
+    assert!(tiny("byte_level").1.classes.contains(&TokenClass::PartialUtf8));
 }
 
 /// Oracle: the bytes of the texts themselves. The bytes of a text's tokens, one after the other, are the text.
@@ -222,29 +151,16 @@ fn classes_equal_the_second_implementation() {
 fn token_bytes_spell_the_text() {
     for name in TINY {
         let (tokenizer, golden) = tiny(name);
-        for vector in golden
-            .vectors
-            .iter()
-            .filter(|vector| !vector.text.contains('<'))
-        {
-            let ids = tokenizer
-                .encode(&vector.text, false)
-                .expect("an encoding")
-                .ids;
-            let bytes: Vec<u8> = ids
-                .iter()
-                .flat_map(|id| tokenizer.token_bytes(*id).expect("bytes"))
-                .collect();
+        for vector in golden.vectors.iter().filter(|vector| !vector.text.contains('<')) {
+            let ids = tokenizer.encode(&vector.text, false).expect("an encoding").ids;
+            let bytes: Vec<u8> = ids.iter().flat_map(|id| tokenizer.token_bytes(*id).expect("bytes")).collect();
             let mut expected = vector.text.clone().into_bytes();
             if name == "metaspace" {
                 // The normaliser puts a blank first, and cannot tell its mark from a blank.
                 if !expected.is_empty() {
                     expected.insert(0, b' ');
                 }
-                expected = String::from_utf8(expected)
-                    .expect("text")
-                    .replace('▁', " ")
-                    .into_bytes();
+                expected = String::from_utf8(expected).expect("text").replace('▁', " ").into_bytes();
             }
             assert_eq!(bytes, expected, "{name}: {:?}", vector.text);
         }
@@ -275,15 +191,9 @@ fn unknown_ids_are_left_out() {
 #[test]
 fn special_tokens_are_known() {
     let metaspace = tiny("metaspace").0;
-    assert_eq!(
-        (metaspace.bos(), metaspace.eos(), metaspace.unknown_id()),
-        (Some(1), Some(2), Some(0))
-    );
+    assert_eq!((metaspace.bos(), metaspace.eos(), metaspace.unknown_id()), (Some(1), Some(2), Some(0)));
     let byte_level = tiny("byte_level").0;
-    assert_eq!(
-        (byte_level.bos(), byte_level.eos(), byte_level.unknown_id()),
-        (None, Some(0), None)
-    );
+    assert_eq!((byte_level.bos(), byte_level.eos(), byte_level.unknown_id()), (None, Some(0), None));
     assert!(byte_level.is_special(0));
     assert!(!byte_level.is_special(1));
     // Added, but not special.
@@ -293,22 +203,11 @@ fn special_tokens_are_known() {
     let config = br#"{"bos_token": "<|endoftext|>", "eos_token": {"content": "<extra>"}, "add_bos_token": true}"#;
     let configured = Tokenizer::from_bytes(&json, Some(config)).expect("a tokenizer");
     assert_eq!((configured.bos(), configured.eos()), (Some(0), Some(514)));
-    assert!(
-        configured.notes()[0].contains("asks for beginning of text"),
-        "{:?}",
-        configured.notes()
-    );
+    assert!(configured.notes()[0].contains("asks for beginning of text"), "{:?}", configured.notes());
     // A configuration that cannot be used costs a note.
-    for (config, note) in [
-        (&b"{"[..], "cannot be read"),
-        (br#"{"eos_token": "<nowhere>"}"#, "<nowhere>"),
-    ] {
+    for (config, note) in [(&b"{"[..], "cannot be read"), (br#"{"eos_token": "<nowhere>"}"#, "<nowhere>")] {
         let tokenizer = Tokenizer::from_bytes(&json, Some(config)).expect("a tokenizer");
-        assert!(
-            tokenizer.notes().iter().any(|line| line.contains(note)),
-            "{:?}",
-            tokenizer.notes()
-        );
+        assert!(tokenizer.notes().iter().any(|line| line.contains(note)), "{:?}", tokenizer.notes());
     }
 }
 
@@ -323,34 +222,13 @@ fn a_splice_is_the_prompt_with_a_hole() {
         let mut ids = splice.ids_before.clone();
         ids.push(splice.placeholder_id);
         ids.extend(&splice.ids_after);
-        assert_eq!(
-            ids,
-            tokenizer
-                .encode(&format!("{before}{word}{after}"), true)
-                .expect("ids")
-                .ids,
-            "{name}"
-        );
-        assert_eq!(
-            tokenizer.decode(&ids, true),
-            format!("{before}{word}{after}"),
-            "{name}"
-        );
+        assert_eq!(ids, tokenizer.encode(&format!("{before}{word}{after}"), true).expect("ids").ids, "{name}");
+        assert_eq!(tokenizer.decode(&ids, true), format!("{before}{word}{after}"), "{name}");
         assert_eq!(tokenizer.class(splice.placeholder_id), TokenClass::Ok);
-        assert!(
-            word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_alphabetic()),
-            "{name}: {word:?}"
-        );
-        assert_eq!(
-            splice,
-            tokenizer.splice(before, after).expect("a splice"),
-            "{name}: not deterministic"
-        );
+        assert!(word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_alphabetic()), "{name}: {word:?}");
+        assert_eq!(splice, tokenizer.splice(before, after).expect("a splice"), "{name}: not deterministic");
         if name == "metaspace" {
-            assert_eq!(
-                splice.ids_before[0], 1,
-                "the beginning of text is part of the prompt"
-            );
+            assert_eq!(splice.ids_before[0], 1, "the beginning of text is part of the prompt");
         }
     }
 }
@@ -362,37 +240,20 @@ fn a_vocabulary_of_whole_words_cannot_spell_the_prompt() {
             r#"{{"model": {{"type": "WordLevel", "vocab": {{"<unk>": 0, "Turning": 1, "Milling": 2}}{unknown}}},
                 "pre_tokenizer": {{"type": "Split", "pattern": {{"String": "|"}}, "behavior": "Removed", "invert": false}}}}"#
         );
-        let json = json.replace(
-            r#""<unk>": 0, "#,
-            if unknown.is_empty() {
-                ""
-            } else {
-                r#""<unk>": 0, "#
-            },
-        );
+        let json = json.replace(r#""<unk>": 0, "#, if unknown.is_empty() { "" } else { r#""<unk>": 0, "# });
         let tokenizer = Tokenizer::from_bytes(json.as_bytes(), None).expect("a tokenizer");
-        assert_eq!(
-            tokenizer.encode("Milling|Turning", false).expect("ids").ids,
-            [2, 1]
-        );
+        assert_eq!(tokenizer.encode("Milling|Turning", false).expect("ids").ids, [2, 1]);
         match tokenizer.splice("Repeat '", "' again|Turning") {
-            Err(TokenizerError::Unspellable {
-                unknown: 2,
-                total: 3,
-                ..
-            }) => {}
+            Err(TokenizerError::Unspellable { unknown: 2, total: 3, .. }) => {}
             other => panic!("{other:?}"),
         }
     }
     // Known words, but none that keeps to itself.
-    let json = br#"{"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "a": 1, "b": 2, "word": 3}, "unk_token": "<unk>"}}"#;
+    let json =
+        br#"{"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "a": 1, "b": 2, "word": 3}, "unk_token": "<unk>"}}"#;
     let tokenizer = Tokenizer::from_bytes(json, None).expect("a tokenizer");
     match tokenizer.splice("a", "b") {
-        Err(TokenizerError::NoPlaceholder {
-            candidates: 1,
-            tried: 1,
-            ..
-        }) => {}
+        Err(TokenizerError::NoPlaceholder { candidates: 1, tried: 1, .. }) => {}
         other => panic!("{other:?}"),
     }
 }
@@ -402,21 +263,13 @@ fn a_vocabulary_of_whole_words_cannot_spell_the_prompt() {
 fn a_tokenizer_larger_than_the_embedding_is_noticed() {
     let tokenizer = tiny("metaspace").0;
     let rows = tokenizer.vocab_size();
-    assert_eq!(
-        tokenizer.check_embedding(rows).expect("it fits"),
-        Vec::<String>::new()
-    );
-    let notes = tokenizer
-        .check_embedding(rows - 1)
-        .expect("only <extra> has no row");
+    assert_eq!(tokenizer.check_embedding(rows).expect("it fits"), Vec::<String>::new());
+    let notes = tokenizer.check_embedding(rows - 1).expect("only <extra> has no row");
     assert!(notes[0].contains("<extra>"), "{notes:?}");
     match tokenizer.check_embedding(rows - 3) {
         Err(error @ TokenizerError::LargerThanEmbedding { .. }) => {
             let text = error.to_string();
-            assert!(
-                text.contains("2 ordinary") && text.contains(&(rows - 3).to_string()),
-                "{text}"
-            );
+            assert!(text.contains("2 ordinary") && text.contains(&(rows - 3).to_string()), "{text}");
             assert!(error.hint().is_some());
         }
         other => panic!("{other:?}"),
@@ -427,10 +280,7 @@ fn a_tokenizer_larger_than_the_embedding_is_noticed() {
 fn a_text_above_the_limit_is_refused() {
     let tokenizer = tiny("byte_level").0;
     let text = "a ".repeat(glitchscope::tokenizer::MAX_TEXT_BYTES / 2 + 1);
-    assert!(matches!(
-        tokenizer.encode(&text, false),
-        Err(TokenizerError::TextTooLong { .. })
-    ));
+    assert!(matches!(tokenizer.encode(&text, false), Err(TokenizerError::TextTooLong { .. })));
     // A long text below the limit is simply encoded.
     let text = "Please repeat the string. ".repeat(4000);
     let ids = tokenizer.encode(&text, false).expect("ids").ids;
@@ -441,10 +291,7 @@ fn published_tokenizer(test: &str, name: &str) -> Option<(Tokenizer, Published)>
     let folder = published(test, name)?;
     let tokenizer = now(Tokenizer::from_source(&FolderSource::new(&folder))).expect("a tokenizer");
     let vectors = fs::read(folder.join("vectors.json")).expect("vectors.json");
-    Some((
-        tokenizer,
-        serde_json::from_slice(&vectors).expect("vectors"),
-    ))
+    Some((tokenizer, serde_json::from_slice(&vectors).expect("vectors")))
 }
 
 #[test]
@@ -453,10 +300,7 @@ fn gpt2_equals_the_independent_encoder_and_magikarps_counts() {
         return;
     };
     assert!(golden.vectors.len() > 20);
-    assert_eq!(
-        id_differences(&tokenizer, &golden.vectors),
-        Vec::<String>::new()
-    );
+    assert_eq!(id_differences(&tokenizer, &golden.vectors), Vec::<String>::new());
     let mut wrong = golden.vectors[0].clone();
     wrong.ids[0] ^= 1;
     assert_eq!(id_differences(&tokenizer, &[wrong]).len(), 1);
@@ -464,11 +308,7 @@ fn gpt2_equals_the_independent_encoder_and_magikarps_counts() {
     // Land & Bartolo 2024, results for gpt2: 256 bytes, 216 partial UTF-8, none unreachable, 1 special.
     let classes = tokenizer.classify(50257);
     let count = |class| classes.iter().filter(|other| **other == class).count();
-    let one_byte = tokenizer.ids().filter(|&id| {
-        tokenizer
-            .token_bytes(id)
-            .is_some_and(|bytes| bytes.len() == 1)
-    });
+    let one_byte = tokenizer.ids().filter(|&id| tokenizer.token_bytes(id).is_some_and(|bytes| bytes.len() == 1));
     assert_eq!(one_byte.count(), 256);
     assert_eq!(count(TokenClass::Byte), 128);
     assert_eq!(count(TokenClass::PartialUtf8), 216);
@@ -485,10 +325,7 @@ fn llama2_equals_sentencepiece_and_has_nothing_unreachable() {
         return;
     };
     assert!(golden.vectors.len() > 20);
-    assert_eq!(
-        id_differences(&tokenizer, &golden.vectors),
-        Vec::<String>::new()
-    );
+    assert_eq!(id_differences(&tokenizer, &golden.vectors), Vec::<String>::new());
     let mut wrong = golden.vectors[0].clone();
     wrong.ids.pop();
     assert_eq!(id_differences(&tokenizer, &[wrong]).len(), 1);
@@ -499,8 +336,5 @@ fn llama2_equals_sentencepiece_and_has_nothing_unreachable() {
     assert_eq!(count(TokenClass::Special), 3);
     assert_eq!(count(TokenClass::Unreachable), 0);
     assert_eq!(count(TokenClass::PartialUtf8), 0);
-    assert_eq!(
-        tokenizer.encode("test", true).expect("ids").ids.first(),
-        Some(&1)
-    );
+    assert_eq!(tokenizer.encode("test", true).expect("ids").ids.first(), Some(&1));
 }

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use glitchscope::graph::{
-    Csr, Layout, LeidenOptions, Neighbours, Partition, connected_communities, fuzzy_graph,
-    initial_positions, leiden, modularity, pca,
+    Csr, Layout, LeidenOptions, Neighbours, Partition, connected_communities, fuzzy_graph, initial_positions, leiden,
+    modularity, pca,
 };
 use glitchscope::rng::Rng;
 use glitchscope::stats::{hypergeometric_upper_tail, miss_probability, wilson_interval};
@@ -14,19 +14,12 @@ use proptest::prelude::*;
 fn rows_strategy() -> impl Strategy<Value = (Vec<f32>, usize)> {
     (2usize..5, 8usize..40).prop_flat_map(|(columns, rows)| {
         let value = (-12i8..12).prop_map(|step| f32::from(step) / 4.0);
-        (
-            proptest::collection::vec(value, rows * columns),
-            Just(columns),
-        )
+        (proptest::collection::vec(value, rows * columns), Just(columns))
     })
 }
 
 fn communities(graph: &Csr, resolution: f64, seed: u64) -> Partition {
-    let options = LeidenOptions {
-        resolution,
-        seed,
-        max_iterations: 10,
-    };
+    let options = LeidenOptions { resolution, seed, max_iterations: 10 };
     leiden(graph, &options, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
@@ -39,11 +32,7 @@ fn planted(centres: usize, rows: usize, columns: usize, seed: u64) -> (Vec<f32>,
     for row in 0..centres * rows {
         let centre = row % centres;
         of.push(centre as u32);
-        x.extend(
-            places[centre * columns..][..columns]
-                .iter()
-                .map(|place| place + rng.normal()),
-        );
+        x.extend(places[centre * columns..][..columns].iter().map(|place| place + rng.normal()));
     }
     (x, of)
 }
@@ -160,12 +149,7 @@ fn own_cluster_share(x: &[f32], y: &[f32], of: &[u32]) -> f64 {
     let points: Vec<f32> = x.iter().zip(y).flat_map(|(&x, &y)| [x, y]).collect();
     let near = Neighbours::exact(&points, 2, 15).unwrap();
     let own = (0..near.rows())
-        .flat_map(|row| {
-            near.row(row)
-                .0
-                .iter()
-                .map(move |&other| (row, other as usize))
-        })
+        .flat_map(|row| near.row(row).0.iter().map(move |&other| (row, other as usize)))
         .filter(|&(row, other)| of[row] == of[other])
         .count();
     own as f64 / near.indices().len() as f64
@@ -183,12 +167,7 @@ fn trustworthiness(rows: &[f32], columns: usize, x: &[f32], y: &[f32], k: usize)
         for (rank, &other) in order.row(row).0.iter().enumerate() {
             ranks[other as usize] = rank + 1;
         }
-        penalty += near
-            .row(row)
-            .0
-            .iter()
-            .map(|&other| ranks[other as usize].saturating_sub(k))
-            .sum::<usize>();
+        penalty += near.row(row).0.iter().map(|&other| ranks[other as usize].saturating_sub(k)).sum::<usize>();
     }
     1.0 - 2.0 * penalty as f64 / (n * k * (2 * n - 3 * k - 1)) as f64
 }
@@ -213,34 +192,23 @@ fn a_layout_keeps_neighbours_together() {
     let (x, y) = layout.positions();
     assert!(x.iter().chain(&y).all(|value| (-1.0..=1.0).contains(value)));
     let side = |values: &[f32]| {
-        values.iter().fold(0.0f32, |most, &v| most.max(v))
-            - values.iter().fold(0.0f32, |least, &v| least.min(v))
+        values.iter().fold(0.0f32, |most, &v| most.max(v)) - values.iter().fold(0.0f32, |least, &v| least.min(v))
     };
-    assert!(
-        (side(&x).max(side(&y)) - 2.0).abs() < 1e-5,
-        "the longer side spans the frame"
-    );
+    assert!((side(&x).max(side(&y)) - 2.0).abs() < 1e-5, "the longer side spans the frame");
     let own = own_cluster_share(&x, &y, &of);
     assert!(own >= OWN_SHARE_MIN, "{own}");
     let trust = trustworthiness(&rows, columns, &x, &y, 15);
     assert!(trust >= TRUST_MIN, "{trust}");
 
     let mut rng = Rng::new(6);
-    let (random_x, random_y): (Vec<f32>, Vec<f32>) =
-        x.iter().map(|_| (rng.uniform(), rng.uniform())).unzip();
+    let (random_x, random_y): (Vec<f32>, Vec<f32>) = x.iter().map(|_| (rng.uniform(), rng.uniform())).unzip();
     let own = own_cluster_share(&random_x, &random_y, &of);
     let trust = trustworthiness(&rows, columns, &random_x, &random_y, 15);
-    assert!(
-        own < 0.5 * OWN_SHARE_MIN && trust < 0.7,
-        "negative control: {own}, {trust}"
-    );
+    assert!(own < 0.5 * OWN_SHARE_MIN && trust < 0.7, "negative control: {own}, {trust}");
     let dealt = rng.sample(&(0..x.len()).collect::<Vec<_>>(), x.len());
     let dealt_x: Vec<f32> = dealt.iter().map(|&at| x[at]).collect();
     let dealt_y: Vec<f32> = dealt.iter().map(|&at| y[at]).collect();
-    assert!(
-        trustworthiness(&rows, columns, &dealt_x, &dealt_y, 15) < 0.7,
-        "negative control"
-    );
+    assert!(trustworthiness(&rows, columns, &dealt_x, &dealt_y, 15) < 0.7, "negative control");
 }
 
 #[test]
@@ -261,18 +229,11 @@ fn a_layout_repeats_with_its_seed_and_only_with_it() {
 #[test]
 fn planted_clusters_are_found() {
     let (mut rows, of) = planted(8, 40, 6, 2);
-    let found = communities(
-        &fuzzy_graph(&Neighbours::exact(&rows, 6, 14).unwrap()).unwrap(),
-        1.0,
-        42,
-    );
+    let found = communities(&fuzzy_graph(&Neighbours::exact(&rows, 6, 14).unwrap()).unwrap(), 1.0, 42);
     assert_eq!(found.n_clusters, 8);
     assert_eq!(found.sizes, [40; 8]);
     for (vertex, &cluster) in of.iter().enumerate() {
-        assert_eq!(
-            found.membership[vertex], found.membership[cluster as usize],
-            "vertex {vertex}"
-        );
+        assert_eq!(found.membership[vertex], found.membership[cluster as usize], "vertex {vertex}");
     }
 
     let copies = 60;
@@ -280,15 +241,7 @@ fn planted_clusters_are_found() {
         rows.extend_from_slice(&[90.0; 6]);
         assert_eq!(rows.len() / 6, of.len() + copy + 1);
     }
-    let found = communities(
-        &fuzzy_graph(&Neighbours::exact(&rows, 6, 14).unwrap()).unwrap(),
-        75.0,
-        42,
-    );
+    let found = communities(&fuzzy_graph(&Neighbours::exact(&rows, 6, 14).unwrap()).unwrap(), 75.0, 42);
     let block: Vec<u32> = found.membership[of.len()..].to_vec();
-    assert!(
-        found.membership[..of.len()]
-            .iter()
-            .all(|other| !block.contains(other))
-    );
+    assert!(found.membership[..of.len()].iter().all(|other| !block.contains(other)));
 }

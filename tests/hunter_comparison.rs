@@ -1,5 +1,5 @@
-//! Oracle: arithmetic on planted sets. A hunt is measured against the exhaustive scan of the same fake model; scans that
-//! differ in model, oracle or device must not be measured.
+//! Oracle: arithmetic on planted sets. A hunt is measured against the exhaustive scan of the same fake model; scans
+//! that differ in model, oracle or device must not be measured.
 
 mod hunter_support;
 
@@ -14,38 +14,17 @@ use hunter_support::{FakeModel, Recorder, World, check, coarse};
 
 fn world() -> (World, HashSet<u32>) {
     let world = World::new(12, 50);
-    let failing = world
-        .members(3)
-        .into_iter()
-        .chain([111, 222, 333, 444, 555])
-        .collect();
+    let failing = world.members(3).into_iter().chain([111, 222, 333, 444, 555]).collect();
     (world, failing)
 }
 
 fn exhaustive(world: &World, failing: &HashSet<u32>) -> Report {
-    let options = ScanOptions {
-        method: Method::Exhaustive,
-        ..coarse()
-    };
-    world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            &options,
-            None,
-            &mut Silent,
-        )
-        .unwrap()
+    let options = ScanOptions { method: Method::Exhaustive, ..coarse() };
+    world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap()
 }
 
 fn hunt(world: &World, failing: &HashSet<u32>, truth: &Report, options: &ScanOptions) -> Report {
-    let report = world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            options,
-            Some(truth),
-            &mut Silent,
-        )
-        .unwrap();
+    let report = world.scan(&mut FakeModel::new(failing.clone()), options, Some(truth), &mut Silent).unwrap();
     check(&report, failing).unwrap();
     report
 }
@@ -60,14 +39,8 @@ fn a_hunt_is_measured_against_the_truth() {
     let found = report.glitch_tokens.len() as u32;
     assert_eq!(comparison.true_positives, found);
     assert_eq!((comparison.false_positives, comparison.precision), (0, 1.0));
-    assert_eq!(
-        comparison.false_negatives,
-        truth.glitch_tokens.len() as u32 - found
-    );
-    assert_eq!(
-        comparison.recall,
-        f64::from(found) / truth.glitch_tokens.len() as f64
-    );
+    assert_eq!(comparison.false_negatives, truth.glitch_tokens.len() as u32 - found);
+    assert_eq!(comparison.recall, f64::from(found) / truth.glitch_tokens.len() as f64);
     assert_eq!(comparison.queries_exhaustive, 600);
     assert_eq!(comparison.query_share, report.probes.len() as f64 / 600.0);
     assert!(comparison.query_share < 0.5 && comparison.recall > 0.9);
@@ -79,11 +52,7 @@ fn a_hunt_is_measured_against_the_truth() {
     assert_eq!(report.summary, [expected]);
     assert_eq!(compare(&report, &truth), *comparison);
     assert_eq!(truth.summary.len(), 1);
-    assert!(
-        truth.summary[0].contains("all 600 that text can produce"),
-        "{:?}",
-        truth.summary
-    );
+    assert!(truth.summary[0].contains("all 600 that text can produce"), "{:?}", truth.summary);
 }
 
 /// Control: every one of these must be refused, with a reason among the notes.
@@ -91,64 +60,33 @@ fn a_hunt_is_measured_against_the_truth() {
 fn strangers_are_not_measured() {
     let (world, failing) = world();
     let truth = exhaustive(&world, &failing);
-    let changes: [(fn(&mut Report), &str); 8] = [
-        (
-            |truth| truth.provenance.options.method = Method::Glitchhunter,
-            "not that of an exhaustive scan",
-        ),
-        (
-            |truth| truth.status = Status::Cancelled,
-            "did not run to its end",
-        ),
-        (
-            |truth| truth.provenance.oracle.id = "other".into(),
-            "used the oracle other",
-        ),
-        (
-            |truth| truth.provenance.oracle.ids_after.push(9),
-            "not with the same words",
-        ),
+    type Change = fn(&mut Report);
+    let changes: [(Change, &str); 8] = [
+        (|truth| truth.provenance.options.method = Method::Glitchhunter, "not that of an exhaustive scan"),
+        (|truth| truth.status = Status::Cancelled, "did not run to its end"),
+        (|truth| truth.provenance.oracle.id = "other".into(), "used the oracle other"),
+        (|truth| truth.provenance.oracle.ids_after.push(9), "not with the same words"),
         (|truth| truth.provenance.model.n_layers = 7, "another model"),
-        (
-            |truth| truth.provenance.model.files[0].sha256 = Some("11".repeat(32)),
-            "another model",
-        ),
+        (|truth| truth.provenance.model.files[0].sha256 = Some("11".repeat(32)), "another model"),
         (|truth| truth.tokens.text[5] = "x".into(), "another model"),
-        (
-            |truth| truth.provenance.device.name = "another".into(),
-            "another device",
-        ),
+        (|truth| truth.provenance.device.name = "another".into(), "another device"),
     ];
     for (change, words) in changes {
         let mut stranger = truth.clone();
         change(&mut stranger);
         let report = hunt(&world, &failing, &stranger, &coarse());
         assert!(report.comparison.is_none(), "{words}");
-        assert!(
-            report.notes.iter().any(|note| note.contains(words)),
-            "{words}: {:?}",
-            report.notes
-        );
+        assert!(report.notes.iter().any(|note| note.contains(words)), "{words}: {:?}", report.notes);
     }
     // What cannot change a verdict does not matter.
     let mut friend = truth.clone();
     friend.provenance.device.reason = "another reason".into();
     friend.provenance.model.name = "another folder".into();
     friend.provenance.model.files[0].sha256 = None;
-    assert_eq!(
-        incomparable(&hunt(&world, &failing, &friend, &coarse()), &friend),
-        None
-    );
+    assert_eq!(incomparable(&hunt(&world, &failing, &friend, &coarse()), &friend), None);
     // An exhaustive scan is not measured against another.
-    let options = ScanOptions {
-        method: Method::Exhaustive,
-        ..coarse()
-    };
-    assert!(
-        hunt(&world, &failing, &truth, &options)
-            .comparison
-            .is_none()
-    );
+    let options = ScanOptions { method: Method::Exhaustive, ..coarse() };
+    assert!(hunt(&world, &failing, &truth, &options).comparison.is_none());
 }
 
 #[test]
@@ -171,20 +109,9 @@ fn granularity_repeats_the_hunt_without_the_model() {
     };
     let rows = run(&resolutions);
     assert_eq!(rows, run(&resolutions));
-    assert_eq!(
-        rows.iter().map(|row| row.resolution).collect::<Vec<_>>(),
-        resolutions
-    );
+    assert_eq!(rows.iter().map(|row| row.resolution).collect::<Vec<_>>(), resolutions);
     for (row, &resolution) in rows.iter().zip(&resolutions) {
-        let report = hunt(
-            &world,
-            &failing,
-            &truth,
-            &ScanOptions {
-                resolution,
-                ..coarse()
-            },
-        );
+        let report = hunt(&world, &failing, &truth, &ScanOptions { resolution, ..coarse() });
         let (comparison, hunt) = (report.comparison.unwrap(), report.hunt.unwrap());
         let expected = GranularityRow {
             resolution,
@@ -218,20 +145,12 @@ fn granularity_repeats_the_hunt_without_the_model() {
     let mut other = truth.clone();
     other.tokens.text.pop();
     let error = refuse(&other, &coarse(), &[1.0]);
-    assert!(
-        error
-            .to_string()
-            .contains("another vocabulary (599 tokens, expected 600)"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("another vocabulary (599 tokens, expected 600)"), "{error}");
     let mut unfinished = truth.clone();
     unfinished.status = Status::Cancelled;
     assert!(refuse(&unfinished, &coarse(), &[1.0]).hint().is_some());
 
-    let mut monitor = Recorder {
-        cancel_at_stage: Some("communities"),
-        ..Recorder::default()
-    };
+    let mut monitor = Recorder { cancel_at_stage: Some("communities"), ..Recorder::default() };
     let error = pollster::block_on(granularity(
         &mut Device::Cpu(CpuDevice::new("a test")),
         &world.embedding,
@@ -253,43 +172,22 @@ fn a_stored_oracle_knows_only_what_is_stored() {
     let mut oracle = StoredOracle::new(&truth).unwrap();
     let mut probes = Vec::new();
     pollster::block_on(oracle.probe(&[111, 4], &mut probes, &mut Silent)).unwrap();
-    let verdicts: Vec<(u32, bool)> = probes
-        .iter()
-        .map(|probe| (probe.id, probe.passed))
-        .collect();
+    let verdicts: Vec<(u32, bool)> = probes.iter().map(|probe| (probe.id, probe.passed)).collect();
     assert_eq!(verdicts, [(111, false), (4, true)]);
-    let error =
-        pollster::block_on(oracle.probe(&[4, 9], &mut probes, &mut Silent)).expect_err("unknown");
+    let error = pollster::block_on(oracle.probe(&[4, 9], &mut probes, &mut Silent)).expect_err("unknown");
     assert!(error.to_string().contains("token 9"), "{error}");
     assert_eq!(probes.len(), 3, "what was known is kept");
-    assert_eq!(
-        (oracle.info().id.as_str(), oracle.model_tokens()),
-        ("fake", 0)
-    );
+    assert_eq!((oracle.info().id.as_str(), oracle.model_tokens()), ("fake", 0));
 }
 
 #[test]
 fn asking_nearly_everything_is_explained() {
     let (world, failing) = world();
-    let options = ScanOptions {
-        resolution: 75.0,
-        ..coarse()
-    };
-    let report = world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            &options,
-            None,
-            &mut Silent,
-        )
-        .unwrap();
+    let options = ScanOptions { resolution: 75.0, ..coarse() };
+    let report = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
     let round = &report.hunt.as_ref().unwrap().rounds[0];
     assert!(round.queries > 300, "{round:?}");
-    let note = report
-        .notes
-        .iter()
-        .find(|note| note.starts_with("Granularity"))
-        .expect("a note");
+    let note = report.notes.iter().find(|note| note.starts_with("Granularity")).expect("a note");
     for number in [
         "resolution 75".to_owned(),
         format!("{} clusters", round.clusters),
@@ -301,8 +199,6 @@ fn asking_nearly_everything_is_explained() {
         assert!(note.contains(&number), "{number}: {note}");
     }
     // Control: a cheap hunt has nothing to explain.
-    let report = world
-        .scan(&mut FakeModel::new(failing), &coarse(), None, &mut Silent)
-        .unwrap();
+    let report = world.scan(&mut FakeModel::new(failing), &coarse(), None, &mut Silent).unwrap();
     assert!(report.notes.is_empty(), "{:?}", report.notes);
 }

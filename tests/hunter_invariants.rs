@@ -14,18 +14,11 @@ use proptest::prelude::*;
 
 /// A planted cluster that fails whole, and five loners elsewhere.
 fn failing(world: &World) -> HashSet<u32> {
-    world
-        .members(3)
-        .into_iter()
-        .chain([111, 222, 333, 444, 555])
-        .collect()
+    world.members(3).into_iter().chain([111, 222, 333, 444, 555]).collect()
 }
 
 fn whole_clusters() -> ScanOptions {
-    ScanOptions {
-        sample_min: u32::MAX,
-        ..coarse()
-    }
+    ScanOptions { sample_min: u32::MAX, ..coarse() }
 }
 
 #[test]
@@ -50,13 +43,7 @@ fn a_hunt_keeps_every_promise() {
         assert!(hunt.model_tokens == 3 * u64::from(hunt.queries));
         // The whole planted cluster is found: any sample of it fails.
         let found: HashSet<u32> = report.glitch_tokens.iter().copied().collect();
-        assert!(
-            world
-                .members(3)
-                .iter()
-                .filter(|&&id| id != 3)
-                .all(|id| found.contains(id))
-        );
+        assert!(world.members(3).iter().filter(|&&id| id != 3).all(|id| found.contains(id)));
     }
 }
 
@@ -64,14 +51,7 @@ fn a_hunt_keeps_every_promise() {
 fn a_hunt_on_clear_clusters_is_cheap() {
     let world = World::new(12, 50);
     let failing: HashSet<u32> = world.members(3).into_iter().collect();
-    let report = world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            &coarse(),
-            None,
-            &mut Silent,
-        )
-        .unwrap();
+    let report = world.scan(&mut FakeModel::new(failing.clone()), &coarse(), None, &mut Silent).unwrap();
     check(&report, &failing).unwrap();
     let hunt = report.hunt.unwrap();
     assert_eq!(report.glitch_tokens.len(), 50);
@@ -84,36 +64,14 @@ fn a_hunt_on_clear_clusters_is_cheap() {
 
 #[test]
 fn with_whole_clusters_one_round_is_exhaustive() {
-    let world =
-        World::new(10, 40).with_classes([(5, TokenClass::Special), (6, TokenClass::Unused)]);
+    let world = World::new(10, 40).with_classes([(5, TokenClass::Special), (6, TokenClass::Unused)]);
     let failing: HashSet<u32> = (0..400).filter(|id| id % 13 == 1).collect();
     for resolution in [1.0, 75.0] {
-        let options = ScanOptions {
-            max_rounds: 1,
-            resolution,
-            ..whole_clusters()
-        };
-        let hunted = world
-            .scan(
-                &mut FakeModel::new(failing.clone()),
-                &options,
-                None,
-                &mut Silent,
-            )
-            .unwrap();
+        let options = ScanOptions { max_rounds: 1, resolution, ..whole_clusters() };
+        let hunted = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
         check(&hunted, &failing).unwrap();
-        let options = ScanOptions {
-            method: Method::Exhaustive,
-            ..options
-        };
-        let all = world
-            .scan(
-                &mut FakeModel::new(failing.clone()),
-                &options,
-                None,
-                &mut Silent,
-            )
-            .unwrap();
+        let options = ScanOptions { method: Method::Exhaustive, ..options };
+        let all = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
         check(&all, &failing).unwrap();
         assert_eq!(hunted.glitch_tokens, all.glitch_tokens);
         assert_eq!(hunted.probes, all.probes);
@@ -128,14 +86,7 @@ fn the_same_seed_gives_the_same_bytes() {
     let failing: HashSet<u32> = (0..480).filter(|id| id % 37 == 2).collect();
     let run = |seed| {
         let options = ScanOptions { seed, ..coarse() };
-        let report = world
-            .scan(
-                &mut FakeModel::new(failing.clone()),
-                &options,
-                None,
-                &mut Silent,
-            )
-            .unwrap();
+        let report = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
         check(&report, &failing).unwrap();
         report
     };
@@ -161,29 +112,14 @@ fn equal_rows_end_in_one_family_and_one_failure_keeps_them() {
     let in_block: HashSet<u32> = block.iter().copied().collect();
     let failing = HashSet::from([block[150]]);
     for resolution in [1.0, 75.0] {
-        let options = ScanOptions {
-            resolution,
-            max_rounds: 1,
-            ..whole_clusters()
-        };
-        let report = world
-            .scan(
-                &mut FakeModel::new(failing.clone()),
-                &options,
-                None,
-                &mut Silent,
-            )
-            .unwrap();
+        let options = ScanOptions { resolution, max_rounds: 1, ..whole_clusters() };
+        let report = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
         check(&report, &failing).unwrap();
         let graph = report.graph.as_ref().unwrap();
         let family: HashSet<u32> = block.iter().map(|&id| graph.cluster[id as usize]).collect();
         for &id in &graph.ids {
             let is_family = family.contains(&graph.cluster[id as usize]);
-            assert_eq!(
-                is_family,
-                in_block.contains(&id),
-                "id {id} at resolution {resolution}"
-            );
+            assert_eq!(is_family, in_block.contains(&id), "id {id} at resolution {resolution}");
         }
         let surviving = &report.hunt.as_ref().unwrap().surviving;
         assert!(surviving.contains(&block[150]));
@@ -199,38 +135,15 @@ fn equal_rows_end_in_one_family_and_one_failure_keeps_them() {
 fn a_cancel_keeps_what_was_found() {
     let world = World::new(12, 50);
     let failing = failing(&world);
-    for (options, limit) in [
-        (coarse(), 24 + 32),
-        (
-            ScanOptions {
-                method: Method::Exhaustive,
-                ..coarse()
-            },
-            24 + 320,
-        ),
-    ] {
-        let mut monitor = Recorder {
-            cancel_after_answers: Some(limit),
-            ..Recorder::default()
-        };
+    for (options, limit) in [(coarse(), 24 + 32), (ScanOptions { method: Method::Exhaustive, ..coarse() }, 24 + 320)] {
+        let mut monitor = Recorder { cancel_after_answers: Some(limit), ..Recorder::default() };
         let mut model = FakeModel::new(failing.clone());
-        let report = world
-            .scan(&mut model, &options, None, &mut monitor)
-            .unwrap();
+        let report = world.scan(&mut model, &options, None, &mut monitor).unwrap();
         assert_eq!(report.status, Status::Cancelled);
         assert_eq!(report.probes.len(), monitor.answers - 24);
         assert!(report.graph.is_some() && report.controls.is_some());
-        assert!(
-            report.summary[0].starts_with("Cancelled."),
-            "{:?}",
-            report.summary
-        );
-        assert!(
-            report
-                .skipped
-                .iter()
-                .any(|skipped| skipped.reason.contains("cancelled"))
-        );
+        assert!(report.summary[0].starts_with("Cancelled."), "{:?}", report.summary);
+        assert!(report.skipped.iter().any(|skipped| skipped.reason.contains("cancelled")));
         check(&report, &failing).unwrap();
         if options.method == Method::Glitchhunter {
             let hunt = report.hunt.unwrap();
@@ -247,19 +160,9 @@ fn a_cancel_keeps_what_was_found() {
 fn a_cancel_is_seen_in_every_stage() {
     let world = World::new(6, 30);
     for (stage, _) in STAGES {
-        let mut monitor = Recorder {
-            cancel_at_stage: Some(stage),
-            ..Recorder::default()
-        };
+        let mut monitor = Recorder { cancel_at_stage: Some(stage), ..Recorder::default() };
         let failing: HashSet<u32> = world.members(2).into_iter().collect();
-        let report = world
-            .scan(
-                &mut FakeModel::new(failing.clone()),
-                &coarse(),
-                None,
-                &mut monitor,
-            )
-            .unwrap();
+        let report = world.scan(&mut FakeModel::new(failing.clone()), &coarse(), None, &mut monitor).unwrap();
         assert_eq!(report.status, Status::Cancelled, "{stage}");
         assert_eq!(monitor.stages.last(), Some(&stage));
         check(&report, &failing).unwrap();
@@ -271,66 +174,33 @@ fn stages_are_announced_in_their_order() {
     let world = World::new(6, 30);
     let mut monitor = Recorder::default();
     let mut model = FakeModel::new(world.members(2));
-    world
-        .scan(&mut model, &coarse(), None, &mut monitor)
-        .unwrap();
+    world.scan(&mut model, &coarse(), None, &mut monitor).unwrap();
     let names: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
-    assert!(
-        monitor.stages.iter().all(|stage| names.contains(stage)),
-        "{:?}",
-        monitor.stages
-    );
+    assert!(monitor.stages.iter().all(|stage| names.contains(stage)), "{:?}", monitor.stages);
     assert_eq!(monitor.stages[..7], names[..7]);
     assert_eq!(monitor.stages.last(), Some(&"verifying"));
-    let place = |start: &str| {
-        monitor
-            .events
-            .iter()
-            .position(|event| event.starts_with(start))
-            .unwrap()
-    };
-    let first_question = monitor
-        .events
-        .iter()
-        .position(|event| event.contains("\"stage\":\"probing\""))
-        .unwrap();
-    assert!(
-        place("{\"event\":\"graph\"") < first_question,
-        "the map comes before the first question"
-    );
+    let place = |start: &str| monitor.events.iter().position(|event| event.starts_with(start)).unwrap();
+    let first_question = monitor.events.iter().position(|event| event.contains("\"stage\":\"probing\"")).unwrap();
+    assert!(place("{\"event\":\"graph\"") < first_question, "the map comes before the first question");
 }
 
 #[test]
 fn an_error_of_the_oracle_keeps_what_was_found() {
     let world = World::new(12, 50);
     let failing = failing(&world);
-    for (options, limit) in [
-        (coarse(), 24 + 32),
-        (
-            ScanOptions {
-                method: Method::Exhaustive,
-                ..coarse()
-            },
-            24 + 320,
-        ),
-    ] {
+    for (options, limit) in [(coarse(), 24 + 32), (ScanOptions { method: Method::Exhaustive, ..coarse() }, 24 + 320)] {
         let mut model = FakeModel::new(failing.clone()).with(Trouble::LostAfter(limit));
         let report = world.scan(&mut model, &options, None, &mut Silent).unwrap();
         assert_eq!(report.status, Status::Failed);
         assert_eq!(report.probes.len(), model.asked.len() - 24);
         assert!(report.probes.len() >= 32);
         let last = report.notes.last().unwrap();
-        assert!(
-            last.contains("the test took it away") && last.contains("Start again"),
-            "{last}"
-        );
+        assert!(last.contains("the test took it away") && last.contains("Start again"), "{last}");
         check(&report, &failing).unwrap();
     }
     // In the controls already: nothing is found, and the report still stands.
     let mut model = FakeModel::new(failing.clone()).with(Trouble::LostAfter(0));
-    let report = world
-        .scan(&mut model, &coarse(), None, &mut Silent)
-        .unwrap();
+    let report = world.scan(&mut model, &coarse(), None, &mut Silent).unwrap();
     assert_eq!((report.status, report.probes.len()), (Status::Failed, 0));
     check(&report, &failing).unwrap();
 }
@@ -338,26 +208,16 @@ fn an_error_of_the_oracle_keeps_what_was_found() {
 #[test]
 fn a_broken_oracle_ends_the_scan_and_says_so() {
     let world = World::new(6, 30);
-    for (trouble, words) in [
-        (Trouble::Forgets, "asked about 24 tokens and answered 23"),
-        (Trouble::Mistakes, "answered about token"),
-    ] {
+    for (trouble, words) in
+        [(Trouble::Forgets, "asked about 24 tokens and answered 23"), (Trouble::Mistakes, "answered about token")]
+    {
         let mut model = FakeModel::new([7]).with(trouble);
-        let report = world
-            .scan(&mut model, &coarse(), None, &mut Silent)
-            .unwrap();
+        let report = world.scan(&mut model, &coarse(), None, &mut Silent).unwrap();
         assert_eq!(report.status, Status::Failed);
-        assert!(
-            report.notes.last().unwrap().contains(words),
-            "{:?}",
-            report.notes
-        );
+        assert!(report.notes.last().unwrap().contains(words), "{:?}", report.notes);
     }
     // The same without controls, where the search itself meets it.
-    let options = ScanOptions {
-        n_controls: 0,
-        ..coarse()
-    };
+    let options = ScanOptions { n_controls: 0, ..coarse() };
     let mut model = FakeModel::new([7]).with(Trouble::Forgets);
     let report = world.scan(&mut model, &options, None, &mut Silent).unwrap();
     assert_eq!(report.status, Status::Failed);
@@ -367,18 +227,11 @@ fn a_broken_oracle_ends_the_scan_and_says_so() {
 #[test]
 fn an_answer_that_is_no_number_fails_and_is_noted() {
     let world = World::new(6, 30);
-    let options = ScanOptions {
-        method: Method::Exhaustive,
-        ..coarse()
-    };
+    let options = ScanOptions { method: Method::Exhaustive, ..coarse() };
     let mut model = FakeModel::new([7]).with(Trouble::NotFinite(90));
     let report = world.scan(&mut model, &options, None, &mut Silent).unwrap();
     assert_eq!(report.glitch_tokens, [7, 90]);
-    assert!(
-        report.notes.iter().any(|note| note.contains("token 90")),
-        "{:?}",
-        report.notes
-    );
+    assert!(report.notes.iter().any(|note| note.contains("token 90")), "{:?}", report.notes);
     check(&report, &HashSet::from([7, 90])).unwrap();
 }
 
@@ -387,78 +240,40 @@ fn a_model_that_fails_ordinary_words_is_not_testable() {
     let world = World::new(6, 30).with_classes([(179, TokenClass::Special)]);
     for method in [Method::Glitchhunter, Method::Exhaustive] {
         let mut model = FakeModel::new(0..180);
-        let options = ScanOptions {
-            method,
-            with_graph: false,
-            ..coarse()
-        };
+        let options = ScanOptions { method, with_graph: false, ..coarse() };
         let report = world.scan(&mut model, &options, None, &mut Silent).unwrap();
         assert_eq!(report.status, Status::NotTestable);
         let controls = report.controls.as_ref().unwrap();
-        assert_eq!(
-            (controls.asked, controls.passed, controls.testable),
-            (24, 0, false)
-        );
+        assert_eq!((controls.asked, controls.passed, controls.testable), (24, 0, false));
         assert!(report.probes.is_empty() && report.glitch_tokens.is_empty());
-        let graph = report
-            .graph
-            .as_ref()
-            .expect("map and neighbours are delivered");
+        let graph = report.graph.as_ref().expect("map and neighbours are delivered");
         assert_eq!((graph.ids.len(), graph.neighbours_per_token), (180, 10));
-        assert!(
-            report.summary[0].contains("cannot be tested"),
-            "{:?}",
-            report.summary
-        );
+        assert!(report.summary[0].contains("cannot be tested"), "{:?}", report.summary);
         check(&report, &HashSet::new()).unwrap();
     }
     // Half of the controls is enough, one less is not.
     for (n_failing, testable) in [(12, true), (13, false)] {
         let mut model = FakeModel::new(0..n_failing);
-        let report = world
-            .scan(&mut model, &coarse(), None, &mut Silent)
-            .unwrap();
+        let report = world.scan(&mut model, &coarse(), None, &mut Silent).unwrap();
         assert_eq!(report.controls.unwrap().testable, testable);
     }
 }
 
 #[test]
 fn controls_are_ordinary_words_with_low_ids() {
-    let mut world =
-        World::new(6, 30).with_classes([(1, TokenClass::Special), (2, TokenClass::Byte)]);
-    for (id, text) in [
-        (0, "</s>"),
-        (3, " ümlaut"),
-        (4, " Upper"),
-        (5, " ab"),
-        (6, "bare"),
-        (7, " 1234"),
-    ] {
+    let mut world = World::new(6, 30).with_classes([(1, TokenClass::Special), (2, TokenClass::Byte)]);
+    for (id, text) in [(0, "</s>"), (3, " ümlaut"), (4, " Upper"), (5, " ab"), (6, "bare"), (7, " 1234")] {
         world.tokens.text[id] = text.into();
     }
     let mut model = FakeModel::new([]);
-    let report = world
-        .scan(&mut model, &coarse(), None, &mut Silent)
-        .unwrap();
-    let ids: Vec<u32> = report
-        .controls
-        .unwrap()
-        .probes
-        .iter()
-        .map(|probe| probe.id)
-        .collect();
+    let report = world.scan(&mut model, &coarse(), None, &mut Silent).unwrap();
+    let ids: Vec<u32> = report.controls.unwrap().probes.iter().map(|probe| probe.id).collect();
     assert_eq!(ids, (8..32).collect::<Vec<u32>>());
     // No words at all: the scan goes on and says what that means.
     world.tokens.text.fill("?".into());
-    let report = world
-        .scan(&mut FakeModel::new([9]), &coarse(), None, &mut Silent)
-        .unwrap();
+    let report = world.scan(&mut FakeModel::new([9]), &coarse(), None, &mut Silent).unwrap();
     assert!(report.controls.is_none() && report.status == Status::Complete);
-    assert!(
-        report.notes[0].contains("No ordinary words"),
-        "{:?}",
-        report.notes
-    );
+    assert!(report.notes[0].contains("No ordinary words"), "{:?}", report.notes);
 }
 
 #[test]
@@ -472,22 +287,11 @@ fn odd_vocabularies_are_scanned_as_far_as_they_go() {
     let mute = world.members(4);
     let world = world.with_classes(mute.iter().map(|&id| (id, TokenClass::Unused)));
     let failing: HashSet<u32> = world.members(1).into_iter().collect();
-    let report = world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            &coarse(),
-            None,
-            &mut Silent,
-        )
-        .unwrap();
+    let report = world.scan(&mut FakeModel::new(failing.clone()), &coarse(), None, &mut Silent).unwrap();
     assert_eq!(report.status, Status::Complete);
     check(&report, &failing).unwrap();
     assert_eq!(report.glitch_tokens, world.members(1));
-    assert!(
-        report.notes.iter().any(|note| note.contains("token 20")),
-        "{:?}",
-        report.notes
-    );
+    assert!(report.notes.iter().any(|note| note.contains("token 20")), "{:?}", report.notes);
     assert!(report.skipped.iter().any(|skipped| skipped.ids == [180]));
     let graph = report.graph.unwrap();
     assert_eq!(graph.ids.len(), 179);
@@ -497,19 +301,10 @@ fn odd_vocabularies_are_scanned_as_far_as_they_go() {
         let world = World::new(1, rows);
         let failing: HashSet<u32> = HashSet::from([0]);
         for method in [Method::Glitchhunter, Method::Exhaustive] {
-            let options = ScanOptions {
-                method,
-                n_controls: 0,
-                ..coarse()
-            };
+            let options = ScanOptions { method, n_controls: 0, ..coarse() };
             let mut model = FakeModel::new(failing.clone());
             let report = world.scan(&mut model, &options, None, &mut Silent).unwrap();
-            assert_eq!(
-                report.status,
-                Status::Complete,
-                "{rows} rows: {:?}",
-                report.notes
-            );
+            assert_eq!(report.status, Status::Complete, "{rows} rows: {:?}", report.notes);
             assert_eq!(report.graph.is_some(), rows >= 3);
             assert_eq!(report.glitch_tokens.len(), rows.min(1));
             check(&report, &failing).unwrap();
@@ -521,27 +316,16 @@ fn odd_vocabularies_are_scanned_as_far_as_they_go() {
 fn what_does_not_belong_together_fails_before_it_starts() {
     let world = World::new(6, 30);
     let mut model = FakeModel::new([]);
-    let options = ScanOptions {
-        resolution: f64::NAN,
-        ..coarse()
-    };
+    let options = ScanOptions { resolution: f64::NAN, ..coarse() };
     assert!(world.scan(&mut model, &options, None, &mut Silent).is_err());
     let mut short = World::new(6, 30);
     short.tokens.text.pop();
-    assert!(
-        short
-            .scan(&mut model, &coarse(), None, &mut Silent)
-            .is_err()
-    );
+    assert!(short.scan(&mut model, &coarse(), None, &mut Silent).is_err());
     let mut narrow = World::new(6, 30);
     narrow.tokens.text.pop();
     narrow.tokens.bytes_hex.pop();
     narrow.tokens.class.pop();
-    assert!(
-        narrow
-            .scan(&mut model, &coarse(), None, &mut Silent)
-            .is_err()
-    );
+    assert!(narrow.scan(&mut model, &coarse(), None, &mut Silent).is_err());
     let mut torn = World::new(6, 30);
     torn.embedding.values.pop();
     assert!(torn.scan(&mut model, &coarse(), None, &mut Silent).is_err());
@@ -552,19 +336,8 @@ fn what_does_not_belong_together_fails_before_it_starts() {
 fn without_verification_only_what_was_sampled_is_claimed() {
     let world = World::new(12, 50);
     let failing: HashSet<u32> = world.members(3).into_iter().collect();
-    let options = ScanOptions {
-        verify_final: false,
-        max_rounds: 1,
-        ..coarse()
-    };
-    let report = world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            &options,
-            None,
-            &mut Silent,
-        )
-        .unwrap();
+    let options = ScanOptions { verify_final: false, max_rounds: 1, ..coarse() };
+    let report = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
     check(&report, &failing).unwrap();
     let hunt = report.hunt.unwrap();
     assert_eq!((report.glitch_tokens.len(), hunt.surviving.len()), (5, 50));
@@ -575,33 +348,13 @@ fn without_verification_only_what_was_sampled_is_claimed() {
 fn a_ratio_above_zero_asks_for_more_than_one_failure() {
     let world = World::new(12, 50);
     // Every tenth token of cluster 3 fails, and all of cluster 5.
-    let failing: HashSet<u32> = world
-        .members(3)
-        .into_iter()
-        .step_by(10)
-        .chain(world.members(5))
-        .collect();
-    let options = ScanOptions {
-        keep_ratio: 0.5,
-        max_rounds: 1,
-        ..whole_clusters()
-    };
-    let report = world
-        .scan(
-            &mut FakeModel::new(failing.clone()),
-            &options,
-            None,
-            &mut Silent,
-        )
-        .unwrap();
+    let failing: HashSet<u32> = world.members(3).into_iter().step_by(10).chain(world.members(5)).collect();
+    let options = ScanOptions { keep_ratio: 0.5, max_rounds: 1, ..whole_clusters() };
+    let report = world.scan(&mut FakeModel::new(failing.clone()), &options, None, &mut Silent).unwrap();
     check(&report, &failing).unwrap();
     let hunt = report.hunt.as_ref().unwrap();
     assert_eq!(hunt.surviving, world.members(5));
-    assert_eq!(
-        report.glitch_tokens.len(),
-        55,
-        "what failed on the way is not forgotten"
-    );
+    assert_eq!(report.glitch_tokens.len(), 55, "what failed on the way is not forgotten");
 }
 
 /// Control: each of these breaks one promise, and the checker must find it.
@@ -610,10 +363,7 @@ fn the_checker_finds_broken_promises() {
     let world = World::new(12, 50);
     let failing = failing(&world);
     let scan = |trouble| {
-        let options = ScanOptions {
-            sample_min: 40,
-            ..coarse()
-        };
+        let options = ScanOptions { sample_min: 40, ..coarse() };
         let mut model = FakeModel::new(failing.clone()).with(trouble);
         world.scan(&mut model, &options, None, &mut Silent).unwrap()
     };
@@ -622,18 +372,11 @@ fn the_checker_finds_broken_promises() {
     // An oracle that lies about a token known to be good, where the hunt asked about it.
     let good = honest.probes.iter().rfind(|probe| probe.passed).unwrap().id;
     let lied = scan(Trouble::LiesAbout(good));
-    assert_eq!(
-        check(&lied, &failing),
-        Err("every verdict is the truth".into())
-    );
+    assert_eq!(check(&lied, &failing), Err("every verdict is the truth".into()));
 
     let changes: [fn(&mut Report); 9] = [
         |report| report.glitch_tokens.truncate(1),
-        |report| {
-            report
-                .glitch_tokens
-                .push(report.probes.iter().rfind(|probe| probe.passed).unwrap().id)
-        },
+        |report| report.glitch_tokens.push(report.probes.iter().rfind(|probe| probe.passed).unwrap().id),
         |report| report.probes.push(report.probes[0].clone()),
         |report| report.skipped[0].ids.truncate(1),
         |report| report.tokens.class[report.probes[0].id as usize] = TokenClass::Special,
@@ -680,8 +423,13 @@ proptest! {
 
     /// Oracle: the definition of a sample: not empty unless the cluster is, never larger than it, monotone.
     #[test]
-    fn samples_fit_their_clusters(size in 0usize..100_000, fraction in 0.0f64..=1.0, min in 1u32..100, max in any::<u32>()) {
-        let options = ScanOptions { sample_min: min, sample_fraction: fraction, sample_max: max, ..ScanOptions::default() };
+    fn samples_fit_their_clusters(
+        size in 0usize..100_000,
+        sample_fraction in 0.0f64..=1.0,
+        sample_min in 1u32..100,
+        sample_max in any::<u32>(),
+    ) {
+        let options = ScanOptions { sample_min, sample_fraction, sample_max, ..ScanOptions::default() };
         let sample = sample_size(size, &options);
         prop_assert!(sample <= size && (sample >= 1 || size == 0));
         prop_assert!(sample <= sample_size(size + 1, &options));

@@ -18,8 +18,7 @@ fn report() -> Report {
     static REPORT: OnceLock<Report> = OnceLock::new();
     REPORT
         .get_or_init(|| {
-            let mut world =
-                World::new(4, 15).with_classes([(7, TokenClass::Byte), (8, TokenClass::Unused)]);
+            let mut world = World::new(4, 15).with_classes([(7, TokenClass::Byte), (8, TokenClass::Unused)]);
             for (id, text) in [
                 (40, "=HYPERLINK(\"http://x\")"),
                 (41, "<script>alert(1)</script>"),
@@ -30,16 +29,10 @@ fn report() -> Report {
                 world.tokens.text[id] = text.into();
             }
             world.tokens.bytes_hex[7] = "c3".into();
-            let options = ScanOptions {
-                resolution: 0.1 + 0.2,
-                ..coarse()
-            };
+            let options = ScanOptions { resolution: 0.1 + 0.2, ..coarse() };
             let mut model = FakeModel::new(world.members(1));
             let mut report = world.scan(&mut model, &options, None, &mut Silent).unwrap();
-            report.timings.push(Timing {
-                stage: "scan".into(),
-                seconds: 1.0 / 3.0,
-            });
+            report.timings.push(Timing { stage: "scan".into(), seconds: 1.0 / 3.0 });
             report
         })
         .clone()
@@ -54,9 +47,7 @@ fn json_reopens_as_it_was() {
     assert_eq!(again.to_json().unwrap(), json);
     assert_eq!(again.timings[0].seconds.to_bits(), (1.0f64 / 3.0).to_bits());
     assert_eq!(again.tokens, report.tokens);
-    assert!(
-        json.starts_with("{\"schema\":\"glitchscope.scan\",\"schema_version\":1,\"provenance\":")
-    );
+    assert!(json.starts_with("{\"schema\":\"glitchscope.scan\",\"schema_version\":1,\"provenance\":"));
 }
 
 /// Control: each change breaks one promise and must be refused with the words that name it.
@@ -65,88 +56,40 @@ fn broken_reports_are_refused() {
     let changes: [(&str, Value, &str); 22] = [
         ("/schema", "other".into(), "its schema is \"other\""),
         ("/schema", Value::Null, "no field `schema`"),
-        (
-            "/schema_version",
-            2.into(),
-            "schema version 2, this program reads 1",
-        ),
+        ("/schema_version", 2.into(), "schema version 2, this program reads 1"),
         ("/schema_version", 0.into(), "schema version 0"),
         ("/schema_version", "1".into(), "no field `schema_version`"),
-        (
-            "/tokens/class",
-            Value::Array(vec![]),
-            "tokens.class has 0 entries, expected 60",
-        ),
-        (
-            "/tokens/bytes_hex/3",
-            "c".into(),
-            "tokens.bytes_hex is \"c\" at place 3",
-        ),
+        ("/tokens/class", Value::Array(vec![]), "tokens.class has 0 entries, expected 60"),
+        ("/tokens/bytes_hex/3", "c".into(), "tokens.bytes_hex is \"c\" at place 3"),
         ("/tokens/bytes_hex/3", "zz".into(), "tokens.bytes_hex"),
-        (
-            "/graph/x",
-            Value::Array(vec![]),
-            "graph.x has 0 entries, expected 60",
-        ),
+        ("/graph/x", Value::Array(vec![]), "graph.x has 0 entries, expected 60"),
         ("/graph/x/5", 1e39.into(), "number out of range"),
-        (
-            "/graph/neighbours/0",
-            60.into(),
-            "graph.neighbours names id 60 at place 0, but ids end at 60",
-        ),
-        (
-            "/graph/neighbours_per_token",
-            u32::MAX.into(),
-            "graph.neighbours has 600 entries",
-        ),
-        (
-            "/graph/cluster/0",
-            4_000.into(),
-            "graph.cluster is 4000 at place 0",
-        ),
+        ("/graph/neighbours/0", 60.into(), "graph.neighbours names id 60 at place 0, but ids end at 60"),
+        ("/graph/neighbours_per_token", u32::MAX.into(), "graph.neighbours has 600 entries"),
+        ("/graph/cluster/0", 4_000.into(), "graph.cluster is 4000 at place 0"),
         ("/graph/ids/1", 0.into(), "graph.ids is 0 at place 1"),
         ("/probes/0/argmax", 60.into(), "argmax"),
         ("/probes/0/id", 59.into(), "probes is"),
         ("/probes/0/answer/0", 1_000_000.into(), "answer"),
         ("/probes/0/entropy", Value::Null, "cannot be read at line 1"),
-        (
-            "/glitch_tokens/0",
-            0.into(),
-            "expected an id whose probe failed",
-        ),
+        ("/glitch_tokens/0", 0.into(), "expected an id whose probe failed"),
         ("/skipped/0/ids/0", 999.into(), "skipped names id 999"),
-        (
-            "/hunt/surviving/0",
-            999.into(),
-            "hunt.surviving names id 999",
-        ),
+        ("/hunt/surviving/0", 999.into(), "hunt.surviving names id 999"),
         ("/controls/passed", 0.into(), "controls.probes"),
     ];
     let sound: Value = serde_json::from_str(&report().to_json().unwrap()).unwrap();
     Report::from_json(&sound.to_string()).unwrap();
     for (pointer, value, words) in changes {
         let mut broken = sound.clone();
-        *broken
-            .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("{pointer}")) = value;
+        *broken.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
         let error = Report::from_json(&broken.to_string()).expect_err(pointer);
         assert!(error.to_string().contains(words), "{pointer}: {error}");
         assert!(error.hint().is_some());
     }
-    let endless = sound
-        .to_string()
-        .replace("\"resolution\":0.30000000000000004", "\"resolution\":1e999");
+    let endless = sound.to_string().replace("\"resolution\":0.30000000000000004", "\"resolution\":1e999");
     let error = Report::from_json(&endless).expect_err("a number without end");
     assert!(error.to_string().contains("number out of range"), "{error}");
-    for text in [
-        "",
-        "null",
-        "[]",
-        "{}",
-        "\"glitchscope.scan\"",
-        "id,token\r\n",
-        "\u{feff}{}",
-    ] {
+    for text in ["", "null", "[]", "{}", "\"glitchscope.scan\"", "id,token\r\n", "\u{feff}{}"] {
         assert!(Report::from_json(text).is_err(), "{text}");
     }
     // A long nesting must not overflow the stack.
@@ -158,10 +101,7 @@ fn broken_reports_are_refused() {
 fn a_file_beyond_the_limit_is_refused_by_its_length() {
     let text = String::from_utf8(vec![0; REPORT_BYTES_MAX + 1]).unwrap();
     let error = Report::from_json(&text).expect_err("too long");
-    assert!(
-        matches!(error, ReportError::TooLarge { bytes, limit } if bytes == limit + 1),
-        "{error}"
-    );
+    assert!(matches!(error, ReportError::TooLarge { bytes, limit } if bytes == limit + 1), "{error}");
 }
 
 /// Oracle: a small reader of RFC 4180, written here.
@@ -186,11 +126,7 @@ fn read_csv(text: &str) -> Vec<Vec<String>> {
         }
     }
     assert!(!in_quotes, "quotes are closed");
-    assert_eq!(
-        rows.pop().unwrap(),
-        [String::new()],
-        "the last row ends too"
-    );
+    assert_eq!(rows.pop().unwrap(), [String::new()], "the last row ends too");
     rows
 }
 
@@ -198,11 +134,7 @@ fn read_csv(text: &str) -> Vec<Vec<String>> {
 fn csv_has_a_row_for_every_token() {
     let report = report();
     let csv = report.to_csv();
-    assert_eq!(
-        csv.matches('\n').count(),
-        61,
-        "one line per token and the header"
-    );
+    assert_eq!(csv.matches('\n').count(), 61, "one line per token and the header");
     let rows = read_csv(&csv);
     assert_eq!(
         rows[0],
@@ -244,10 +176,7 @@ fn csv_has_a_row_for_every_token() {
     // Nothing a spreadsheet would run, in any cell that holds text.
     for row in &rows[1..] {
         for cell in [1, 2, 9, 11] {
-            assert!(
-                !row[cell].trim_start().starts_with(['=', '+', '-', '@']),
-                "{row:?}"
-            );
+            assert!(!row[cell].trim_start().starts_with(['=', '+', '-', '@']), "{row:?}");
         }
     }
 }

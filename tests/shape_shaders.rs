@@ -26,24 +26,15 @@ fn stems(folder: &Path) -> BTreeSet<String> {
     std::fs::read_dir(folder)
         .expect("shaders/ is there")
         .map(|entry| entry.expect("readable").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "wgsl")
-        })
-        .map(|path| {
-            path.file_stem()
-                .expect("has a stem")
-                .to_string_lossy()
-                .into_owned()
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
+        .map(|path| path.file_stem().expect("has a stem").to_string_lossy().into_owned())
         .collect()
 }
 
 fn parse(name: &str, source: &str) -> Result<Module, String> {
-    let resolved =
-        shaders::resolve(source).map_err(|import| format!("{name}: no import {import}"))?;
-    let module = naga::front::wgsl::parse_str(&resolved)
-        .map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
+    let resolved = shaders::resolve(source).map_err(|import| format!("{name}: no import {import}"))?;
+    let module =
+        naga::front::wgsl::parse_str(&resolved).map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
     Validator::new(ValidationFlags::all(), CAPABILITIES)
         .validate(&module)
         .map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
@@ -58,30 +49,16 @@ fn module(kernel: &Kernel) -> Module {
 fn the_three_lists_are_equal() {
     let files = stems(&folder());
     let ops: BTreeSet<String> = OPS.iter().map(|op| op.name.to_owned()).collect();
-    let kernels: BTreeSet<String> = KERNELS
-        .iter()
-        .map(|kernel| kernel.name.to_owned())
-        .collect();
+    let kernels: BTreeSet<String> = KERNELS.iter().map(|kernel| kernel.name.to_owned()).collect();
     assert!(!files.is_empty());
     assert_eq!(files, ops, "shaders/*.wgsl against compute::ops::OPS");
-    assert_eq!(
-        kernels, ops,
-        "compute::gpu::kernels::KERNELS against compute::ops::OPS"
-    );
+    assert_eq!(kernels, ops, "compute::gpu::kernels::KERNELS against compute::ops::OPS");
     assert_eq!(KERNELS.len(), ops.len(), "a kernel is listed twice");
 
-    let library: BTreeSet<String> = shaders::LIBRARY
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
-    assert_eq!(
-        stems(&folder().join("lib")),
-        library,
-        "shaders/lib/*.wgsl against shaders::LIBRARY"
-    );
+    let library: BTreeSet<String> = shaders::LIBRARY.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(stems(&folder().join("lib")), library, "shaders/lib/*.wgsl against shaders::LIBRARY");
     for kernel in KERNELS {
-        let text = std::fs::read_to_string(folder().join(format!("{}.wgsl", kernel.name)))
-            .expect("readable");
+        let text = std::fs::read_to_string(folder().join(format!("{}.wgsl", kernel.name))).expect("readable");
         assert_eq!(text, kernel.source, "{} includes another file", kernel.name);
     }
 }
@@ -91,10 +68,7 @@ fn every_shader_parses_and_validates() {
     for kernel in KERNELS {
         let module = module(kernel);
         assert!(
-            module
-                .entry_points
-                .iter()
-                .any(|entry| entry.name == "forward"),
+            module.entry_points.iter().any(|entry| entry.name == "forward"),
             "{}: no entry point `forward`",
             kernel.name
         );
@@ -132,30 +106,20 @@ fn params(module: &Module) -> (Vec<(String, usize, String)>, usize) {
                 ScalarKind::Float => "f32",
                 other => panic!("a member is {other:?}"),
             };
-            (
-                member.name.clone().expect("members have names"),
-                member.offset as usize,
-                kind.to_owned(),
-            )
+            (member.name.clone().expect("members have names"), member.offset as usize, kind.to_owned())
         })
         .collect();
     (members, *span as usize)
 }
 
 fn params_agree(kernel: &Kernel, module: &Module) -> Result<(), String> {
-    let rust: Vec<(String, usize, String)> = kernel
-        .params
-        .iter()
-        .map(|field| (field.name.to_owned(), field.offset, field.scalar.to_owned()))
-        .collect();
+    let rust: Vec<(String, usize, String)> =
+        kernel.params.iter().map(|field| (field.name.to_owned(), field.offset, field.scalar.to_owned())).collect();
     let (wgsl, span) = params(module);
     if (&rust, kernel.params_bytes) == (&wgsl, span) {
         Ok(())
     } else {
-        Err(format!(
-            "{}: Rust {rust:?} ({} bytes), WGSL {wgsl:?} ({span} bytes)",
-            kernel.name, kernel.params_bytes
-        ))
+        Err(format!("{}: Rust {rust:?} ({} bytes), WGSL {wgsl:?} ({span} bytes)", kernel.name, kernel.params_bytes))
     }
 }
 
@@ -163,28 +127,18 @@ fn params_agree(kernel: &Kernel, module: &Module) -> Result<(), String> {
 fn params_are_equal_in_rust_and_wgsl() {
     for kernel in KERNELS {
         params_agree(kernel, &module(kernel)).unwrap();
-        assert!(
-            !kernel.params.is_empty() && kernel.params_bytes <= 256,
-            "{}",
-            kernel.name
-        );
+        assert!(!kernel.params.is_empty() && kernel.params_bytes <= 256, "{}", kernel.name);
     }
 }
 
 /// Negative control: a member renamed, retyped, moved or added must be found.
 #[test]
 fn unequal_params_are_found() {
-    let kernel = KERNELS
-        .iter()
-        .find(|kernel| kernel.name == "rmsnorm")
-        .expect("is listed");
+    let kernel = KERNELS.iter().find(|kernel| kernel.name == "rmsnorm").expect("is listed");
     for (from, to) in [
         ("n_rows: u32,", "n_lines: u32,"),
         ("eps: f32,", "eps: u32,"),
-        (
-            "n_rows: u32,\n    n_columns: u32,",
-            "n_columns: u32,\n    n_rows: u32,",
-        ),
+        ("n_rows: u32,\n    n_columns: u32,", "n_columns: u32,\n    n_rows: u32,"),
         ("eps: f32,", "eps: f32,\n    more: u32,"),
     ] {
         let source = format!(
@@ -194,10 +148,7 @@ fn unequal_params_are_found() {
         let intact = naga::front::wgsl::parse_str(&source).expect("parses");
         params_agree(kernel, &intact).unwrap();
         let changed = naga::front::wgsl::parse_str(&source.replace(from, to)).expect("parses");
-        assert!(
-            params_agree(kernel, &changed).is_err(),
-            "{from} became {to} unnoticed"
-        );
+        assert!(params_agree(kernel, &changed).is_err(), "{from} became {to} unnoticed");
     }
 }
 
@@ -224,19 +175,11 @@ fn storage_bindings(module: &Module) -> Vec<(u32, String, bool)> {
 fn bindings_are_as_rust_lays_them_out() {
     for kernel in KERNELS {
         let bindings = storage_bindings(&module(kernel));
-        let got: Vec<(u32, bool)> = bindings
-            .iter()
-            .map(|&(binding, _, written)| (binding, written))
-            .collect();
-        let expected: Vec<(u32, bool)> = (0..kernel.n_inputs + kernel.n_outputs)
-            .map(|i| (i as u32 + 1, i >= kernel.n_inputs))
-            .collect();
+        let got: Vec<(u32, bool)> = bindings.iter().map(|&(binding, _, written)| (binding, written)).collect();
+        let expected: Vec<(u32, bool)> =
+            (0..kernel.n_inputs + kernel.n_outputs).map(|i| (i as u32 + 1, i >= kernel.n_inputs)).collect();
         assert_eq!(got, expected, "{}", kernel.name);
-        assert!(
-            got.len() <= STORAGE_BUFFERS_MAX,
-            "{}: more than {STORAGE_BUFFERS_MAX} storage buffers",
-            kernel.name
-        );
+        assert!(got.len() <= STORAGE_BUFFERS_MAX, "{}: more than {STORAGE_BUFFERS_MAX} storage buffers", kernel.name);
     }
 }
 
@@ -250,20 +193,11 @@ fn launches_keep_to_the_default_limits() {
             let mut recording = glitchscope::compute::Recording::new();
             let inputs: Vec<_> = example.inputs.iter().collect();
             let outputs: Vec<_> = example.outputs.iter().collect();
-            recording
-                .push(example.op, &inputs, &outputs)
-                .expect("examples are well formed");
-            let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0])
-                .expect("launches");
+            recording.push(example.op, &inputs, &outputs).expect("examples are well formed");
+            let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0]).expect("launches");
             let module = module(launch.kernel);
-            let info = Validator::new(ValidationFlags::all(), CAPABILITIES)
-                .validate(&module)
-                .expect("validates");
-            let constants = launch
-                .constants
-                .iter()
-                .map(|&(name, value)| (name.to_owned(), f64::from(value)))
-                .collect();
+            let info = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module).expect("validates");
+            let constants = launch.constants.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
             let (resolved, resolved_info) = naga::back::pipeline_constants::process_overrides(
                 &module,
                 &info,
@@ -271,29 +205,17 @@ fn launches_keep_to_the_default_limits() {
                 &constants,
             )
             .unwrap_or_else(|error| panic!("{}: {error}", launch.kernel.name));
-            let declared: BTreeSet<&str> = module
-                .overrides
-                .iter()
-                .filter_map(|(_, declared)| declared.name.as_deref())
-                .collect();
+            let declared: BTreeSet<&str> =
+                module.overrides.iter().filter_map(|(_, declared)| declared.name.as_deref()).collect();
             for (name, _) in &launch.constants {
-                assert!(
-                    declared.contains(name),
-                    "{}: no override {name}",
-                    launch.kernel.name
-                );
+                assert!(declared.contains(name), "{}: no override {name}", launch.kernel.name);
                 seen.insert((launch.kernel.name, (*name).to_owned()));
             }
             let index = resolved
                 .entry_points
                 .iter()
                 .position(|entry| entry.name == launch.entry_point)
-                .unwrap_or_else(|| {
-                    panic!(
-                        "{}: no entry point {}",
-                        launch.kernel.name, launch.entry_point
-                    )
-                });
+                .unwrap_or_else(|| panic!("{}: no entry point {}", launch.kernel.name, launch.entry_point));
             let lanes: u32 = resolved.entry_points[index].workgroup_size.iter().product();
             assert!(lanes <= LANES_MAX, "{}: {lanes} lanes", launch.kernel.name);
             let mut layouter = naga::proc::Layouter::default();
@@ -302,9 +224,7 @@ fn launches_keep_to_the_default_limits() {
             let bytes: u32 = resolved
                 .global_variables
                 .iter()
-                .filter(|(handle, variable)| {
-                    variable.space == AddressSpace::WorkGroup && !used[*handle].is_empty()
-                })
+                .filter(|(handle, variable)| variable.space == AddressSpace::WorkGroup && !used[*handle].is_empty())
                 .map(|(_, variable)| layouter[variable.ty].size)
                 .sum();
             assert!(
@@ -313,21 +233,14 @@ fn launches_keep_to_the_default_limits() {
                 launch.kernel.name,
                 launch.entry_point
             );
-            assert_eq!(
-                launch.tensors.len(),
-                launch.kernel.n_inputs + launch.kernel.n_outputs
-            );
+            assert_eq!(launch.tensors.len(), launch.kernel.n_inputs + launch.kernel.n_outputs);
             assert_eq!(launch.params.len(), launch.kernel.params_bytes);
         }
     }
     for kernel in KERNELS {
         for (_, declared) in module(kernel).overrides.iter() {
             let name = declared.name.clone().expect("has a name");
-            assert!(
-                seen.contains(&(kernel.name, name.clone())),
-                "{}: override {name} is never passed",
-                kernel.name
-            );
+            assert!(seen.contains(&(kernel.name, name.clone())), "{}: override {name} is never passed", kernel.name);
         }
     }
 }
@@ -335,8 +248,7 @@ fn launches_keep_to_the_default_limits() {
 /// `shaders/README.md` lists every entry point with its bindings and overrides.
 #[test]
 fn the_readme_is_up_to_date() {
-    let readme =
-        std::fs::read_to_string(folder().join("README.md")).expect("shaders/README.md is there");
+    let readme = std::fs::read_to_string(folder().join("README.md")).expect("shaders/README.md is there");
     let mut missing = Vec::new();
     for kernel in KERNELS {
         let module = module(kernel);
@@ -365,9 +277,5 @@ fn the_readme_is_up_to_date() {
             }
         }
     }
-    assert!(
-        missing.is_empty(),
-        "shaders/README.md lacks these rows:\n{}",
-        missing.join("\n")
-    );
+    assert!(missing.is_empty(), "shaders/README.md lacks these rows:\n{}", missing.join("\n"));
 }

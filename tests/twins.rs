@@ -12,11 +12,10 @@ use glitchscope::compute::ops::knn::Knn;
 use glitchscope::compute::ops::layernorm::LayerNorm;
 use glitchscope::compute::ops::matmul::{MatMul, WeightLayout};
 use glitchscope::compute::ops::rmsnorm::RmsNorm;
+use glitchscope::compute::ops::rope::{Pairing, Rope};
 use glitchscope::compute::ops::{Example, OPS, check};
 use glitchscope::compute::tolerance::{self, Tolerance};
-use glitchscope::compute::{
-    ComputeError, DType, Device, DeviceKind, DevicePreference, Op, Recording, Tensor,
-};
+use glitchscope::compute::{ComputeError, DType, Device, DeviceKind, DevicePreference, Op, Recording, Tensor};
 use glitchscope::rng::Rng;
 use pollster::block_on;
 
@@ -31,8 +30,8 @@ fn gpu(test: &str) -> Option<Device> {
             panic!("GPU=required, and there is none: {error}")
         }
         Err(error) => {
-            // Not eprintln!, which libtest captures: a skipped test must be seen.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {error}");
+            // Not eprintln!, which libtest captures: a skipped test must be seen. One write, so that lines stay whole.
+            let _ = std::io::stderr().write_all(format!("SKIPPED: {test}: {error}\n").as_bytes());
             None
         }
     }
@@ -51,11 +50,7 @@ fn record(op: Op, inputs: &[Tensor], outputs: &[Tensor]) -> Recording {
 }
 
 /// Uploads, replays, and reads every output back.
-fn replay(
-    device: &mut Device,
-    contents: &[(Tensor, Vec<u8>)],
-    recording: &Recording,
-) -> Vec<(Tensor, Vec<u8>)> {
+fn replay(device: &mut Device, contents: &[(Tensor, Vec<u8>)], recording: &Recording) -> Vec<(Tensor, Vec<u8>)> {
     for (tensor, bytes) in contents {
         device.write(tensor, 0, bytes).unwrap();
     }
@@ -74,25 +69,16 @@ fn compare(got: &[u8], expected: &[u8], dtype: DType, tolerance: Tolerance) -> R
         return Err(format!("{} bytes, expected {}", got.len(), expected.len()));
     }
     if dtype != DType::F32 {
-        return match got
-            .iter()
-            .zip(expected)
-            .position(|(got, expected)| got != expected)
-        {
+        return match got.iter().zip(expected).position(|(got, expected)| got != expected) {
             None => Ok(()),
-            Some(at) => Err(format!(
-                "byte {at} is {}, expected {}",
-                got[at], expected[at]
-            )),
+            Some(at) => Err(format!("byte {at} is {}, expected {}", got[at], expected[at])),
         };
     }
     let (got, expected) = (floats(got), floats(expected));
     for (i, (&got, &expected)) in got.iter().zip(&expected).enumerate() {
         if !tolerance.accepts(got, expected) {
             let apart = (got - expected).abs();
-            return Err(format!(
-                "element {i} is {got}, expected {expected}, {apart:e} apart"
-            ));
+            return Err(format!("element {i} is {got}, expected {expected}, {apart:e} apart"));
         }
     }
     Ok(())
@@ -108,15 +94,8 @@ fn compare_neighbours(
 ) -> Result<(), String> {
     let (x, k) = (&example.contents[0], example.outputs[0].columns());
     let (values, columns) = (floats(&x.1), x.0.columns());
-    let (got, expected): (Vec<u32>, _) = (
-        bytemuck::pod_collect_to_vec(got),
-        floats(expected_distances),
-    );
-    for (r, (neighbours, expected)) in got
-        .chunks_exact(k)
-        .zip(expected.chunks_exact(k))
-        .enumerate()
-    {
+    let (got, expected): (Vec<u32>, _) = (bytemuck::pod_collect_to_vec(got), floats(expected_distances));
+    for (r, (neighbours, expected)) in got.chunks_exact(k).zip(expected.chunks_exact(k)).enumerate() {
         let row = row_start + r;
         if neighbours.iter().collect::<BTreeSet<_>>().len() != k {
             return Err(format!("row {row} lists a neighbour twice: {neighbours:?}"));
@@ -127,17 +106,11 @@ fn compare_neighbours(
                 return Err(format!("row {row} lists {neighbour}"));
             }
             let squared: f64 = (0..columns)
-                .map(|c| {
-                    f64::from(values[row * columns + c])
-                        - f64::from(values[neighbour * columns + c])
-                })
+                .map(|c| f64::from(values[row * columns + c]) - f64::from(values[neighbour * columns + c]))
                 .map(|difference| difference * difference)
                 .sum();
             if !example.tolerance.accepts(squared.sqrt() as f32, expected) {
-                return Err(format!(
-                    "row {row} lists {neighbour} at {}, expected one at {expected}",
-                    squared.sqrt()
-                ));
+                return Err(format!("row {row} lists {neighbour} at {}, expected one at {expected}", squared.sqrt()));
             }
         }
     }
@@ -168,30 +141,18 @@ fn every_kernel_agrees_with_its_twin() {
             assert_eq!(got.len(), example.outputs.len());
             for (i, ((tensor, got), (_, expected_bytes))) in got.iter().zip(&expected).enumerate() {
                 let result = match &example.op {
-                    Op::Knn(knn) if i == 0 => {
-                        compare_neighbours(example, knn.row_start, got, &expected[1].1)
-                    }
+                    Op::Knn(knn) if i == 0 => compare_neighbours(example, knn.row_start, got, &expected[1].1),
                     _ => compare(got, expected_bytes, tensor.dtype(), example.tolerance),
                 };
                 compared += 1;
                 if let Err(error) = result {
-                    failures.push(format!(
-                        "{} example {e}, {}: {error}",
-                        op.name,
-                        tensor.label()
-                    ));
+                    failures.push(format!("{} example {e}, {}: {error}", op.name, tensor.label()));
                 }
             }
         }
     }
     assert!(compared > OPS.len());
-    assert!(
-        failures.is_empty(),
-        "on {:?}, {} of {compared}:\n{}",
-        gpu.info(),
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "on {:?}, {} of {compared}:\n{}", gpu.info(), failures.len(), failures.join("\n"));
 }
 
 /// Negative control of `compare`: a perturbed value, NaN on either side, two exchanged elements, a missing element.
@@ -218,20 +179,13 @@ fn the_neighbour_comparer_finds_what_is_wrong() {
     let example = Example {
         op: Op::Knn(Knn { row_start: 1 }),
         inputs: vec![x.clone()],
-        outputs: vec![
-            Tensor::new("neighbours", &[1, 2], DType::U32),
-            Tensor::new("distances", &[1, 2], DType::F32),
-        ],
+        outputs: vec![Tensor::new("neighbours", &[1, 2], DType::U32), Tensor::new("distances", &[1, 2], DType::F32)],
         contents: vec![(x, bytemuck::cast_slice(&values).to_vec())],
         tolerance: tolerance::REDUCTION,
     };
     let distances = bytemuck::cast_slice::<f32, u8>(&[1.0, 1.0]).to_vec();
-    let check =
-        |got: [u32; 2]| compare_neighbours(&example, 1, bytemuck::cast_slice(&got), &distances);
-    assert!(
-        check([0, 2]).is_ok() && check([2, 0]).is_ok(),
-        "a tie may be exchanged"
-    );
+    let check = |got: [u32; 2]| compare_neighbours(&example, 1, bytemuck::cast_slice(&got), &distances);
+    assert!(check([0, 2]).is_ok() && check([2, 0]).is_ok(), "a tie may be exchanged");
     for wrong in [[0, 3], [0, 1], [0, 0], [0, 4]] {
         assert!(check(wrong).is_err(), "{wrong:?} went unnoticed");
     }
@@ -253,38 +207,61 @@ fn a_wrong_kernel_is_reported() {
     let one = std::slice::from_ref(&x.0);
     let two = [x.0.clone(), weight.0.clone()];
     for (inputs, right, wrong, tolerance) in [
-        (
-            one,
-            gelu(Approximation::Exact),
-            gelu(Approximation::Tanh),
-            Tolerance::new(2e-6, 2e-5),
-        ),
-        (
-            &two[..],
-            rms_norm(1e-5),
-            rms_norm(1e-2),
-            tolerance::REDUCTION,
-        ),
+        (one, gelu(Approximation::Exact), gelu(Approximation::Tanh), Tolerance::new(2e-6, 2e-5)),
+        (&two[..], rms_norm(1e-5), rms_norm(1e-2), tolerance::REDUCTION),
     ] {
         let contents = [x.clone(), weight.clone()];
         let outputs = [out.clone()];
-        let expected = replay(
-            &mut cpu,
-            &contents,
-            &record(right.clone(), inputs, &outputs),
-        );
+        let expected = replay(&mut cpu, &contents, &record(right.clone(), inputs, &outputs));
         let got = replay(&mut gpu, &contents, &record(right, inputs, &outputs));
         compare(&got[0].1, &expected[0].1, DType::F32, tolerance).unwrap();
-        let got = replay(
-            &mut gpu,
-            &contents,
-            &record(wrong.clone(), inputs, &outputs),
-        );
-        assert!(
-            compare(&got[0].1, &expected[0].1, DType::F32, tolerance).is_err(),
-            "{wrong:?} went unnoticed"
-        );
+        let got = replay(&mut gpu, &contents, &record(wrong.clone(), inputs, &outputs));
+        assert!(compare(&got[0].1, &expected[0].1, DType::F32, tolerance).is_err(), "{wrong:?} went unnoticed");
     }
+}
+
+/// Points on a small grid, most of them many times over: every distance is exact, so ties are real and the neighbours
+/// must be the twin's, the smaller index first.
+#[test]
+fn tied_neighbours_come_in_the_order_of_their_index() {
+    let Some(mut gpu) = gpu("tied_neighbours_come_in_the_order_of_their_index") else {
+        return;
+    };
+    let mut rng = Rng::new(8);
+    let x = Tensor::new("x", &[200, 2], DType::F32);
+    let values: Vec<f32> = (0..400).map(|_| rng.below(3) as f32).collect();
+    let contents = [(x.clone(), bytemuck::cast_slice(&values).to_vec())];
+    let outputs = [Tensor::new("neighbours", &[200, 30], DType::U32), Tensor::new("distances", &[200, 30], DType::F32)];
+    let recording = record(Op::Knn(Knn { row_start: 0 }), std::slice::from_ref(&x), &outputs);
+    let expected = replay(&mut cpu(), &contents, &recording);
+    let got = replay(&mut gpu, &contents, &recording);
+    compare(&got[0].1, &expected[0].1, DType::U32, tolerance::EXACT).unwrap();
+    compare(&got[1].1, &expected[1].1, DType::F32, tolerance::REDUCTION).unwrap();
+}
+
+/// Oracle: the same angle in f64. Positions as far out as long contexts go, where a plain `sin` on the GPU loses digits.
+#[test]
+fn rotary_angles_keep_their_digits_far_out() {
+    let Some(mut gpu) = gpu("rotary_angles_keep_their_digits_far_out") else {
+        return;
+    };
+    let positions = check::indices("positions", &[0, 1, 2, 3, 100, 1023, 8191, 32_767]);
+    let n = positions.0.elements();
+    let inv_freq = Tensor::new("inv_freq", &[1], DType::F32);
+    let qkv = Tensor::new("qkv", &[n, 2], DType::F32);
+    let ones: Vec<f32> = [1.0, 0.0].repeat(n);
+    let contents = [
+        positions.clone(),
+        (inv_freq.clone(), 1.0f32.to_le_bytes().to_vec()),
+        (qkv.clone(), bytemuck::cast_slice(&ones).to_vec()),
+    ];
+    let rope = Op::Rope(Rope { n_heads: 1, head_size: 2, pairing: Pairing::Half });
+    let got = replay(&mut gpu, &contents, &record(rope, &[positions.0, inv_freq], std::slice::from_ref(&qkv)));
+    let expected: Vec<f32> = bytemuck::pod_collect_to_vec::<u8, u32>(&positions.1)
+        .into_iter()
+        .flat_map(|position| [f64::from(position).cos() as f32, f64::from(position).sin() as f32])
+        .collect();
+    compare(&got[0].1, bytemuck::cast_slice(&expected), DType::F32, Tolerance::new(1e-5, 0.0)).unwrap();
 }
 
 /// A feed-forward block in one recording, where each dispatch reads what an earlier one wrote, replayed twice. On
@@ -305,33 +282,13 @@ fn a_chain_in_one_recording_agrees() {
     let wide = Tensor::new("wide", &[n, inner], DType::F32);
     let active = Tensor::new("active", &[n, inner], DType::F32);
     let mut recording = Recording::new();
-    let matmul = |layout, accumulate| {
-        Op::MatMul(MatMul {
-            layout,
-            column_offset: 0,
-            accumulate,
-        })
-    };
-    let gelu = Op::Gelu(Gelu {
-        approximation: Approximation::Tanh,
-    });
+    let matmul = |layout, accumulate| Op::MatMul(MatMul { layout, column_offset: 0, accumulate });
+    let gelu = Op::Gelu(Gelu { approximation: Approximation::Tanh });
     for (op, inputs, output) in [
-        (
-            Op::LayerNorm(LayerNorm { eps: 1e-5 }),
-            vec![&stream.0, &norm.0],
-            &normed,
-        ),
-        (
-            matmul(WeightLayout::OutIn, false),
-            vec![&normed, &up.0],
-            &wide,
-        ),
+        (Op::LayerNorm(LayerNorm { eps: 1e-5 }), vec![&stream.0, &norm.0], &normed),
+        (matmul(WeightLayout::OutIn, false), vec![&normed, &up.0], &wide),
         (gelu, vec![&wide], &active),
-        (
-            matmul(WeightLayout::InOut, true),
-            vec![&active, &down.0],
-            &stream.0,
-        ),
+        (matmul(WeightLayout::InOut, true), vec![&active, &down.0], &stream.0),
     ] {
         recording.push(op, &inputs, &[output]).unwrap();
     }
@@ -349,19 +306,9 @@ fn a_chain_in_one_recording_agrees() {
     // Bisected over both devices, the two halves give the same.
     let (head, tail) = recording.split_at(2);
     let first = replay(&mut gpu, &contents, &head);
-    let second = replay(
-        &mut cpu,
-        &[contents[0].clone(), contents[3].clone(), first[1].clone()],
-        &tail,
-    );
+    let second = replay(&mut cpu, &[contents[0].clone(), contents[3].clone(), first[1].clone()], &tail);
     let whole = replay(&mut cpu, &contents, &recording);
-    compare(
-        &second[1].1,
-        &whole[3].1,
-        DType::F32,
-        Tolerance::new(5e-3, 1e-4),
-    )
-    .unwrap();
+    compare(&second[1].1, &whole[3].1, DType::F32, Tolerance::new(5e-3, 1e-4)).unwrap();
 }
 
 /// Oracle: closed form. More rows than a grid has workgroups to a side (65,535), so the grid is folded and its last row
@@ -376,23 +323,15 @@ fn a_folded_grid_reaches_every_row() {
     let weight = Tensor::new("weight", &[2], DType::F32);
     let out = Tensor::new("out", &[n, 2], DType::F32);
     // (3, 4) · r has root mean square r · sqrt(12.5).
-    let values: Vec<f32> = (0..n)
-        .flat_map(|row| [3.0, 4.0].map(|value| value * (row + 1) as f32))
-        .collect();
+    let values: Vec<f32> = (0..n).flat_map(|row| [3.0, 4.0].map(|value| value * (row + 1) as f32)).collect();
     gpu.write_f32(&x, &values).unwrap();
     gpu.write_f32(&weight, &[1.0, 2.0]).unwrap();
-    block_on(gpu.run(&record(
-        Op::RmsNorm(RmsNorm { eps: 0.0 }),
-        &[x, weight],
-        std::slice::from_ref(&out),
-    )))
-    .unwrap();
+    block_on(gpu.run(&record(Op::RmsNorm(RmsNorm { eps: 0.0 }), &[x, weight], std::slice::from_ref(&out)))).unwrap();
     let got = block_on(gpu.read_f32(&out)).unwrap();
     let root = 12.5f32.sqrt();
     for (row, pair) in got.chunks_exact(2).enumerate() {
         assert!(
-            tolerance::REDUCTION.accepts(pair[0], 3.0 / root)
-                && tolerance::REDUCTION.accepts(pair[1], 8.0 / root),
+            tolerance::REDUCTION.accepts(pair[0], 3.0 / root) && tolerance::REDUCTION.accepts(pair[1], 8.0 / root),
             "row {row} is {pair:?}"
         );
     }
@@ -412,10 +351,7 @@ fn what_is_written_is_read_back() {
     assert_eq!(block_on(gpu.read(&halves)).unwrap(), bytes);
     // Over what is there already, up to the odd end.
     gpu.write(&halves, 44, &[200, 201]).unwrap();
-    assert_eq!(
-        block_on(gpu.read(&halves)).unwrap()[40..],
-        [40, 41, 42, 43, 200, 201]
-    );
+    assert_eq!(block_on(gpu.read(&halves)).unwrap()[40..], [40, 41, 42, 43, 200, 201]);
 
     let sparse = Tensor::new("sparse", &[5], DType::U32);
     gpu.write(&sparse, 8, &7u32.to_le_bytes()).unwrap();
@@ -440,32 +376,17 @@ fn mistakes_are_errors() {
     };
     let x = Tensor::new("x", &[2, 3], DType::F32);
     let out = Tensor::new("out", &[2, 3], DType::F32);
-    let gelu = Op::Gelu(Gelu {
-        approximation: Approximation::Exact,
-    });
-    let recording = record(
-        gelu.clone(),
-        std::slice::from_ref(&x),
-        std::slice::from_ref(&out),
-    );
+    let gelu = Op::Gelu(Gelu { approximation: Approximation::Exact });
+    let recording = record(gelu.clone(), std::slice::from_ref(&x), std::slice::from_ref(&out));
     assert!(matches!(
         block_on(gpu.run(&recording)),
         Err(ComputeError::NotOnDevice { label }) if label == "x"
     ));
-    assert!(matches!(
-        block_on(gpu.read(&x)),
-        Err(ComputeError::NotOnDevice { .. })
-    ));
+    assert!(matches!(block_on(gpu.read(&x)), Err(ComputeError::NotOnDevice { .. })));
 
     gpu.write_f32(&x, &[0.0; 6]).unwrap();
-    assert!(matches!(
-        gpu.write(&x, 20, &[0; 8]),
-        Err(ComputeError::WriteOutOfRange { .. })
-    ));
-    assert!(matches!(
-        gpu.write(&x, 0, &[0; 6]),
-        Err(ComputeError::Gpu { .. })
-    ));
+    assert!(matches!(gpu.write(&x, 20, &[0; 8]), Err(ComputeError::WriteOutOfRange { .. })));
+    assert!(matches!(gpu.write(&x, 0, &[0; 6]), Err(ComputeError::Gpu { .. })));
 
     let elements = gpu.tensor_bytes_max() as usize / 4 + 1;
     let giant = Tensor::new("giant", &[elements], DType::F32);
@@ -477,19 +398,13 @@ fn mistakes_are_errors() {
 
     // One tensor as input and output: the GPU API forbids it, and says so.
     let aliased = record(gelu, std::slice::from_ref(&x), std::slice::from_ref(&x));
-    assert!(matches!(
-        block_on(gpu.run(&aliased)),
-        Err(ComputeError::Gpu { .. })
-    ));
+    assert!(matches!(block_on(gpu.run(&aliased)), Err(ComputeError::Gpu { .. })));
 
     block_on(gpu.run(&recording)).unwrap();
     assert_eq!(block_on(gpu.read_f32(&out)).unwrap(), [0.0; 6]);
     gpu.free(&x);
     gpu.free(&x);
-    assert!(matches!(
-        block_on(gpu.read(&x)),
-        Err(ComputeError::NotOnDevice { .. })
-    ));
+    assert!(matches!(block_on(gpu.read(&x)), Err(ComputeError::NotOnDevice { .. })));
     // What is empty costs no dispatch and is no error.
     block_on(gpu.run(&Recording::new())).unwrap();
 }
@@ -521,10 +436,5 @@ fn the_device_says_what_it_is() {
     let info = gpu.info();
     assert!(!info.name.is_empty() && !info.detail.is_empty(), "{info:?}");
     assert_eq!(info.precision, "f32");
-    let _ = writeln!(
-        std::io::stderr(),
-        "GPU under test: {} ({})",
-        info.name,
-        info.detail
-    );
+    let _ = writeln!(std::io::stderr(), "GPU under test: {} ({})", info.name, info.detail);
 }

@@ -17,7 +17,7 @@ mod command {
     use glitchscope::compute::DevicePreference;
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
-    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, Timing};
+    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
     use glitchscope::session::Session;
     use glitchscope::tokenizer::Tokenizer;
 
@@ -83,10 +83,30 @@ mod command {
         Compare,
     }
 
+    #[derive(Clone, Copy, ValueEnum)]
+    enum TaskArg {
+        Repetition,
+        Spelling,
+        Length,
+    }
+
+    impl From<TaskArg> for TaskName {
+        fn from(task: TaskArg) -> Self {
+            match task {
+                TaskArg::Repetition => TaskName::Repetition,
+                TaskArg::Spelling => TaskName::Spelling,
+                TaskArg::Length => TaskName::Length,
+            }
+        }
+    }
+
     #[derive(Args)]
     struct Scan {
         #[command(flatten)]
         model: ModelArgs,
+        /// What is asked of a token (repetition: the paper's, in its cost tables)
+        #[arg(long, value_enum, default_value_t = TaskArg::Repetition)]
+        task: TaskArg,
         #[arg(long, value_enum, default_value_t = MethodArg::Glitchhunter)]
         method: MethodArg,
         /// Draws the cluster samples
@@ -203,7 +223,10 @@ mod command {
     /// What ends a command early.
     enum Failure {
         Core(Error),
-        Io { what: String, error: std::io::Error },
+        Io {
+            what: String,
+            error: std::io::Error,
+        },
         Usage(String),
         /// The reader of standard output went away, as `| head` does.
         Pipe,
@@ -246,6 +269,7 @@ mod command {
         listen_for_ctrl_c();
         let mut session = open(&args.model, &mut monitor)?;
         let mut options = ScanOptions {
+            task: args.task.into(),
             seed: args.seed,
             n_neighbors: args.n_neighbors,
             resolution: match args.resolution.as_str() {
@@ -287,7 +311,11 @@ mod command {
         if let Some(path) = &args.csv {
             write(path, &report.to_csv())?;
         }
-        if args.model.json { print(&report.to_json()?)? } else { print(&table(&report))? }
+        if args.model.json {
+            print(&report.to_json()?)?
+        } else {
+            print(&table(&report))?
+        }
         Ok(match report.status {
             Status::Complete | Status::NotTestable => 0,
             Status::Cancelled => 130,
@@ -432,8 +460,17 @@ mod command {
         let model = &session.info.model;
         let mut out = format!(
             "{}\n  family      {}\n  parameters  {}\n  layers      {} of width {}, {} heads, {} key/value heads\n  context     {} tokens\n  embedding   {} rows, tied: {}\n  vocabulary  {} entries\n",
-            model.name, model.family, model.parameters, model.n_layers, model.n_channels, model.n_heads, model.n_kv_heads,
-            model.context, model.embedding_rows, model.tied_embeddings, model.vocabulary,
+            model.name,
+            model.family,
+            model.parameters,
+            model.n_layers,
+            model.n_channels,
+            model.n_heads,
+            model.n_kv_heads,
+            model.context,
+            model.embedding_rows,
+            model.tied_embeddings,
+            model.vocabulary,
         );
         for (name, bytes) in &model.stored_types {
             out += &format!("  stored      {bytes} bytes as {name}\n");
@@ -455,13 +492,17 @@ mod command {
     }
 
     fn write(path: &Path, text: &str) -> Result<(), Failure> {
-        std::fs::write(path, text).map_err(|error| Failure::Io { what: format!("cannot write {}", path.display()), error })
+        std::fs::write(path, text)
+            .map_err(|error| Failure::Io { what: format!("cannot write {}", path.display()), error })
     }
 
     fn print(text: &str) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        let result = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes())).and_then(|()| stdout.flush());
+        let result = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.write_all(end.as_bytes()))
+            .and_then(|()| stdout.flush());
         result.map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => Failure::Pipe,
             _ => Failure::Io { what: "cannot write to standard output".into(), error },

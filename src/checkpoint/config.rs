@@ -7,8 +7,9 @@ use super::{CheckpointError, json};
 /// Largest configuration that is read. Published ones are below 300 KB, even with a thousand class labels.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// Most values, nested ones counted: 16,384 stay below 2 MiB in memory. Published files have some hundreds.
-pub const MAX_CONFIG_VALUES: usize = 16_384;
+/// Most values, nested ones counted and objects for twelve: 4,096 stay below 1 MiB in memory. Published files have some hundreds, and some
+/// thousands with a thousand class labels.
+pub const MAX_CONFIG_VALUES: usize = 4096;
 
 /// Largest whole number accepted: the ids, sizes and counts of a model are far below, and sums of two cannot wrap.
 pub const MAX_CONFIG_NUMBER: u64 = 1 << 31;
@@ -23,15 +24,9 @@ pub struct Config {
 impl Config {
     /// `file` is the name that errors show.
     pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Config, CheckpointError> {
-        let values =
-            json::object(bytes, MAX_CONFIG_VALUES).map_err(|reason| CheckpointError::Json {
-                file: file.into(),
-                reason,
-            })?;
-        Ok(Config {
-            file: file.into(),
-            values,
-        })
+        let values = json::object(bytes, MAX_CONFIG_VALUES)
+            .map_err(|reason| CheckpointError::Json { file: file.into(), reason })?;
+        Ok(Config { file: file.into(), values })
     }
 
     /// The file's name, as errors show it.
@@ -56,8 +51,7 @@ impl Config {
 
     /// A whole number from 0 to 2^31.
     pub fn usize(&self, key: &str) -> Result<usize, CheckpointError> {
-        self.opt_usize(key)?
-            .ok_or_else(|| self.missing(key, "a whole number"))
+        self.opt_usize(key)?.ok_or_else(|| self.missing(key, "a whole number"))
     }
 
     pub fn usize_or(&self, key: &str, default: usize) -> Result<usize, CheckpointError> {
@@ -65,15 +59,12 @@ impl Config {
     }
 
     pub fn opt_usize(&self, key: &str) -> Result<Option<usize>, CheckpointError> {
-        self.get(key)
-            .map(|value| self.whole(key, value))
-            .transpose()
+        self.get(key).map(|value| self.whole(key, value)).transpose()
     }
 
     /// A finite number.
     pub fn f64(&self, key: &str) -> Result<f64, CheckpointError> {
-        self.opt_f64(key)?
-            .ok_or_else(|| self.missing(key, "a number"))
+        self.opt_f64(key)?.ok_or_else(|| self.missing(key, "a number"))
     }
 
     pub fn f64_or(&self, key: &str, default: f64) -> Result<f64, CheckpointError> {
@@ -98,15 +89,11 @@ impl Config {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        value
-            .as_bool()
-            .map(Some)
-            .ok_or_else(|| self.unexpected(key, value, "true or false"))
+        value.as_bool().map(Some).ok_or_else(|| self.unexpected(key, value, "true or false"))
     }
 
     pub fn str(&self, key: &str) -> Result<&str, CheckpointError> {
-        self.opt_str(key)?
-            .ok_or_else(|| self.missing(key, "a string"))
+        self.opt_str(key)?.ok_or_else(|| self.missing(key, "a string"))
     }
 
     pub fn str_or<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str, CheckpointError> {
@@ -117,10 +104,7 @@ impl Config {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| self.unexpected(key, value, "a string"))
+        value.as_str().map(Some).ok_or_else(|| self.unexpected(key, value, "a string"))
     }
 
     /// A list of strings, for example `architectures`; empty when the key is absent.
@@ -164,19 +148,12 @@ impl Config {
         // Some exporters write 12.0 for 12.
         let number = value.as_u64().or_else(|| {
             let float = value.as_f64()?;
-            (float.fract() == 0.0 && (0.0..=MAX_CONFIG_NUMBER as f64).contains(&float))
-                .then_some(float as u64)
+            (float.fract() == 0.0 && (0.0..=MAX_CONFIG_NUMBER as f64).contains(&float)).then_some(float as u64)
         });
         number
             .filter(|&number| number <= MAX_CONFIG_NUMBER)
             .map(|number| number as usize) // OK because 2^31 fits the 32 bits of wasm's usize.
-            .ok_or_else(|| {
-                self.unexpected(
-                    key,
-                    value,
-                    format!("a whole number from 0 to {MAX_CONFIG_NUMBER}"),
-                )
-            })
+            .ok_or_else(|| self.unexpected(key, value, format!("a whole number from 0 to {MAX_CONFIG_NUMBER}")))
     }
 
     fn missing(&self, key: &str, expected: impl Into<String>) -> CheckpointError {
@@ -193,11 +170,6 @@ impl Config {
         if found.chars().count() > 60 {
             found = found.chars().take(57).chain("...".chars()).collect();
         }
-        CheckpointError::Key {
-            file: self.file.clone(),
-            key: key.into(),
-            found,
-            expected: expected.into(),
-        }
+        CheckpointError::Key { file: self.file.clone(), key: key.into(), found, expected: expected.into() }
     }
 }

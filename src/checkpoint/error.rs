@@ -8,137 +8,51 @@ pub enum CheckpointError {
     #[error("{place} holds {found} but no weights in safetensors")]
     OtherFormat { found: String, place: String },
     #[error("{file} cannot be read from {place}: {reason}")]
-    Unreadable {
-        file: String,
-        place: String,
-        reason: String,
-    },
+    Unreadable { file: String, place: String, reason: String },
     #[error("{file}: {expected_bytes} bytes were asked for at offset {offset}, {got_bytes} came")]
-    ShortRead {
-        file: String,
-        offset: u64,
-        expected_bytes: u64,
-        got_bytes: u64,
-    },
-    #[error(
-        "{file} has {bytes} bytes, more than the {limit_bytes} this program reads of such a file"
-    )]
-    FileTooLarge {
-        file: String,
-        bytes: u64,
-        limit_bytes: u64,
-    },
+    ShortRead { file: String, offset: u64, expected_bytes: u64, got_bytes: u64 },
+    #[error("{file} has {bytes} bytes, more than the {limit_bytes} this program reads of such a file")]
+    FileTooLarge { file: String, bytes: u64, limit_bytes: u64 },
     #[error("{file}: {reason}")]
     Json { file: String, reason: String },
     #[error("{file}: {key} is {found}, expected {expected}")]
-    Key {
-        file: String,
-        key: String,
-        found: String,
-        expected: String,
-    },
+    Key { file: String, key: String, found: String, expected: String },
     #[error("{file} is not a safetensors file: {found}")]
     NotSafetensors { file: String, found: String },
-    #[error(
-        "{file}: the header claims {header_bytes} bytes; the file has {file_bytes}, the limit is {limit_bytes}"
-    )]
-    HeaderLength {
-        file: String,
-        header_bytes: u64,
-        file_bytes: u64,
-        limit_bytes: u64,
-    },
-    #[error(
-        "{file}: tensor {tensor} is stored as {dtype}, which is no type of the safetensors format"
-    )]
-    UnknownType {
-        file: String,
-        tensor: String,
-        dtype: String,
-    },
+    #[error("{file}: the header claims {header_bytes} bytes; the file has {file_bytes}, the limit is {limit_bytes}")]
+    HeaderLength { file: String, header_bytes: u64, file_bytes: u64, limit_bytes: u64 },
+    #[error("{file}: tensor {tensor} is stored as {dtype}, which is no type of the safetensors format")]
+    UnknownType { file: String, tensor: String, dtype: String },
     #[error("{file}: tensor {tensor} is stored as {dtype}; this program reads F32, F16 and BF16")]
-    UnsupportedType {
-        file: String,
-        tensor: String,
-        dtype: String,
-    },
-    #[error(
-        "{file}: tensor {tensor} of shape {shape:?} in {dtype} takes {expected_bytes}, its offsets span {got_bytes} bytes"
-    )]
+    UnsupportedType { file: String, tensor: String, dtype: String },
+    #[error("{file}: tensor {tensor} {needs}, its offsets span {got_bytes} bytes")]
     ByteRange {
         file: String,
         tensor: String,
-        dtype: String,
-        shape: Vec<usize>,
-        /// A number of bytes, or the reason why there is none.
-        expected_bytes: String,
+        /// Shape, type and what they come to: `of shape [2, 3] in F32 takes 24 bytes`.
+        needs: String,
         got_bytes: u64,
     },
     #[error("{file}: tensor {tensor} has offsets {start}..{end}, which run backwards")]
-    OffsetOrder {
-        file: String,
-        tensor: String,
-        start: u64,
-        end: u64,
-    },
-    #[error(
-        "{file}: tensor {tensor} starts at {start}, but {previous} ends at {previous_end}: they overlap"
-    )]
-    Overlap {
-        file: String,
-        tensor: String,
-        start: u64,
-        previous: String,
-        previous_end: u64,
-    },
-    #[error(
-        "{file}: tensor {tensor} starts at {start}, but what precedes it ends at {previous_end}: a gap"
-    )]
-    Gap {
-        file: String,
-        tensor: String,
-        start: u64,
-        previous_end: u64,
-    },
-    #[error(
-        "{file} is truncated: tensor {tensor} ends at byte {needed_bytes}, the file has {file_bytes}"
-    )]
-    Truncated {
-        file: String,
-        tensor: String,
-        needed_bytes: u64,
-        file_bytes: u64,
-    },
+    OffsetOrder { file: String, tensor: String, start: u64, end: u64 },
+    #[error("{file}: tensor {tensor} starts at {start}, but {previous} ends at {previous_end}: they overlap")]
+    Overlap { file: String, tensor: String, start: u64, previous: String, previous_end: u64 },
+    #[error("{file}: tensor {tensor} starts at {start}, but what precedes it ends at {previous_end}: a gap")]
+    Gap { file: String, tensor: String, start: u64, previous_end: u64 },
+    #[error("{file} is truncated: tensor {tensor} ends at byte {needed_bytes}, the file has {file_bytes}")]
+    Truncated { file: String, tensor: String, needed_bytes: u64, file_bytes: u64 },
     #[error("{file} has {file_bytes} bytes, but its tensors end at {used_bytes}")]
-    TrailingBytes {
-        file: String,
-        file_bytes: u64,
-        used_bytes: u64,
-    },
+    TrailingBytes { file: String, file_bytes: u64, used_bytes: u64 },
     #[error("tensor {tensor} occurs twice: in {first} and in {second}")]
-    DuplicateTensor {
-        tensor: String,
-        first: String,
-        second: String,
-    },
+    DuplicateTensor { tensor: String, first: String, second: String },
     #[error("{file} names the shard {shard:?}, which is no plain file name")]
     ShardName { file: String, shard: String },
     #[error("{file} names more than {limit} shards")]
     TooManyShards { file: String, limit: usize },
     #[error("{file} says that tensor {tensor} is in {shard}, but {found}")]
-    ShardIndex {
-        file: String,
-        tensor: String,
-        shard: String,
-        found: String,
-    },
+    ShardIndex { file: String, tensor: String, shard: String, found: String },
     #[error("tensor {tensor} is missing; {place} has {tensors} tensors, for example {example}")]
-    MissingTensor {
-        tensor: String,
-        place: String,
-        tensors: usize,
-        example: String,
-    },
+    MissingTensor { tensor: String, place: String, tensors: usize, example: String },
 }
 
 impl CheckpointError {

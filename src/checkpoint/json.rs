@@ -11,14 +11,25 @@ pub(crate) struct Bounded<'a> {
     pub left: &'a mut usize,
 }
 
+/// An object counts as this many values more: its tree reserves room for eleven entries, however few it has.
+const OBJECT_VALUES: usize = 11;
+
+impl Bounded<'_> {
+    fn take<E: Error>(&mut self, values: usize) -> Result<(), E> {
+        if *self.left < values {
+            *self.left = 0;
+            return Err(E::custom("it holds more values than the limit"));
+        }
+        *self.left -= values;
+        Ok(())
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Bounded<'_> {
     type Value = Value;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        if *self.left == 0 {
-            return Err(D::Error::custom("it holds more values than the limit"));
-        }
-        *self.left -= 1;
+    fn deserialize<D: serde::Deserializer<'de>>(mut self, reader: D) -> Result<Value, D::Error> {
+        self.take(1)?;
         reader.deserialize_any(self)
     }
 }
@@ -30,14 +41,13 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         formatter.write_str("a JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
+        self.take(OBJECT_VALUES)?;
         let mut values = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Bounded {
-                left: &mut *self.left,
-            })?;
+            let value = map.next_value_seed(Bounded { left: &mut *self.left })?;
             if values.contains_key(&key) {
-                return Err(A::Error::custom(format!("{key} is given twice")));
+                return Err(A::Error::custom(format!("{:?} is given twice", key.chars().take(60).collect::<String>())));
             }
             values.insert(key, value);
         }
@@ -46,9 +56,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = items.next_element_seed(Bounded {
-            left: &mut *self.left,
-        })? {
+        while let Some(value) = items.next_element_seed(Bounded { left: &mut *self.left })? {
             values.push(value);
         }
         Ok(Value::Array(values))

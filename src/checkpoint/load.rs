@@ -17,6 +17,9 @@ pub const CHUNK_BYTES: u64 = 4 << 20;
 /// files hold causal masks (5 % of the smallest); a tied head that is stored twice would be a third.
 pub const MAX_UNWANTED_SHARE: f64 = 0.125;
 
+/// Takes a chunk: the tensor, the chunk's offset from the tensor's start in bytes, and the bytes.
+pub type WriteChunk<'a> = dyn FnMut(&TensorEntry, usize, &[u8]) -> crate::Result<()> + 'a;
+
 /// A stretch of a file: a tensor somebody wants, or bytes that only the hash needs.
 struct Segment<'a> {
     range: Range<u64>,
@@ -34,7 +37,7 @@ impl Checkpoint {
     pub async fn load(
         &self,
         wanted: &dyn Fn(&TensorEntry) -> bool,
-        write: &mut dyn FnMut(&TensorEntry, usize, &[u8]) -> crate::Result<()>,
+        write: &mut WriteChunk<'_>,
         monitor: &mut dyn Monitor,
     ) -> crate::Result<Vec<FileInfo>> {
         let plans: Vec<(&WeightsFile, Vec<Segment>, bool)> = self
@@ -52,11 +55,7 @@ impl Checkpoint {
             .sum();
         let mut done = 0;
         let mut files = self.small_files.clone();
-        monitor.event(Event::Advance {
-            done,
-            total,
-            unit: "bytes",
-        });
+        monitor.event(Event::Advance { done, total, unit: "bytes" });
         for (file, segments, whole) in plans {
             let mut hasher = whole.then(Sha256::new);
             // The first segment that is not read to its end; a chunk may end inside a tensor.
@@ -69,10 +68,7 @@ impl Checkpoint {
                 if let Some(hasher) = &mut hasher {
                     hasher.update(&bytes);
                 }
-                for segment in segments[first..]
-                    .iter()
-                    .take_while(|segment| segment.range.start < chunk.end)
-                {
+                for segment in segments[first..].iter().take_while(|segment| segment.range.start < chunk.end) {
                     if let Some(tensor) = segment.tensor {
                         let start = segment.range.start.max(chunk.start);
                         let end = segment.range.end.min(chunk.end);
@@ -82,18 +78,11 @@ impl Checkpoint {
                     }
                 }
                 position = chunk.end;
-                while segments
-                    .get(first)
-                    .is_some_and(|segment| segment.range.end <= position)
-                {
+                while segments.get(first).is_some_and(|segment| segment.range.end <= position) {
                     first += 1;
                 }
                 done += chunk.end - chunk.start;
-                monitor.event(Event::Advance {
-                    done,
-                    total,
-                    unit: "bytes",
-                });
+                monitor.event(Event::Advance { done, total, unit: "bytes" });
                 pause(monitor).await?;
             }
             files.push(FileInfo {
@@ -106,27 +95,17 @@ impl Checkpoint {
     }
 
     /// What is read of a file, in order, and whether that is all of it.
-    fn plan<'a>(
-        &'a self,
-        file: &WeightsFile,
-        wanted: &dyn Fn(&TensorEntry) -> bool,
-    ) -> (Vec<Segment<'a>>, bool) {
+    fn plan<'a>(&'a self, file: &WeightsFile, wanted: &dyn Fn(&TensorEntry) -> bool) -> (Vec<Segment<'a>>, bool) {
         let mut segments: Vec<Segment> = self
             .tensors
             .iter()
             .filter(|tensor| tensor.file == file.name && tensor.bytes() > 0 && wanted(tensor))
-            .map(|tensor| Segment {
-                range: tensor.range.clone(),
-                tensor: Some(tensor),
-            })
+            .map(|tensor| Segment { range: tensor.range.clone(), tensor: Some(tensor) })
             .collect();
         if segments.is_empty() {
             return (segments, false);
         }
-        let wanted_bytes: u64 = segments
-            .iter()
-            .map(|segment| segment.range.end - segment.range.start)
-            .sum();
+        let wanted_bytes: u64 = segments.iter().map(|segment| segment.range.end - segment.range.start).sum();
         // The header is read again with the hash and is nobody's waste.
         let unwanted_bytes = file.bytes - file.data_start - wanted_bytes;
         if unwanted_bytes as f64 > MAX_UNWANTED_SHARE * file.bytes as f64 {
@@ -137,19 +116,13 @@ impl Checkpoint {
         let mut whole = Vec::with_capacity(2 * segments.len() + 1);
         for segment in segments.drain(..) {
             if position < segment.range.start {
-                whole.push(Segment {
-                    range: position..segment.range.start,
-                    tensor: None,
-                });
+                whole.push(Segment { range: position..segment.range.start, tensor: None });
             }
             position = segment.range.end;
             whole.push(segment);
         }
         if position < file.bytes {
-            whole.push(Segment {
-                range: position..file.bytes,
-                tensor: None,
-            });
+            whole.push(Segment { range: position..file.bytes, tensor: None });
         }
         (whole, true)
     }

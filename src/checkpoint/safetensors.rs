@@ -89,15 +89,8 @@ const TYPES: &[(&str, u64, Option<DType>)] = &[
 ];
 
 /// The header's length from the file's first eight bytes, checked against the file.
-pub(super) fn header_bytes(
-    file: &str,
-    first: [u8; 8],
-    file_bytes: u64,
-) -> Result<u64, CheckpointError> {
-    let not_safetensors = |found: &str| CheckpointError::NotSafetensors {
-        file: file.into(),
-        found: found.into(),
-    };
+pub(super) fn header_bytes(file: &str, first: [u8; 8], file_bytes: u64) -> Result<u64, CheckpointError> {
+    let not_safetensors = |found: &str| CheckpointError::NotSafetensors { file: file.into(), found: found.into() };
     // What people really have in hand when a download went wrong.
     match &first {
         b"version " => return Err(not_safetensors("it is a Git LFS pointer, not the weights")),
@@ -118,11 +111,7 @@ pub(super) fn header_bytes(
 
 /// Reads the JSON and checks every tensor: known type, shape times type equals byte range, ranges that lie end to end
 /// from the header's end to the file's end, no name twice.
-pub(super) fn parse_header(
-    file: &str,
-    json: &[u8],
-    file_bytes: u64,
-) -> Result<Header, CheckpointError> {
+pub(super) fn parse_header(file: &str, json: &[u8], file_bytes: u64) -> Result<Header, CheckpointError> {
     let json_error = |error: serde_json::Error| CheckpointError::Json {
         file: file.into(),
         reason: format!("its header cannot be read ({error})"),
@@ -130,57 +119,31 @@ pub(super) fn parse_header(
     let data_start = LENGTH_BYTES + json.len() as u64;
     // Two passes: the first counts, so that the second allocates once. A growing list would hold up to three times
     // its final size while it moves, which on wasm is memory that never comes back.
-    let mut entries = 0;
+    let mut count = Count::default();
     let mut reader = serde_json::Deserializer::from_slice(json);
-    CountEntries(&mut entries)
-        .deserialize(&mut reader)
-        .map_err(json_error)?;
+    CountEntries(&mut count).deserialize(&mut reader).map_err(json_error)?;
     reader.end().map_err(json_error)?;
 
-    let mut header = Header {
-        tensors: Vec::with_capacity(entries),
-        unreadable: Vec::new(),
-    };
+    let mut header =
+        Header { tensors: Vec::with_capacity(count.readable), unreadable: Vec::with_capacity(count.unreadable) };
     let mut problem = None;
-    let fill = Fill {
-        file,
-        data_start,
-        header: &mut header,
-        problem: &mut problem,
-    };
+    let fill = Fill { file, data_start, file_bytes, header: &mut header, problem: &mut problem };
     let filled = fill.deserialize(&mut serde_json::Deserializer::from_slice(json));
     if let Some(problem) = problem {
         return Err(problem);
     }
     filled.map_err(json_error)?;
 
-    header
-        .tensors
-        .sort_unstable_by_key(|entry| (entry.range.start, entry.range.end));
-    header
-        .unreadable
-        .sort_unstable_by_key(|entry| (entry.range.start, entry.range.end));
+    header.tensors.sort_unstable_by_key(|entry| (entry.range.start, entry.range.end));
+    header.unreadable.sort_unstable_by_key(|entry| (entry.range.start, entry.range.end));
     check_layout(file, &header, data_start, file_bytes)?;
     Ok(header)
 }
 
 /// Ranges lie end to end, which also keeps them inside the file.
-fn check_layout(
-    file: &str,
-    header: &Header,
-    data_start: u64,
-    file_bytes: u64,
-) -> Result<(), CheckpointError> {
-    let mut readable = header
-        .tensors
-        .iter()
-        .map(|entry| (&entry.name, &entry.range))
-        .peekable();
-    let mut unreadable = header
-        .unreadable
-        .iter()
-        .map(|entry| (&entry.name, &entry.range))
-        .peekable();
+fn check_layout(file: &str, header: &Header, data_start: u64, file_bytes: u64) -> Result<(), CheckpointError> {
+    let mut readable = header.tensors.iter().map(|entry| (&entry.name, &entry.range)).peekable();
+    let mut unreadable = header.unreadable.iter().map(|entry| (&entry.name, &entry.range)).peekable();
     let mut end = data_start;
     let mut previous: &str = "the header";
     loop {
@@ -190,16 +153,12 @@ fn check_layout(
             (None, Some(_)) => false,
             (None, None) => break,
         };
-        let next = if next_is_readable {
-            readable.next()
-        } else {
-            unreadable.next()
-        };
+        let next = if next_is_readable { readable.next() } else { unreadable.next() };
         let Some((name, range)) = next else { break };
         if range.end > file_bytes {
             return Err(CheckpointError::Truncated {
                 file: file.into(),
-                tensor: name.clone(),
+                tensor: shown(name),
                 needed_bytes: range.end,
                 file_bytes,
             });
@@ -207,16 +166,16 @@ fn check_layout(
         if range.start < end {
             return Err(CheckpointError::Overlap {
                 file: file.into(),
-                tensor: name.clone(),
+                tensor: shown(name),
                 start: range.start,
-                previous: previous.into(),
+                previous: shown(previous),
                 previous_end: end,
             });
         }
         if range.start > end {
             return Err(CheckpointError::Gap {
                 file: file.into(),
-                tensor: name.clone(),
+                tensor: shown(name),
                 start: range.start,
                 previous_end: end,
             });
@@ -225,19 +184,34 @@ fn check_layout(
         previous = name;
     }
     if end != file_bytes {
-        return Err(CheckpointError::TrailingBytes {
-            file: file.into(),
-            file_bytes,
-            used_bytes: end,
-        });
+        return Err(CheckpointError::TrailingBytes { file: file.into(), file_bytes, used_bytes: end });
     }
     Ok(())
+}
+
+/// A name as errors show it: of bearable length, and with nothing in it that a terminal would obey.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(100).flat_map(char::escape_debug).collect()
 }
 
 /// The name of the free-text entry that is no tensor.
 const METADATA: &str = "__metadata__";
 
-struct CountEntries<'a>(&'a mut usize);
+/// How many entries will go into each list.
+#[derive(Default)]
+struct Count {
+    readable: usize,
+    unreadable: usize,
+}
+
+/// All that counting needs of an entry; the rest is judged in the second pass.
+#[derive(Deserialize)]
+struct TypeOnly<'a> {
+    #[serde(borrow)]
+    dtype: Cow<'a, str>,
+}
+
+struct CountEntries<'a>(&'a mut Count);
 
 impl<'de> DeserializeSeed<'de> for CountEntries<'_> {
     type Value = ();
@@ -255,8 +229,18 @@ impl<'de> Visitor<'de> for CountEntries<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            *self.0 += 1;
+        while let Some(Name(name)) = map.next_key()? {
+            if name == METADATA {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let entry: TypeOnly =
+                map.next_value().map_err(|error| A::Error::custom(format!("tensor {}: {error}", shown(&name))))?;
+            match TYPES.iter().find(|(known, ..)| *known == entry.dtype) {
+                Some((_, _, Some(_))) => self.0.readable += 1,
+                // An unknown type ends the second pass.
+                _ => self.0.unreadable += 1,
+            }
         }
         Ok(())
     }
@@ -266,6 +250,7 @@ impl<'de> Visitor<'de> for CountEntries<'_> {
 struct Fill<'a> {
     file: &'a str,
     data_start: u64,
+    file_bytes: u64,
     header: &'a mut Header,
     problem: &'a mut Option<CheckpointError>,
 }
@@ -291,9 +276,8 @@ impl<'de> Visitor<'de> for Fill<'_> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let info: Info = map
-                .next_value()
-                .map_err(|error| A::Error::custom(format!("tensor {name}: {error}")))?;
+            let info: Info =
+                map.next_value().map_err(|error| A::Error::custom(format!("tensor {}: {error}", shown(&name))))?;
             if let Err(problem) = self.push(&name, &info) {
                 *self.problem = Some(problem);
                 return Err(A::Error::custom("a tensor was refused"));
@@ -307,46 +291,40 @@ impl Fill<'_> {
     /// Checks what one entry says by itself.
     fn push(&mut self, name: &str, info: &Info) -> Result<(), CheckpointError> {
         let file = self.file;
-        let Some(&(dtype_name, bits, dtype)) =
-            TYPES.iter().find(|(known, ..)| *known == info.dtype)
-        else {
+        let Some(&(dtype_name, bits, dtype)) = TYPES.iter().find(|(known, ..)| *known == info.dtype) else {
             return Err(CheckpointError::UnknownType {
                 file: file.into(),
-                tensor: name.into(),
-                dtype: info.dtype.chars().take(40).collect(),
+                tensor: shown(name),
+                dtype: shown(&info.dtype),
             });
         };
         let (start, end) = info.data_offsets;
         if end < start {
-            return Err(CheckpointError::OffsetOrder {
-                file: file.into(),
-                tensor: name.into(),
-                start,
-                end,
-            });
+            return Err(CheckpointError::OffsetOrder { file: file.into(), tensor: shown(name), start, end });
         }
         let expected = info.shape.bytes(bits);
         if expected != Some(end - start) {
+            let takes = match expected {
+                Some(bytes) => format!("{bytes} bytes"),
+                None => "no whole number of bytes below 2^64".into(),
+            };
             return Err(CheckpointError::ByteRange {
                 file: file.into(),
-                tensor: name.into(),
-                dtype: dtype_name.into(),
-                shape: info.shape.to_vec(),
-                expected_bytes: match expected {
-                    Some(bytes) => format!("{bytes} bytes"),
-                    None => "no whole number of bytes below 2^63".into(),
-                },
+                tensor: shown(name),
+                needs: format!("of shape {:?} in {dtype_name} takes {takes}", info.shape.to_vec()),
                 got_bytes: end - start,
             });
         }
-        // An offset near 2^64 cannot be inside any file, and must not wrap around.
-        let range = match (
-            start.checked_add(self.data_start),
-            end.checked_add(self.data_start),
-        ) {
-            (Some(start), Some(end)) => start..end,
-            _ => u64::MAX..u64::MAX,
+        // An offset near 2^64 must not wrap around to a place inside the file.
+        let (Some(start), Some(end)) = (start.checked_add(self.data_start), end.checked_add(self.data_start)) else {
+            return Err(CheckpointError::Truncated {
+                file: file.into(),
+                tensor: shown(name),
+                needed_bytes: u64::MAX,
+                file_bytes: self.file_bytes,
+            });
         };
+        let range = start..end;
         match dtype {
             Some(dtype) => self.header.tensors.push(TensorEntry {
                 name: name.into(),
@@ -417,10 +395,7 @@ impl Shape {
 
     /// OK to cast: a shape whose bytes fit a file has dimensions that fit its address space, or a zero among them.
     fn to_vec(&self) -> Vec<usize> {
-        self.dimensions[..self.rank]
-            .iter()
-            .map(|&dimension| usize::try_from(dimension).unwrap_or(usize::MAX))
-            .collect()
+        self.dimensions[..self.rank].iter().map(|&dimension| usize::try_from(dimension).unwrap_or(usize::MAX)).collect()
     }
 }
 
@@ -435,10 +410,7 @@ impl<'de> Deserialize<'de> for Shape {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Shape, A::Error> {
-                let mut shape = Shape {
-                    rank: 0,
-                    dimensions: [0; MAX_RANK],
-                };
+                let mut shape = Shape { rank: 0, dimensions: [0; MAX_RANK] };
                 while let Some(dimension) = items.next_element()? {
                     if shape.rank == MAX_RANK {
                         return Err(A::Error::custom(format!("more than {MAX_RANK} dimensions")));

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::CheckpointError;
+use super::safetensors::shown;
 use super::source::is_plain_name;
 
 /// Largest index that is read. The largest published ones, with 100,000 tensors, have 10 MB.
@@ -26,13 +27,8 @@ fn walk(
     let mut problem = None;
     let mut maps = 0;
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let walked = Top {
-        entry,
-        problem: &mut problem,
-        maps: &mut maps,
-    }
-    .deserialize(&mut reader)
-    .and_then(|()| reader.end());
+    let walked =
+        Top { entry, problem: &mut problem, maps: &mut maps }.deserialize(&mut reader).and_then(|()| reader.end());
     if let Some(problem) = problem {
         return Err(problem);
     }
@@ -56,26 +52,17 @@ pub(super) fn shard_names(file: &str, json: &[u8]) -> Result<Vec<String>, Checkp
     walk(file, json, &mut |_, shard| {
         if let Err(place) = names.binary_search_by(|name| name.as_str().cmp(shard)) {
             if !is_plain_name(shard) {
-                return Err(CheckpointError::ShardName {
-                    file: file.into(),
-                    shard: shard.chars().take(100).collect(),
-                });
+                return Err(CheckpointError::ShardName { file: file.into(), shard: shard.chars().take(100).collect() });
             }
             if names.len() == MAX_SHARDS {
-                return Err(CheckpointError::TooManyShards {
-                    file: file.into(),
-                    limit: MAX_SHARDS,
-                });
+                return Err(CheckpointError::TooManyShards { file: file.into(), limit: MAX_SHARDS });
             }
             names.insert(place, shard.into());
         }
         Ok(())
     })?;
     if names.is_empty() {
-        return Err(CheckpointError::Json {
-            file: file.into(),
-            reason: "its weight_map is empty".into(),
-        });
+        return Err(CheckpointError::Json { file: file.into(), reason: "its weight_map is empty".into() });
     }
     Ok(names)
 }
@@ -94,12 +81,7 @@ pub(super) fn check_index<'a>(
             Some(actual) => format!("it is in {actual}"),
             None => "no shard has it".into(),
         };
-        Err(CheckpointError::ShardIndex {
-            file: file.into(),
-            tensor: tensor.chars().take(200).collect(),
-            shard: shard.into(),
-            found,
-        })
+        Err(CheckpointError::ShardIndex { file: file.into(), tensor: shown(tensor), shard: shown(shard), found })
     })?;
     Ok(lines)
 }
@@ -129,10 +111,7 @@ impl<'de> Visitor<'de> for Top<'_> {
         while let Some(key) = map.next_key::<Cow<str>>()? {
             if key == "weight_map" {
                 *self.maps += 1;
-                map.next_value_seed(WeightMap {
-                    entry: &mut *self.entry,
-                    problem: &mut *self.problem,
-                })?;
+                map.next_value_seed(WeightMap { entry: &mut *self.entry, problem: &mut *self.problem })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -19,15 +19,10 @@ pub trait Source {
     fn name(&self) -> String;
 
     /// Length of a file in bytes; `None` when there is no such file.
-    fn len<'a>(&'a self, file: &'a str)
-    -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>>;
+    fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>>;
 
     /// The bytes of a range. Fewer bytes than asked for is an error of the source, not of the caller.
-    fn read<'a>(
-        &'a self,
-        file: &'a str,
-        range: Range<u64>,
-    ) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>>;
+    fn read<'a>(&'a self, file: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>>;
 }
 
 /// Reads exactly `range`: a source that returns another number of bytes is an error here, not a surprise later.
@@ -41,12 +36,7 @@ pub(crate) async fn read_exactly(
     if bytes.len() as u64 == expected_bytes {
         Ok(bytes)
     } else {
-        Err(CheckpointError::ShortRead {
-            file: file.into(),
-            offset,
-            expected_bytes,
-            got_bytes: bytes.len() as u64,
-        })
+        Err(CheckpointError::ShortRead { file: file.into(), offset, expected_bytes, got_bytes: bytes.len() as u64 })
     }
 }
 
@@ -60,11 +50,7 @@ pub(crate) async fn read_small(
         return Ok(None);
     };
     if bytes > limit_bytes {
-        return Err(CheckpointError::FileTooLarge {
-            file: file.into(),
-            bytes,
-            limit_bytes,
-        });
+        return Err(CheckpointError::FileTooLarge { file: file.into(), bytes, limit_bytes });
     }
     Ok(Some(read_exactly(source, file, 0..bytes).await?))
 }
@@ -75,7 +61,5 @@ pub(crate) fn is_plain_name(file: &str) -> bool {
         && file.len() <= 255
         && file != "."
         && file != ".."
-        && !file
-            .chars()
-            .any(|c| matches!(c, '/' | '\\' | ':') || c.is_control())
+        && !file.chars().any(|c| matches!(c, '/' | '\\' | ':') || c.is_control())
 }

@@ -8,13 +8,10 @@ mod parallel;
 mod values;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use super::ops::{
-    attention, embedding, gelu, knn, kv_write, layernorm, next_token, rmsnorm, rope, swiglu,
-};
-use super::{
-    ComputeError, DType, DeviceInfo, DeviceKind, Dispatch, Op, Recording, Tensor, TensorId,
-};
+use super::ops::{attention, embedding, gelu, knn, kv_write, layernorm, next_token, rmsnorm, rope, swiglu};
+use super::{ComputeError, DType, DeviceInfo, DeviceKind, Dispatch, Op, Recording, Tensor, TensorId};
 pub use values::{Values, Weights};
 
 /// Tensors in main memory.
@@ -25,10 +22,7 @@ pub struct CpuDevice {
 
 impl CpuDevice {
     pub fn new(reason: impl Into<String>) -> Self {
-        CpuDevice {
-            tensors: HashMap::new(),
-            reason: reason.into(),
-        }
+        CpuDevice { tensors: HashMap::new(), reason: reason.into() }
     }
 
     pub fn info(&self) -> DeviceInfo {
@@ -37,32 +31,21 @@ impl CpuDevice {
         } else if cfg!(target_arch = "wasm32") {
             "wasm".to_owned()
         } else {
-            format!(
-                "{}, {} threads",
-                std::env::consts::ARCH,
-                parallel::threads()
-            )
+            format!("{}, {} threads", std::env::consts::ARCH, parallel::threads())
         };
         DeviceInfo {
             kind: DeviceKind::Cpu,
             name,
             detail: String::new(),
+            software: false,
             precision: "f32".into(),
             reason: self.reason.clone(),
         }
     }
 
-    pub fn write(
-        &mut self,
-        tensor: &Tensor,
-        offset_bytes: usize,
-        bytes: &[u8],
-    ) -> Result<(), ComputeError> {
+    pub fn write(&mut self, tensor: &Tensor, offset_bytes: usize, bytes: &[u8]) -> Result<(), ComputeError> {
         self.ensure(tensor)?;
-        let values = self
-            .tensors
-            .get_mut(&tensor.id())
-            .expect("OK because ensured above");
+        let values = self.tensors.get_mut(&tensor.id()).expect("OK because ensured above");
         values.bytes_mut()[offset_bytes..offset_bytes + bytes.len()].copy_from_slice(bytes);
         Ok(())
     }
@@ -87,11 +70,7 @@ impl CpuDevice {
         let mut outputs = Vec::with_capacity(dispatch.outputs.len());
         for tensor in &dispatch.outputs {
             self.ensure(tensor)?;
-            outputs.push(
-                self.tensors
-                    .remove(&tensor.id())
-                    .expect("OK because ensured above"),
-            );
+            outputs.push(self.tensors.remove(&tensor.id()).expect("OK because ensured above"));
         }
         let result = self.compute(dispatch, &mut outputs);
         for (tensor, values) in dispatch.outputs.iter().zip(outputs) {
@@ -105,60 +84,23 @@ impl CpuDevice {
         let f32s = |i: usize| Ok::<_, ComputeError>(self.get(tensor(i))?.f32s());
         let u32s = |i: usize| Ok::<_, ComputeError>(self.get(tensor(i))?.u32s());
         let weights = |i: usize| Ok::<_, ComputeError>(self.get(tensor(i))?.weights());
-        let (first, rest) = outputs
-            .split_first_mut()
-            .expect("OK because every op's check asks for an output");
+        let (first, rest) = outputs.split_first_mut().expect("OK because every op's check asks for an output");
         match &dispatch.op {
-            Op::Embedding(op) => embedding::forward(
-                op,
-                u32s(0)?,
-                weights(1)?,
-                tensor(1).columns(),
-                first.f32s_mut(),
-            ),
+            Op::Embedding(op) => embedding::forward(op, u32s(0)?, weights(1)?, tensor(1).columns(), first.f32s_mut()),
             Op::LayerNorm(op) => {
-                let bias = if dispatch.inputs.len() == 3 {
-                    Some(weights(2)?)
-                } else {
-                    None
-                };
+                let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?) } else { None };
                 layernorm::forward(op, f32s(0)?, weights(1)?, bias, first.f32s_mut());
             }
             Op::RmsNorm(op) => rmsnorm::forward(op, f32s(0)?, weights(1)?, first.f32s_mut()),
             Op::MatMul(op) => {
-                let bias = if dispatch.inputs.len() == 3 {
-                    Some(weights(2)?.to_f32())
-                } else {
-                    None
-                };
+                let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?.to_f32()) } else { None };
                 let (n, k) = op.n_k(tensor(1));
-                let shape = matmul::Shape {
-                    m: tensor(0).rows(),
-                    n,
-                    k,
-                    out_columns: dispatch.outputs[0].columns(),
-                };
-                matmul::forward(
-                    op,
-                    shape,
-                    f32s(0)?,
-                    weights(1)?,
-                    bias.as_deref(),
-                    first.f32s_mut(),
-                );
+                let shape = matmul::Shape { m: tensor(0).rows(), n, k, out_columns: dispatch.outputs[0].columns() };
+                matmul::forward(op, shape, f32s(0)?, weights(1)?, bias.as_deref(), first.f32s_mut());
             }
-            Op::Rope(op) => rope::forward(
-                op,
-                u32s(0)?,
-                f32s(1)?,
-                dispatch.outputs[0].columns(),
-                first.f32s_mut(),
-            ),
+            Op::Rope(op) => rope::forward(op, u32s(0)?, f32s(1)?, dispatch.outputs[0].columns(), first.f32s_mut()),
             Op::KvWrite(op) => {
-                let (capacity, kv) = (
-                    dispatch.outputs[0].shape()[1],
-                    dispatch.outputs[0].columns(),
-                );
+                let (capacity, kv) = (dispatch.outputs[0].shape()[1], dispatch.outputs[0].columns());
                 kv_write::forward(
                     op,
                     f32s(0)?,
@@ -171,24 +113,9 @@ impl CpuDevice {
                 );
             }
             Op::Attention(op) => {
-                let prefix = if dispatch.inputs.len() == 6 {
-                    Some((f32s(4)?, f32s(5)?))
-                } else {
-                    None
-                };
-                let own = attention::KeyValues {
-                    k: f32s(2)?,
-                    v: f32s(3)?,
-                };
-                self.attention(
-                    op,
-                    dispatch,
-                    f32s(0)?,
-                    u32s(1)?,
-                    own,
-                    prefix,
-                    first.f32s_mut(),
-                );
+                let prefix = if dispatch.inputs.len() == 6 { Some((f32s(4)?, f32s(5)?)) } else { None };
+                let own = attention::KeyValues { k: f32s(2)?, v: f32s(3)? };
+                self.attention(op, dispatch, f32s(0)?, u32s(1)?, own, prefix, first.f32s_mut());
             }
             Op::Gelu(op) => {
                 let x = f32s(0)?;
@@ -202,16 +129,11 @@ impl CpuDevice {
                     swiglu::forward(&gate_up[2 * start..2 * (start + out.len())], inner, out);
                 });
             }
-            Op::NextToken(_) => next_token::forward(
-                f32s(0)?,
-                tensor(0).columns(),
-                u32s(1)?,
-                first.f32s_mut(),
-                rest[0].u32s_mut(),
-            ),
+            Op::NextToken(_) => {
+                next_token::forward(f32s(0)?, tensor(0).columns(), u32s(1)?, first.f32s_mut(), rest[0].u32s_mut())
+            }
             Op::Knn(op) => {
-                let (x, columns, k) =
-                    (f32s(0)?, tensor(0).columns(), dispatch.outputs[0].columns());
+                let (x, columns, k) = (f32s(0)?, tensor(0).columns(), dispatch.outputs[0].columns());
                 let (neighbours, distances) = (first.u32s_mut(), rest[0].f32s_mut());
                 parallel::over_two(neighbours, distances, k, |row, neighbours, distances| {
                     knn::forward_row(x, columns, op.row_start + row, neighbours, distances);
@@ -253,10 +175,8 @@ impl CpuDevice {
                 let q = &qkv[row * columns..][..channels];
                 match prefix {
                     Some((k, v)) => {
-                        let shared = attention::KeyValues {
-                            k: &k[..op.prefix_tokens * kv],
-                            v: &v[..op.prefix_tokens * kv],
-                        };
+                        let shared =
+                            attention::KeyValues { k: &k[..op.prefix_tokens * kv], v: &v[..op.prefix_tokens * kv] };
                         attention::forward_token(op, q, &[shared, own], &mut scores, out);
                     }
                     None => attention::forward_token(op, q, &[own], &mut scores, out),
@@ -266,22 +186,16 @@ impl CpuDevice {
     }
 
     fn get(&self, tensor: &Tensor) -> Result<&Values, ComputeError> {
-        self.tensors
-            .get(&tensor.id())
-            .ok_or_else(|| ComputeError::NotOnDevice {
-                label: tensor.label().into(),
-            })
+        self.tensors.get(&tensor.id()).ok_or_else(|| ComputeError::NotOnDevice { label: tensor.label().into() })
     }
 
     fn ensure(&mut self, tensor: &Tensor) -> Result<(), ComputeError> {
-        if !self.tensors.contains_key(&tensor.id()) {
-            let values = Values::zeros(tensor.dtype(), tensor.elements()).ok_or_else(|| {
-                ComputeError::OutOfMemory {
-                    device: "the CPU".into(),
-                    needed_bytes: tensor.bytes() as u64,
-                }
+        if let Entry::Vacant(place) = self.tensors.entry(tensor.id()) {
+            let values = Values::zeros(tensor.dtype(), tensor.elements()).ok_or_else(|| ComputeError::OutOfMemory {
+                device: "the CPU".into(),
+                needed_bytes: tensor.bytes() as u64,
             })?;
-            self.tensors.insert(tensor.id(), values);
+            place.insert(values);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub enum DeviceKind {
     Gpu,
 }
 
-/// What was asked for. `Auto` takes the GPU when there is one and says in the result which it took and why.
+/// What was asked for. `Auto` takes the GPU when there is a real one, and says in the result which it took and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +35,8 @@ pub struct DeviceInfo {
     pub name: String,
     /// Graphics API, driver, features in use; empty for the CPU.
     pub detail: String,
+    /// A GPU that the processor imitates: right, and slow.
+    pub software: bool,
     /// Arithmetic type, always named: `f32`.
     pub precision: String,
     /// Why this device and not the other, when `Auto` had to choose.
@@ -49,12 +51,18 @@ pub enum Device {
 }
 
 impl Device {
-    /// Finds a device. `Auto` never fails: it takes the CPU and records the reason.
+    /// Finds a device. `Auto` never fails: without a GPU, or with one that is only imitated in software, it takes the
+    /// CPU and records the reason.
     pub async fn request(preference: DevicePreference) -> Result<Device, ComputeError> {
         match preference {
             DevicePreference::Cpu => Ok(Device::Cpu(CpuDevice::new("the CPU was asked for"))),
             DevicePreference::Gpu => Self::request_gpu("the GPU was asked for").await,
             DevicePreference::Auto => match Self::request_gpu("a GPU was found").await {
+                #[cfg(feature = "gpu")]
+                Ok(Device::Gpu(device)) if device.info().software => {
+                    let reason = format!("the only GPU is {}, a software adapter, which is slower", device.info().name);
+                    Ok(Device::Cpu(CpuDevice::new(reason)))
+                }
                 Ok(device) => Ok(device),
                 Err(error) => Ok(Device::Cpu(CpuDevice::new(error.to_string()))),
             },
@@ -68,9 +76,7 @@ impl Device {
 
     #[cfg(not(feature = "gpu"))]
     async fn request_gpu(_reason: &str) -> Result<Device, ComputeError> {
-        Err(ComputeError::NoGpu {
-            reason: "this build has no GPU support (feature `gpu` is off)".into(),
-        })
+        Err(ComputeError::NoGpu { reason: "this build has no GPU support (feature `gpu` is off)".into() })
     }
 
     pub fn info(&self) -> DeviceInfo {
@@ -83,16 +89,8 @@ impl Device {
 
     /// Writes bytes in the tensor's stored type, little-endian, at `offset_bytes`; allocates the tensor (zeroed) when
     /// it is not there yet. Offsets and lengths must be multiples of 4 except at the tensor's end.
-    pub fn write(
-        &mut self,
-        tensor: &Tensor,
-        offset_bytes: usize,
-        bytes: &[u8],
-    ) -> Result<(), ComputeError> {
-        if offset_bytes
-            .checked_add(bytes.len())
-            .is_none_or(|end| end > tensor.bytes())
-        {
+    pub fn write(&mut self, tensor: &Tensor, offset_bytes: usize, bytes: &[u8]) -> Result<(), ComputeError> {
+        if offset_bytes.checked_add(bytes.len()).is_none_or(|end| end > tensor.bytes()) {
             return Err(ComputeError::WriteOutOfRange {
                 label: tensor.label().into(),
                 capacity_bytes: tensor.bytes(),

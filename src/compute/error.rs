@@ -5,44 +5,17 @@
 pub enum ComputeError {
     /// A programming error in whoever made the recording: the message names the op, the tensor and both shapes.
     #[error("{op}: tensor {label} has shape {got:?}, expected {expected}")]
-    ShapeMismatch {
-        op: &'static str,
-        label: String,
-        expected: String,
-        got: Vec<usize>,
-    },
+    ShapeMismatch { op: &'static str, label: String, expected: String, got: Vec<usize> },
     #[error("{op}: takes {expected} tensors, got {got}")]
-    TensorCount {
-        op: &'static str,
-        expected: String,
-        got: usize,
-    },
+    TensorCount { op: &'static str, expected: String, got: usize },
     #[error("{op}: tensor {label} is stored as {got:?}, expected {expected}")]
-    TypeMismatch {
-        op: &'static str,
-        label: String,
-        expected: &'static str,
-        got: super::DType,
-    },
+    TypeMismatch { op: &'static str, label: String, expected: &'static str, got: super::DType },
     #[error("tensor {label} is not on the device: nothing was written to it")]
     NotOnDevice { label: String },
-    #[error(
-        "tensor {label} holds {capacity_bytes} bytes, and {len} bytes at offset {offset} do not fit"
-    )]
-    WriteOutOfRange {
-        label: String,
-        capacity_bytes: usize,
-        offset: usize,
-        len: usize,
-    },
-    #[error(
-        "tensor {label} needs {needed_bytes} bytes, the device allows {limit_bytes} in one buffer"
-    )]
-    BufferTooLarge {
-        label: String,
-        needed_bytes: u64,
-        limit_bytes: u64,
-    },
+    #[error("tensor {label} holds {capacity_bytes} bytes, and {len} bytes at offset {offset} do not fit")]
+    WriteOutOfRange { label: String, capacity_bytes: usize, offset: usize, len: usize },
+    #[error("tensor {label} needs {needed_bytes} bytes, the device allows {limit_bytes} in one buffer")]
+    BufferTooLarge { label: String, needed_bytes: u64, limit_bytes: u64 },
     #[error("out of memory on {device}: {needed_bytes} bytes were asked for")]
     OutOfMemory { device: String, needed_bytes: u64 },
     #[error("no usable GPU: {reason}")]

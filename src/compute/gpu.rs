@@ -34,6 +34,9 @@ pub struct GpuDevice {
     pipelines: Pipelines,
     /// Parameters of the recording in flight; grows to the longest recording so far.
     params: Option<wgpu::Buffer>,
+    /// One dispatch's share of the uniform buffer, in bytes.
+    params_stride: usize,
+    workgroups_per_side_max: u32,
     faults: Faults,
 }
 
@@ -46,10 +49,14 @@ impl GpuDevice {
         let (device, queue) = adapter::open(&adapter).await?;
         let info = adapter::info(&adapter, &device, reason);
         let faults = Faults::watch(&device);
+        let limits = device.limits();
         Ok(GpuDevice {
             buffers: Buffers::new(&device, &info.name),
             pipelines: Pipelines::new(),
             params: None,
+            // 256 bytes are accepted as an offset by every device, and hold the parameters of every kernel.
+            params_stride: limits.min_uniform_buffer_offset_alignment.max(256) as usize,
+            workgroups_per_side_max: limits.max_compute_workgroups_per_dimension,
             device,
             queue,
             info,
@@ -63,27 +70,18 @@ impl GpuDevice {
 
     /// As [`Device::write`], which has checked the range. Fails with `BufferTooLarge` when the tensor is larger than
     /// one buffer may be.
-    pub fn write(
-        &mut self,
-        tensor: &Tensor,
-        offset_bytes: usize,
-        bytes: &[u8],
-    ) -> Result<(), ComputeError> {
+    pub fn write(&mut self, tensor: &Tensor, offset_bytes: usize, bytes: &[u8]) -> Result<(), ComputeError> {
         self.faults.check()?;
         self.buffers.allocate(&self.device, tensor)?;
-        self.buffers
-            .write(&self.device, &self.queue, tensor, offset_bytes, bytes)?;
+        self.buffers.write(&self.device, &self.queue, tensor, offset_bytes, bytes)?;
         self.faults.check()
     }
 
     /// Submits the recording and learns whether the GPU accepted it; does not wait for the work itself.
     pub async fn run(&mut self, recording: &Recording) -> Result<(), ComputeError> {
         self.settle().await?;
-        let launches = recording
-            .dispatches()
-            .iter()
-            .map(kernels::launch)
-            .collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
+        let launches =
+            recording.dispatches().iter().map(kernels::launch).collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
         for dispatch in recording.dispatches() {
             for tensor in &dispatch.inputs {
                 self.buffers.get(tensor)?;
@@ -94,7 +92,7 @@ impl GpuDevice {
         }
         self.settle().await?;
 
-        let params_bytes = self.params_stride() * launches.len() as u64;
+        let params_bytes = (self.params_stride * launches.len()) as u64;
         let scopes = Scopes::push(&self.device);
         let submitted = self.submit(&launches);
         let verdict = scopes.pop(params_bytes);
@@ -112,14 +110,7 @@ impl GpuDevice {
     pub async fn read(&mut self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
         self.settle().await?;
         let buffer = self.buffers.get(tensor)?;
-        let result = readback::read(
-            &self.device,
-            &self.queue,
-            buffer,
-            tensor.bytes(),
-            &self.info.name,
-        )
-        .await;
+        let result = readback::read(&self.device, &self.queue, buffer, tensor.bytes(), &self.info.name).await;
         self.faults.check().and(result)
     }
 
@@ -137,20 +128,12 @@ impl GpuDevice {
         self.faults.check().and(allocated)
     }
 
-    /// One dispatch's share of the uniform buffer: 256 bytes, which every device accepts as an offset.
-    fn params_stride(&self) -> u64 {
-        u64::from(self.device.limits().min_uniform_buffer_offset_alignment).max(256)
-    }
-
     fn submit(&mut self, launches: &[Launch<'_>]) -> Result<(), ComputeError> {
-        let launches: Vec<&Launch<'_>> = launches
-            .iter()
-            .filter(|launch| launch.workgroups > 0)
-            .collect();
+        let launches: Vec<&Launch<'_>> = launches.iter().filter(|launch| launch.workgroups > 0).collect();
         if launches.is_empty() {
             return Ok(());
         }
-        let stride = self.params_stride() as usize;
+        let stride = self.params_stride;
         let mut params = vec![0; stride * launches.len()];
         for (launch, slot) in launches.iter().zip(params.chunks_exact_mut(stride)) {
             slot[..launch.params.len()].copy_from_slice(&launch.params);
@@ -159,17 +142,13 @@ impl GpuDevice {
         // Ordered before the submission below and after all earlier ones, so the buffer can serve every run.
         self.queue.write_buffer(params_buffer, 0, &params);
 
-        let workgroups_max = self.device.limits().max_compute_workgroups_per_dimension;
-        let mut encoder = self
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for (i, launch) in launches.iter().enumerate() {
-                let [x, y] = launch.grid(workgroups_max)?;
+                let [x, y] = launch.grid(self.workgroups_per_side_max)?;
                 let pipeline = self.pipelines.get(&self.device, launch);
-                let bind_group =
-                    bind_group(&self.device, &self.buffers, params_buffer, pipeline, launch)?;
+                let bind_group = bind_group(&self.device, &self.buffers, params_buffer, pipeline, launch)?;
                 pass.set_pipeline(&pipeline.pipeline);
                 pass.set_bind_group(0, &bind_group, &[(i * stride) as u32]);
                 pass.dispatch_workgroups(x, y, 1);
@@ -189,11 +168,7 @@ impl Drop for GpuDevice {
     }
 }
 
-fn params_buffer<'a>(
-    device: &wgpu::Device,
-    buffer: &'a mut Option<wgpu::Buffer>,
-    bytes: u64,
-) -> &'a wgpu::Buffer {
+fn params_buffer<'a>(device: &wgpu::Device, buffer: &'a mut Option<wgpu::Buffer>, bytes: u64) -> &'a wgpu::Buffer {
     if buffer.as_ref().is_some_and(|buffer| buffer.size() < bytes) {
         *buffer = None;
     }
@@ -223,14 +198,52 @@ fn bind_group(
         }),
     }];
     for (binding, tensor) in (1..).zip(&launch.tensors) {
-        entries.push(wgpu::BindGroupEntry {
-            binding,
-            resource: buffers.get(tensor)?.as_entire_binding(),
-        });
+        entries.push(wgpu::BindGroupEntry { binding, resource: buffers.get(tensor)?.as_entire_binding() });
     }
     Ok(device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some(launch.kernel.name),
         layout: &pipeline.layout,
         entries: &entries,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::compute::DType;
+
+    /// Oracle: the compiler. A native caller may hand the device to another thread.
+    #[test]
+    fn the_device_can_change_threads() {
+        fn is_send<T: Send>() {}
+        is_send::<GpuDevice>();
+    }
+
+    /// Oracle: the error enum. A device that is gone says so at every turn, and nothing panics.
+    #[test]
+    fn a_lost_device_is_reported() {
+        let mut gpu = match block_on(GpuDevice::request("test")) {
+            Ok(gpu) => gpu,
+            Err(error) => {
+                let is_required = std::env::var("GPU").is_ok_and(|value| value == "required");
+                assert!(!is_required, "GPU=required, and there is none: {error}");
+                let line = format!("SKIPPED: a_lost_device_is_reported: {error}\n");
+                let _ = std::io::stderr().write_all(line.as_bytes());
+                return;
+            }
+        };
+        let tensor = Tensor::new("tensor", &[4], DType::F32);
+        gpu.write(&tensor, 0, &[0; 16]).unwrap();
+        gpu.device.destroy();
+        let read = block_on(gpu.read(&tensor));
+        assert!(matches!(read, Err(ComputeError::DeviceLost { .. })), "{read:?}");
+        let written = gpu.write(&tensor, 0, &[0; 16]);
+        assert!(matches!(written, Err(ComputeError::DeviceLost { .. })), "{written:?}");
+        let run = block_on(gpu.run(&Recording::new()));
+        assert!(matches!(run, Err(ComputeError::DeviceLost { .. })), "{run:?}");
+    }
 }

@@ -90,48 +90,15 @@ pub struct OpEntry {
 }
 
 pub const OPS: &[OpEntry] = &[
-    OpEntry {
-        name: "embedding",
-        examples: embedding::examples,
-    },
-    OpEntry {
-        name: "layernorm",
-        examples: layernorm::examples,
-    },
-    OpEntry {
-        name: "rmsnorm",
-        examples: rmsnorm::examples,
-    },
-    OpEntry {
-        name: "matmul",
-        examples: matmul::examples,
-    },
-    OpEntry {
-        name: "rope",
-        examples: rope::examples,
-    },
-    OpEntry {
-        name: "kv_write",
-        examples: kv_write::examples,
-    },
-    OpEntry {
-        name: "attention",
-        examples: attention::examples,
-    },
-    OpEntry {
-        name: "gelu",
-        examples: gelu::examples,
-    },
-    OpEntry {
-        name: "swiglu",
-        examples: swiglu::examples,
-    },
-    OpEntry {
-        name: "next_token",
-        examples: next_token::examples,
-    },
-    OpEntry {
-        name: "knn",
-        examples: knn::examples,
-    },
+    OpEntry { name: "embedding", examples: embedding::examples },
+    OpEntry { name: "layernorm", examples: layernorm::examples },
+    OpEntry { name: "rmsnorm", examples: rmsnorm::examples },
+    OpEntry { name: "matmul", examples: matmul::examples },
+    OpEntry { name: "rope", examples: rope::examples },
+    OpEntry { name: "kv_write", examples: kv_write::examples },
+    OpEntry { name: "attention", examples: attention::examples },
+    OpEntry { name: "gelu", examples: gelu::examples },
+    OpEntry { name: "swiglu", examples: swiglu::examples },
+    OpEntry { name: "next_token", examples: next_token::examples },
+    OpEntry { name: "knn", examples: knn::examples },
 ];

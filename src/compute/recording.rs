@@ -22,12 +22,7 @@ impl Recording {
     }
 
     /// Adds a dispatch after checking its shapes, so that a device never meets a malformed one.
-    pub fn push(
-        &mut self,
-        op: Op,
-        inputs: &[&Tensor],
-        outputs: &[&Tensor],
-    ) -> Result<(), ComputeError> {
+    pub fn push(&mut self, op: Op, inputs: &[&Tensor], outputs: &[&Tensor]) -> Result<(), ComputeError> {
         op.check(inputs, outputs)?;
         self.dispatches.push(Dispatch {
             op,
@@ -48,13 +43,6 @@ impl Recording {
     /// The first `count` dispatches and the rest: replayed on two devices, they bisect a divergence.
     pub fn split_at(&self, count: usize) -> (Recording, Recording) {
         let (head, tail) = self.dispatches.split_at(count.min(self.dispatches.len()));
-        (
-            Recording {
-                dispatches: head.to_vec(),
-            },
-            Recording {
-                dispatches: tail.to_vec(),
-            },
-        )
+        (Recording { dispatches: head.to_vec() }, Recording { dispatches: tail.to_vec() })
     }
 }

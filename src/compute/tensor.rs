@@ -21,12 +21,7 @@ pub struct Tensor {
 impl Tensor {
     pub fn new(label: impl Into<Arc<str>>, shape: &[usize], dtype: DType) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Tensor {
-            id: TensorId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            label: label.into(),
-            shape: shape.into(),
-            dtype,
-        }
+        Tensor { id: TensorId(NEXT.fetch_add(1, Ordering::Relaxed)), label: label.into(), shape: shape.into(), dtype }
     }
 
     pub fn id(&self) -> TensorId {
@@ -61,8 +56,6 @@ impl Tensor {
 
     /// Elements of all other dimensions together.
     pub fn rows(&self) -> usize {
-        self.shape[..self.shape.len().saturating_sub(1)]
-            .iter()
-            .product()
+        self.shape[..self.shape.len().saturating_sub(1)].iter().product()
     }
 }

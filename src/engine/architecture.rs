@@ -39,7 +39,11 @@ pub enum Norm {
 pub enum Positions {
     /// A learned embedding, added to the token's.
     Learned,
-    Rope { theta: f64, rotary_size: usize, pairing: Pairing },
+    Rope {
+        theta: f64,
+        rotary_size: usize,
+        pairing: Pairing,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -142,7 +142,11 @@ fn llama(config: &Config) -> Result<Architecture> {
         n_vocabulary: config.usize("vocab_size")?,
         context: config.usize_or("max_position_embeddings", 2048)?,
         norm: Norm::Rms { eps: config.f64_or("rms_norm_eps", 1e-6)? as f32 },
-        positions: Positions::Rope { theta: rope_theta(FAMILY, config)?, rotary_size: head_size, pairing: Pairing::Half },
+        positions: Positions::Rope {
+            theta: rope_theta(FAMILY, config)?,
+            rotary_size: head_size,
+            pairing: Pairing::Half,
+        },
         mlp: Mlp::SwiGlu,
         layout: WeightLayout::OutIn,
         tied: config.bool_or("tie_word_embeddings", false)?,
@@ -168,20 +172,20 @@ fn rope_theta(family: &'static str, config: &Config) -> Result<f64> {
 
 fn only(family: &'static str, config: &Config, setting: &str, supported: bool) -> Result<()> {
     let got = config.bool_or(setting, supported)?;
-    if got == supported {
-        Ok(())
-    } else {
-        Err(unsupported(family, setting, &got.to_string(), &supported.to_string()))
-    }
+    if got == supported { Ok(()) } else { Err(unsupported(family, setting, &got.to_string(), &supported.to_string())) }
 }
 
 fn unsupported(family: &'static str, setting: &str, got: &str, supported: &str) -> crate::Error {
-    EngineError::UnsupportedSetting { family, setting: setting.into(), got: got.into(), supported: supported.into() }.into()
+    EngineError::UnsupportedSetting { family, setting: setting.into(), got: got.into(), supported: supported.into() }
+        .into()
 }
 
 fn divide(what: &str, dividend: usize, by: &str, divisor: usize) -> Result<usize> {
     if divisor == 0 || !dividend.is_multiple_of(divisor) {
-        return Err(EngineError::Inconsistent { what: format!("{what} = {dividend} is not a multiple of {by} = {divisor}") }.into());
+        return Err(EngineError::Inconsistent {
+            what: format!("{what} = {dividend} is not a multiple of {by} = {divisor}"),
+        }
+        .into());
     }
     Ok(dividend / divisor)
 }

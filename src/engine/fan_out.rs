@@ -4,10 +4,10 @@
 //! `[token, suffix…]` and attends to the prefix's keys. Only a row's last position meets the head. A row keeps its cache
 //! slot for life, so rows that are decided leave the batch at no cost.
 
+use super::EngineError;
 use super::forward::{PassShape, PassTensors, Prefix};
 use super::kv_cache::KvCache;
 use super::model::{Model, NextToken, Pass};
-use super::EngineError;
 use crate::compute::DeviceKind;
 use crate::error::Result;
 
@@ -31,7 +31,13 @@ const BATCH_ROWS_MAX: usize = 256;
 impl FanOut {
     /// Runs the prefix and reserves slots. `row_tokens` is the length of every row, `max_new` the longest answer;
     /// `batch` rows at a time, or as many as suit the device when it is 0.
-    pub async fn new(model: &mut Model, prefix: &[u32], row_tokens: usize, max_new: usize, batch: usize) -> Result<FanOut> {
+    pub async fn new(
+        model: &mut Model,
+        prefix: &[u32],
+        row_tokens: usize,
+        max_new: usize,
+        batch: usize,
+    ) -> Result<FanOut> {
         if prefix.is_empty() || row_tokens == 0 {
             return Err(EngineError::Empty.into());
         }
@@ -42,8 +48,16 @@ impl FanOut {
         }
         let batch = if batch == 0 { batch_rows(model, row_tokens) } else { batch };
         let prefix_cache = KvCache::new("prefix", &model.architecture, 1, prefix.len());
-        let pass =
-            Pass { rows: 1, ids: prefix, slots: &[0], cache: &prefix_cache, start: 0, prefix: None, wanted: &[], targets: &[] };
+        let pass = Pass {
+            rows: 1,
+            ids: prefix,
+            slots: &[0],
+            cache: &prefix_cache,
+            start: 0,
+            prefix: None,
+            wanted: &[],
+            targets: &[],
+        };
         model.run(&pass).await?;
         // One slot more than rows: filler rows of a decoding step write there.
         let own = KvCache::new("own", &model.architecture, batch + 1, capacity);
@@ -65,13 +79,20 @@ impl FanOut {
         let wanted: Vec<u32> = (1..=n as u32).map(|row| row * self.row_tokens as u32 - 1).collect();
         self.model_tokens += rows.len() as u64;
         let prefix = Some(Prefix { cache: &self.prefix, tokens: self.prefix_tokens });
-        let pass = Pass { rows: n, ids: rows, slots: &slots, cache: &self.own, start: 0, prefix, wanted: &wanted, targets };
+        let pass =
+            Pass { rows: n, ids: rows, slots: &slots, cache: &self.own, start: 0, prefix, wanted: &wanted, targets };
         model.run(&pass).await
     }
 
     /// One more token for the rows in `slots`: `tokens[i]` is appended to the row in `slots[i]`, which has had `step`
     /// answer tokens appended before.
-    pub async fn next(&mut self, model: &mut Model, slots: &[u32], tokens: &[u32], step: usize) -> Result<Vec<NextToken>> {
+    pub async fn next(
+        &mut self,
+        model: &mut Model,
+        slots: &[u32],
+        tokens: &[u32],
+        step: usize,
+    ) -> Result<Vec<NextToken>> {
         let n = slots.len();
         // A few widths instead of every number of rows: working tensors are made once per shape.
         let width = n.next_power_of_two().clamp(8.min(self.batch), self.batch.max(n));
@@ -86,7 +107,16 @@ impl FanOut {
         self.model_tokens += n as u64;
         let prefix = Some(Prefix { cache: &self.prefix, tokens: self.prefix_tokens });
         let start = self.row_tokens + step;
-        let pass = Pass { rows: width, ids: &ids, slots: &slots, cache: &self.own, start, prefix, wanted: &wanted, targets: &ids };
+        let pass = Pass {
+            rows: width,
+            ids: &ids,
+            slots: &slots,
+            cache: &self.own,
+            start,
+            prefix,
+            wanted: &wanted,
+            targets: &ids,
+        };
         let mut next = model.run(&pass).await?;
         next.truncate(n);
         Ok(next)
@@ -109,7 +139,9 @@ fn batch_rows(model: &Model, row_tokens: usize) -> usize {
     };
     let mut rows = (budget / flops.max(1)).clamp(4, BATCH_ROWS_MAX as u64) as usize;
     let limit = model.device.tensor_bytes_max();
-    while rows > 1 && PassTensors::widest_bytes(architecture, PassShape { rows, tokens: row_tokens, logits: rows }) > limit {
+    while rows > 1
+        && PassTensors::widest_bytes(architecture, PassShape { rows, tokens: row_tokens, logits: rows }) > limit
+    {
         rows /= 2;
     }
     rows

@@ -93,8 +93,21 @@ impl PassTensors {
     /// Gives the device its memory back.
     pub fn free(&self, device: &mut Device) {
         for tensor in [
-            &self.ids, &self.positions, &self.slots, &self.wanted, &self.targets, &self.logits, &self.stats, &self.argmax,
-            &self.hidden, &self.normed, &self.qkv, &self.attended, &self.mlp_in, &self.activated, &self.last,
+            &self.ids,
+            &self.positions,
+            &self.slots,
+            &self.wanted,
+            &self.targets,
+            &self.logits,
+            &self.stats,
+            &self.argmax,
+            &self.hidden,
+            &self.normed,
+            &self.qkv,
+            &self.attended,
+            &self.mlp_in,
+            &self.activated,
+            &self.last,
             &self.last_normed,
         ] {
             device.free(tensor);
@@ -122,9 +135,17 @@ pub fn record(
     let t = tensors;
     let (query, tokens) = (architecture.query_channels(), t.shape.tokens);
 
-    recording.push(Op::Embedding(Embedding { accumulate: false }), &[&t.ids, &weights.token_embedding], &[&t.hidden])?;
+    recording.push(
+        Op::Embedding(Embedding { accumulate: false }),
+        &[&t.ids, &weights.token_embedding],
+        &[&t.hidden],
+    )?;
     if let Some(position_embedding) = &weights.position_embedding {
-        recording.push(Op::Embedding(Embedding { accumulate: true }), &[&t.positions, position_embedding], &[&t.hidden])?;
+        recording.push(
+            Op::Embedding(Embedding { accumulate: true }),
+            &[&t.positions, position_embedding],
+            &[&t.hidden],
+        )?;
     }
     for (i, (layer, cached)) in weights.layers.iter().zip(&cache.layers).enumerate() {
         norm(&mut recording, architecture.norm, &t.hidden, &layer.attention_norm, &t.normed)?;
@@ -175,7 +196,13 @@ pub fn record(
     Ok(recording)
 }
 
-fn norm(recording: &mut Recording, kind: Norm, x: &Tensor, weights: &NormWeights, out: &Tensor) -> Result<(), ComputeError> {
+fn norm(
+    recording: &mut Recording,
+    kind: Norm,
+    x: &Tensor,
+    weights: &NormWeights,
+    out: &Tensor,
+) -> Result<(), ComputeError> {
     let mut inputs = vec![x, &weights.weight];
     match kind {
         Norm::Rms { eps } => recording.push(Op::RmsNorm(RmsNorm { eps }), &inputs, &[out]),

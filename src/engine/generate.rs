@@ -7,7 +7,13 @@ use crate::error::Result;
 use crate::progress::{Event, Monitor, pause};
 
 /// Up to `max_new` ids after `ids`, ending early behind one of `stop`, which is kept.
-pub async fn generate(model: &mut Model, ids: &[u32], max_new: usize, stop: &[u32], monitor: &mut dyn Monitor) -> Result<Vec<u32>> {
+pub async fn generate(
+    model: &mut Model,
+    ids: &[u32],
+    max_new: usize,
+    stop: &[u32],
+    monitor: &mut dyn Monitor,
+) -> Result<Vec<u32>> {
     if ids.is_empty() {
         return Err(EngineError::Empty.into());
     }
@@ -36,7 +42,8 @@ async fn decode(
         let tail = [new.last().copied().unwrap_or_default()];
         let input = if new.is_empty() { ids } else { &tail };
         let wanted = [input.len() as u32 - 1];
-        let pass = Pass { rows: 1, ids: input, slots: &[0], cache, start, prefix: None, wanted: &wanted, targets: &[0] };
+        let pass =
+            Pass { rows: 1, ids: input, slots: &[0], cache, start, prefix: None, wanted: &wanted, targets: &[0] };
         let next = model.run(&pass).await?[0].argmax;
         start += input.len();
         new.push(next);

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::EngineError;
 use super::architecture::Architecture;
 use super::families::family;
 use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
 use super::weights::{self, Weights};
-use super::EngineError;
 use crate::checkpoint::Checkpoint;
 use crate::compute::{DType, Device, Tensor, TensorId};
 use crate::error::Result;
@@ -117,7 +117,8 @@ impl Model {
         }
         let cache = KvCache::new("logits", &self.architecture, 1, ids.len());
         let wanted: Vec<u32> = (0..ids.len() as u32).collect();
-        let pass = Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &wanted, targets: ids };
+        let pass =
+            Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &wanted, targets: ids };
         let result = self.run(&pass).await;
         let logits = match result {
             Ok(_) => self.read_logits(PassShape { rows: 1, tokens: ids.len(), logits: ids.len() }).await,
@@ -134,8 +135,16 @@ impl Model {
         }
         let cache = KvCache::new("last_logits", &self.architecture, 1, ids.len());
         let wanted = [ids.len() as u32 - 1];
-        let pass =
-            Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &wanted, targets: &[target] };
+        let pass = Pass {
+            rows: 1,
+            ids,
+            slots: &[0],
+            cache: &cache,
+            start: 0,
+            prefix: None,
+            wanted: &wanted,
+            targets: &[target],
+        };
         let result = self.run(&pass).await;
         let shape = PassShape { rows: 1, tokens: ids.len(), logits: 1 };
         let logits = match result {

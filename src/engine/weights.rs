@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::EngineError;
 use super::architecture::{Architecture, Norm, Positions};
 use super::families::Family;
-use super::EngineError;
 use crate::checkpoint::{Checkpoint, TensorEntry};
 use crate::compute::ops::matmul::WeightLayout;
 use crate::compute::ops::rope::inverse_frequencies;
@@ -83,7 +83,10 @@ pub async fn load(
         .collect();
     let mut notes = Vec::new();
     if let Some(first) = unused.first() {
-        notes.push(format!("{} tensors of the checkpoint play no part in this family, for example {first}", unused.len()));
+        notes.push(format!(
+            "{} tensors of the checkpoint play no part in this family, for example {first}",
+            unused.len()
+        ));
     }
     Ok((weights, files, notes))
 }
@@ -151,7 +154,8 @@ struct Finder<'a> {
 impl<'a> Finder<'a> {
     fn new(family: &Family, checkpoint: &'a Checkpoint) -> Result<Self> {
         let embedding = format!("{}.weight", family.names.token_embedding);
-        let prefix = family.names.prefixes.iter().find(|prefix| checkpoint.tensor(&format!("{prefix}{embedding}")).is_some());
+        let prefix =
+            family.names.prefixes.iter().find(|prefix| checkpoint.tensor(&format!("{prefix}{embedding}")).is_some());
         match prefix {
             Some(prefix) => Ok(Finder { checkpoint, prefix, wanted: HashMap::new() }),
             None => Err(missing(checkpoint, format!("{}{embedding}", family.names.prefixes[0]))),
@@ -172,7 +176,14 @@ impl<'a> Finder<'a> {
         Ok(NormWeights { weight, bias })
     }
 
-    fn projection(&mut self, name: &str, n: usize, k: usize, layout: WeightLayout, column_offset: usize) -> Result<Projection> {
+    fn projection(
+        &mut self,
+        name: &str,
+        n: usize,
+        k: usize,
+        layout: WeightLayout,
+        column_offset: usize,
+    ) -> Result<Projection> {
         let shape = match layout {
             WeightLayout::OutIn => [n, k],
             WeightLayout::InOut => [k, n],

@@ -26,15 +26,9 @@ fn different_question(hunt: &Report, truth: &Report) -> Option<String> {
     let (ours, theirs) = (&hunt.provenance, &truth.provenance);
     if ours.oracle != theirs.oracle {
         return Some(if ours.oracle.id == theirs.oracle.id {
-            format!(
-                "both used the oracle {}, but not with the same words and rules",
-                ours.oracle.id
-            )
+            format!("both used the oracle {}, but not with the same words and rules", ours.oracle.id)
         } else {
-            format!(
-                "it used the oracle {}, this scan {}",
-                theirs.oracle.id, ours.oracle.id
-            )
+            format!("it used the oracle {}, this scan {}", theirs.oracle.id, ours.oracle.id)
         });
     }
     if !same_model(&ours.model, &theirs.model) || hunt.tokens != truth.tokens {
@@ -61,11 +55,7 @@ fn different_question(hunt: &Report, truth: &Report) -> Option<String> {
 /// The same weights and the same shape. Where both know the hash of a file the hash decides, else its size; the name
 /// the user gave the model does not count.
 fn same_model(a: &ModelInfo, b: &ModelInfo) -> bool {
-    let nameless = |model: &ModelInfo| ModelInfo {
-        name: String::new(),
-        files: Vec::new(),
-        ..model.clone()
-    };
+    let nameless = |model: &ModelInfo| ModelInfo { name: String::new(), files: Vec::new(), ..model.clone() };
     let same_file = |(a, b): (&FileInfo, &FileInfo)| {
         let same_hash = match (&a.sha256, &b.sha256) {
             (Some(a), Some(b)) => a == b,
@@ -73,9 +63,7 @@ fn same_model(a: &ModelInfo, b: &ModelInfo) -> bool {
         };
         a.name == b.name && a.bytes == b.bytes && same_hash
     };
-    nameless(a) == nameless(b)
-        && a.files.len() == b.files.len()
-        && a.files.iter().zip(&b.files).all(same_file)
+    nameless(a) == nameless(b) && a.files.len() == b.files.len() && a.files.iter().zip(&b.files).all(same_file)
 }
 
 /// All that can change a number; why the device was chosen cannot.
@@ -86,34 +74,17 @@ fn same_device(a: &DeviceInfo, b: &DeviceInfo) -> bool {
 /// Precision, recall and cost of a search. Ask [`incomparable`] first; the numbers mean nothing between scans that
 /// differ in model, oracle or device.
 pub fn compare(hunt: &Report, truth: &Report) -> Comparison {
-    let queries = hunt
-        .hunt
-        .as_ref()
-        .map_or(hunt.probes.len(), |hunt| hunt.queries as usize);
-    measure(
-        &hunt.glitch_tokens,
-        &truth.glitch_tokens,
-        queries,
-        truth.probes.len(),
-    )
+    let queries = hunt.hunt.as_ref().map_or(hunt.probes.len(), |hunt| hunt.queries as usize);
+    measure(&hunt.glitch_tokens, &truth.glitch_tokens, queries, truth.probes.len())
 }
 
 /// The same from bare numbers.
-pub fn measure(
-    found: &[u32],
-    truth: &[u32],
-    queries: usize,
-    queries_exhaustive: usize,
-) -> Comparison {
+pub fn measure(found: &[u32], truth: &[u32], queries: usize, queries_exhaustive: usize) -> Comparison {
     let found: std::collections::HashSet<u32> = found.iter().copied().collect();
     let truth: std::collections::HashSet<u32> = truth.iter().copied().collect();
     let true_positives = found.intersection(&truth).count();
     let share = |part: usize, whole: usize, empty: f64| {
-        if whole == 0 {
-            empty
-        } else {
-            part as f64 / whole as f64
-        }
+        if whole == 0 { empty } else { part as f64 / whole as f64 }
     };
     Comparison {
         true_positives: true_positives as u32,
@@ -134,26 +105,9 @@ mod tests {
     #[test]
     fn measures() {
         let comparison = measure(&[1, 2, 3], &[2, 3, 4, 5], 10, 40);
-        assert_eq!(
-            (
-                comparison.true_positives,
-                comparison.false_positives,
-                comparison.false_negatives
-            ),
-            (2, 1, 2)
-        );
-        assert_eq!(
-            (
-                comparison.precision,
-                comparison.recall,
-                comparison.query_share
-            ),
-            (2.0 / 3.0, 0.5, 0.25)
-        );
+        assert_eq!((comparison.true_positives, comparison.false_positives, comparison.false_negatives), (2, 1, 2));
+        assert_eq!((comparison.precision, comparison.recall, comparison.query_share), (2.0 / 3.0, 0.5, 0.25));
         let nothing = measure(&[], &[], 0, 0);
-        assert_eq!(
-            (nothing.precision, nothing.recall, nothing.query_share),
-            (1.0, 1.0, 0.0)
-        );
+        assert_eq!((nothing.precision, nothing.recall, nothing.query_share), (1.0, 1.0, 0.0));
     }
 }

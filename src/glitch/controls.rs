@@ -13,9 +13,7 @@ const LETTERS: std::ops::RangeInclusive<usize> = 3..=10;
 /// their blank come first (without it, byte-level vocabularies hold fragments), then lower ids first, since merges and
 /// pieces are numbered by frequency.
 pub fn choose(scope: &Scope, tokens: &TokenTable, count: usize) -> Vec<u32> {
-    let is_word = |text: &str| {
-        LETTERS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase())
-    };
+    let is_word = |text: &str| LETTERS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase());
     let mut candidates: Vec<(bool, u32)> = scope
         .vertices()
         .iter()
@@ -48,45 +46,31 @@ pub async fn ask(
             report,
             monitor,
             format!(
-                "No ordinary words were asked about first ({} wanted): a model that fails every token would not be noticed.",
+                "No ordinary words were asked about first ({} wanted): a model \
+                 that fails every token would not be noticed.",
                 options.n_controls
             ),
         );
         return Ok(true);
     }
-    monitor.event(Event::Stage {
-        stage: stages::CONTROLS,
-        detail: format!("asking about {} ordinary words", ids.len()),
-    });
+    monitor
+        .event(Event::Stage { stage: stages::CONTROLS, detail: format!("asking about {} ordinary words", ids.len()) });
     let mut probes = Vec::with_capacity(ids.len());
     let outcome = subject.probe(&ids, &mut probes, monitor).await;
     for (&asked, probe) in ids.iter().zip(&mut probes) {
         verdicts::sanitise(probe);
         if probe.id != asked {
-            return Err(ScanError::WrongAnswer {
-                asked,
-                answered: probe.id,
-            }
-            .into());
+            return Err(ScanError::WrongAnswer { asked, answered: probe.id }.into());
         }
     }
     let passed = probes.iter().filter(|probe| probe.passed).count();
     let complete = probes.len() == ids.len();
     let answered = probes.len();
     let testable = complete && passed as f64 >= options.controls_pass_ratio * ids.len() as f64;
-    report.controls = Some(Controls {
-        asked: answered as u32,
-        passed: passed as u32,
-        testable,
-        probes,
-    });
+    report.controls = Some(Controls { asked: answered as u32, passed: passed as u32, testable, probes });
     outcome?;
     if !complete {
-        return Err(ScanError::Unanswered {
-            asked: ids.len(),
-            answered,
-        }
-        .into());
+        return Err(ScanError::Unanswered { asked: ids.len(), answered }.into());
     }
     Ok(testable)
 }

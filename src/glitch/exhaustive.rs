@@ -1,6 +1,7 @@
 //! The exhaustive scan: every token is asked about. Its report is the truth that searches are measured against.
 
 use super::scope::Scope;
+use super::summary::number;
 use super::verdicts::Verdicts;
 use super::{Subject, stages};
 use crate::error::Result;
@@ -16,10 +17,7 @@ pub async fn ask_all(
     let ids = scope.askable();
     monitor.event(Event::Stage {
         stage: stages::PROBING,
-        detail: format!(
-            "asking about all {} tokens that text can produce",
-            ids.len()
-        ),
+        detail: format!("asking about all {} tokens that text can produce", number(ids.len())),
     });
     verdicts.ask(subject, &ids, monitor).await
 }

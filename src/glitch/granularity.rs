@@ -7,10 +7,9 @@
 //!          the number of clusters depends on the number of tokens, so `scaled_resolution` is proposed here
 
 use super::scope::Scope;
+use super::summary::{number, percent};
 use super::verdicts::Verdicts;
-use super::{
-    Embedding, Oracle, ScanError, StoredOracle, Subject, comparison, hunter, options, token_graph,
-};
+use super::{Embedding, Oracle, ScanError, StoredOracle, Subject, comparison, hunter, options, token_graph};
 use crate::compute::Device;
 use crate::error::Result;
 use crate::progress::{LocalBoxFuture, Monitor, pause};
@@ -22,8 +21,8 @@ const PAPER_VOCABULARY: f64 = 32_000.0;
 /// The first round explains itself from this share of questions on; the paper's own hunts asked 20 to 40 % in all.
 const NOTED_SHARE: f64 = 0.5;
 
-/// The paper's resolution scaled to a vocabulary of `n` tokens: 75 · n / 32,000. A proposal of this project, not of the
-/// paper.
+/// The paper's resolution scaled to a vocabulary of `n` tokens: 75 · n / 32,000. A proposal of this project,
+/// not of the paper.
 pub fn scaled_resolution(n: usize) -> f64 {
     PAPER_RESOLUTION * n as f64 / PAPER_VOCABULARY
 }
@@ -42,13 +41,8 @@ pub async fn granularity(
     resolutions: &[f64],
     monitor: &mut dyn Monitor,
 ) -> Result<Vec<GranularityRow>> {
-    let all: Vec<ScanOptions> = resolutions
-        .iter()
-        .map(|&resolution| ScanOptions {
-            resolution,
-            ..options.clone()
-        })
-        .collect();
+    let all: Vec<ScanOptions> =
+        resolutions.iter().map(|&resolution| ScanOptions { resolution, ..options.clone() }).collect();
     for options in &all {
         options::check(options)?;
     }
@@ -69,16 +63,7 @@ pub async fn granularity(
     let first = if scope.vertices().len() < token_graph::VERTICES_MIN {
         None
     } else {
-        Some(
-            token_graph::neighbourhood(
-                subject.device,
-                embedding,
-                scope.vertices(),
-                options,
-                monitor,
-            )
-            .await?,
-        )
+        Some(token_graph::neighbourhood(subject.device, embedding, scope.vertices(), options, monitor).await?)
     };
     let mut rows = Vec::with_capacity(all.len());
     for options in &all {
@@ -88,27 +73,10 @@ pub async fn granularity(
             None => None,
         };
         let (mut verdicts, mut hunt) = (Verdicts::new(scope.len()), Hunt::default());
-        hunter::hunt(
-            &mut subject,
-            embedding,
-            &scope,
-            options,
-            partition,
-            &mut verdicts,
-            &mut hunt,
-            monitor,
-        )
-        .await?;
-        let measured = comparison::measure(
-            &verdicts.bad(),
-            &truth.glitch_tokens,
-            hunt.queries as usize,
-            truth.probes.len(),
-        );
-        let (tokens, clusters) = hunt
-            .rounds
-            .first()
-            .map_or((0, 0), |round| (round.tokens, round.clusters));
+        hunter::hunt(&mut subject, embedding, &scope, options, partition, &mut verdicts, &mut hunt, monitor).await?;
+        let measured =
+            comparison::measure(&verdicts.bad(), &truth.glitch_tokens, hunt.queries as usize, truth.probes.len());
+        let (tokens, clusters) = hunt.rounds.first().map_or((0, 0), |round| (round.tokens, round.clusters));
         rows.push(GranularityRow {
             resolution: options.resolution,
             clusters,
@@ -156,27 +124,26 @@ impl Subject for StoredSubject<'_> {
 /// Why a search asked about most of the vocabulary at once, with its numbers; `None` when it did not.
 pub fn note(report: &Report, scope: &Scope) -> Option<String> {
     let options = &report.provenance.options;
-    let round = report
-        .hunt
-        .as_ref()?
-        .rounds
-        .first()
-        .filter(|round| round.complete)?;
+    let round = report.hunt.as_ref()?.rounds.first().filter(|round| round.complete)?;
     let (askable, asked) = (scope.n_askable(), round.queries);
     let share = f64::from(asked) / askable.max(1) as f64;
     if share < NOTED_SHARE {
         return None;
     }
     Some(format!(
-        "Granularity: at resolution {} the {} tokens fell into {} clusters of {:.1} on average. At least {} tokens of every cluster are asked about, so the first round alone asked about {} of the {} tokens that text can produce ({:.0} %). The paper's resolution of 75 goes with vocabularies of about 32,000; scaled to this one it is {:.1}.",
+        "Granularity: at resolution {} the {} tokens fell into {} clusters of {:.1} on average. \
+         At least {} tokens of every cluster are asked about, so the first round alone \
+         asked about {} of the {} tokens that \
+         text can produce ({}). The paper's resolution of 75 goes with vocabularies of about 32,000; scaled to this one \
+         it is {:.1}.",
         options.resolution,
-        round.tokens,
-        round.clusters,
+        number(round.tokens as usize),
+        number(round.clusters as usize),
         f64::from(round.tokens) / f64::from(round.clusters.max(1)),
-        options.sample_min,
-        asked,
-        askable,
-        100.0 * share,
+        number(options.sample_min as usize),
+        number(asked as usize),
+        number(askable),
+        percent(share),
         scaled_resolution(round.tokens as usize),
     ))
 }

@@ -1,7 +1,8 @@
 //! GlitchHunter: cluster, ask a sample of every cluster, keep the clusters with a failure, go round again.
 //!
 //! B ← every id of the scope
-//! loop   cluster B · draw a sample of every cluster · ask what is unknown · C ← clusters with hits / sample > keep_ratio
+//! loop   cluster B · draw a sample of every cluster · ask what is unknown
+//!        C ← clusters with hits / sample > keep_ratio
 //!        end if C = B, or C is empty or smaller than `stop_below`, or rounds run out; else B ← C
 //! verify ask about everything in C that is unknown
 //!
@@ -11,6 +12,7 @@
 //!          round are one pass of the oracle, since their order cannot change a verdict
 
 use super::scope::Scope;
+use super::summary::number;
 use super::verdicts::Verdicts;
 use super::{Embedding, Subject, sampling, stages, token_graph};
 use crate::error::Result;
@@ -31,11 +33,7 @@ struct Cluster {
 impl Cluster {
     /// Share of the sample that is known to fail; 0 for an empty sample.
     fn hit_ratio(&self, verdicts: &Verdicts) -> f64 {
-        let hits = self
-            .sample
-            .iter()
-            .filter(|&&id| verdicts.is_bad(id))
-            .count();
+        let hits = self.sample.iter().filter(|&&id| verdicts.is_bad(id)).count();
         hits as f64 / self.sample.len().max(1) as f64
     }
 }
@@ -55,10 +53,7 @@ pub async fn hunt(
     let tokens_before = subject.model_tokens();
     let asked_before = verdicts.len();
     hunt.surviving = scope.vertices().to_vec();
-    let outcome = rounds(
-        subject, embedding, scope, options, first, verdicts, hunt, monitor,
-    )
-    .await;
+    let outcome = rounds(subject, embedding, scope, options, first, verdicts, hunt, monitor).await;
     let outcome = match outcome {
         Ok(()) if options.verify_final => verify(subject, scope, verdicts, hunt, monitor).await,
         outcome => outcome,
@@ -92,23 +87,16 @@ async fn rounds(
 ) -> Result<()> {
     let mut rng = Rng::with_stream(u64::from(options.seed), SAMPLES);
     let stop_below = (options.stop_below as usize).max(token_graph::VERTICES_MIN);
-    for number in 1..=options.max_rounds {
+    for round_number in 1..=options.max_rounds {
         let tokens = &hunt.surviving;
         if tokens.len() < stop_below {
-            hunt.stopped = format!("{} tokens are left, fewer than {stop_below}", tokens.len());
+            hunt.stopped = format!("{} tokens are left, fewer than {stop_below}", number(tokens.len()));
             return Ok(());
         }
         let partition = match first.take() {
             Some(partition) => partition,
             None => {
-                let made = token_graph::neighbourhood(
-                    subject.device(),
-                    embedding,
-                    tokens,
-                    options,
-                    monitor,
-                )
-                .await?;
+                let made = token_graph::neighbourhood(subject.device(), embedding, tokens, options, monitor).await?;
                 token_graph::communities(&made.graph, options, monitor).await?
             }
         };
@@ -123,15 +111,15 @@ async fn rounds(
         monitor.event(Event::Stage {
             stage: stages::PROBING,
             detail: format!(
-                "round {number}: asking about {} tokens out of {} clusters",
-                queue.len(),
-                clusters.len()
+                "round {round_number}: asking about {} tokens out of {} clusters",
+                number(queue.len()),
+                number(clusters.len())
             ),
         });
         let (asked_before, bad_before) = (verdicts.len(), verdicts.n_bad());
         let outcome = verdicts.ask(subject, &queue, monitor).await;
         let mut round = Round {
-            round: number,
+            round: round_number,
             tokens: tokens.len() as u32,
             clusters: clusters.len() as u32,
             cluster_sizes: histogram(&partition.sizes),
@@ -144,15 +132,9 @@ async fn rounds(
             hunt.rounds.push(round);
             return Err(error);
         }
-        let kept: Vec<&Cluster> = clusters
-            .iter()
-            .filter(|cluster| cluster.hit_ratio(verdicts) > options.keep_ratio)
-            .collect();
-        let mut surviving: Vec<u32> = kept
-            .iter()
-            .flat_map(|cluster| &cluster.members)
-            .copied()
-            .collect();
+        let kept: Vec<&Cluster> =
+            clusters.iter().filter(|cluster| cluster.hit_ratio(verdicts) > options.keep_ratio).collect();
+        let mut surviving: Vec<u32> = kept.iter().flat_map(|cluster| &cluster.members).copied().collect();
         surviving.sort_unstable();
         round.kept_clusters = kept.len() as u32;
         round.kept_tokens = surviving.len() as u32;
@@ -161,11 +143,11 @@ async fn rounds(
         let dropped = hunt.surviving.len() - surviving.len();
         hunt.surviving = surviving;
         if dropped == 0 {
-            hunt.stopped = format!("round {number} dropped no token");
+            hunt.stopped = format!("round {round_number} dropped no token");
             return Ok(());
         }
         if hunt.surviving.is_empty() {
-            hunt.stopped = format!("no cluster was left after round {number}");
+            hunt.stopped = format!("no cluster was left after round {round_number}");
             return Ok(());
         }
     }
@@ -186,10 +168,7 @@ fn clusters(
     }
     members
         .into_iter()
-        .map(|members| Cluster {
-            sample: sampling::draw(&members, scope, options, rng),
-            members,
-        })
+        .map(|members| Cluster { sample: sampling::draw(&members, scope, options, rng), members })
         .collect()
 }
 
@@ -209,18 +188,11 @@ async fn verify(
     hunt: &mut Hunt,
     monitor: &mut dyn Monitor,
 ) -> Result<()> {
-    let ids: Vec<u32> = hunt
-        .surviving
-        .iter()
-        .copied()
-        .filter(|&id| scope.is_askable(id) && verdicts.is_unknown(id))
-        .collect();
+    let ids: Vec<u32> =
+        hunt.surviving.iter().copied().filter(|&id| scope.is_askable(id) && verdicts.is_unknown(id)).collect();
     monitor.event(Event::Stage {
         stage: stages::VERIFYING,
-        detail: format!(
-            "asking about the {} surviving tokens that are unknown",
-            ids.len()
-        ),
+        detail: format!("asking about the {} surviving tokens that are unknown", number(ids.len())),
     });
     let asked_before = verdicts.len();
     let outcome = verdicts.ask(subject, &ids, monitor).await;

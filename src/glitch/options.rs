@@ -10,6 +10,7 @@ const NEIGHBORS_MAX: u32 = 128 + 1;
 pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
     let ScanOptions {
         method: _,
+        task: _,
         seed: _,
         n_neighbors,
         resolution,
@@ -28,46 +29,22 @@ pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
         with_graph: _,
     } = options.clone();
     integer("n_neighbors", n_neighbors, 2, NEIGHBORS_MAX)?;
-    number(
-        "resolution",
-        resolution,
-        resolution > 0.0 && resolution <= 1e6,
-        "above 0, at most 1,000,000",
-    )?;
+    number("resolution", resolution, resolution > 0.0 && resolution <= 1e6, "above 0, at most 1,000,000")?;
     integer("n_components", n_components, 1, 4096)?;
-    number(
-        "keep_ratio",
-        keep_ratio,
-        (0.0..1.0).contains(&keep_ratio),
-        "from 0 to below 1",
-    )?;
+    number("keep_ratio", keep_ratio, (0.0..1.0).contains(&keep_ratio), "from 0 to below 1")?;
     integer("sample_min", sample_min, 1, u32::MAX)?;
-    number(
-        "sample_fraction",
-        sample_fraction,
-        (0.0..=1.0).contains(&sample_fraction),
-        "from 0 to 1",
-    )?;
+    number("sample_fraction", sample_fraction, (0.0..=1.0).contains(&sample_fraction), "from 0 to 1")?;
     integer("max_rounds", max_rounds, 1, 1000)?;
     integer("leiden_iterations", leiden_iterations, 1, 1000)?;
     integer("n_controls", n_controls, 0, 10_000)?;
-    number(
-        "controls_pass_ratio",
-        controls_pass_ratio,
-        (0.0..=1.0).contains(&controls_pass_ratio),
-        "from 0 to 1",
-    )
+    number("controls_pass_ratio", controls_pass_ratio, (0.0..=1.0).contains(&controls_pass_ratio), "from 0 to 1")
 }
 
 fn integer(option: &'static str, got: u32, least: u32, most: u32) -> Result<(), ScanError> {
     if (least..=most).contains(&got) {
         return Ok(());
     }
-    Err(ScanError::Option {
-        option,
-        got: got.to_string(),
-        expected: format!("from {least} to {most}"),
-    })
+    Err(ScanError::Option { option, got: got.to_string(), expected: format!("from {least} to {most}") })
 }
 
 /// `fits` is a comparison with `got`, so that NaN never fits.
@@ -75,11 +52,7 @@ fn number(option: &'static str, got: f64, fits: bool, expected: &str) -> Result<
     if fits {
         return Ok(());
     }
-    Err(ScanError::Option {
-        option,
-        got: got.to_string(),
-        expected: expected.into(),
-    })
+    Err(ScanError::Option { option, got: got.to_string(), expected: expected.into() })
 }
 
 #[cfg(test)]

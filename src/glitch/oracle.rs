@@ -1,7 +1,8 @@
 //! An oracle says of a token whether the model can handle it.
 
 pub mod graders;
-pub mod repetition;
+pub mod task;
+pub mod zero_shot;
 
 use crate::error::Result;
 use crate::progress::{LocalBoxFuture, Monitor};

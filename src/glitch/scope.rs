@@ -1,5 +1,6 @@
 //! Which ids a scan works on: all with an embedding row are clustered, only class `ok` is asked about.
 
+use super::summary::number;
 use super::{Embedding, ScanError};
 use crate::report::TokenTable;
 use crate::tokenizer::TokenClass;
@@ -30,23 +31,13 @@ impl Scope {
             });
         }
         if len < embedding.rows {
-            return Err(ScanError::TokensMissing {
-                rows: embedding.rows,
-                tokens: len,
-            });
+            return Err(ScanError::TokensMissing { rows: embedding.rows, tokens: len });
         }
         let rows = embedding.rows;
-        let (vertices, damaged) = (0..rows as u32)
-            .partition(|&id| embedding.row(id).iter().all(|value| value.is_finite()));
-        let askable: Vec<bool> = (0..len)
-            .map(|id| id < rows && tokens.class[id] == TokenClass::Ok)
-            .collect();
-        Ok(Scope {
-            vertices,
-            askable,
-            damaged,
-            rows,
-        })
+        let (vertices, damaged) =
+            (0..rows as u32).partition(|&id| embedding.row(id).iter().all(|value| value.is_finite()));
+        let askable: Vec<bool> = (0..len).map(|id| id < rows && tokens.class[id] == TokenClass::Ok).collect();
+        Ok(Scope { vertices, askable, damaged, rows })
     }
 
     /// Entries of the token table, embedding row or not.
@@ -66,9 +57,7 @@ impl Scope {
 
     /// Every id the oracle may be asked about, ascending.
     pub fn askable(&self) -> Vec<u32> {
-        (0..self.askable.len() as u32)
-            .filter(|&id| self.is_askable(id))
-            .collect()
+        (0..self.askable.len() as u32).filter(|&id| self.is_askable(id)).collect()
     }
 
     pub fn n_askable(&self) -> usize {
@@ -85,17 +74,19 @@ impl Scope {
         let mut notes = Vec::new();
         if let Some(first) = self.damaged.first() {
             notes.push(format!(
-                "{} of {} embedding rows hold numbers that are not finite (the first is that of token {first}); they have no place in the graph.",
-                self.damaged.len(),
-                self.rows
+                "{} of {} embedding rows hold numbers that are not finite (the first is that of token \
+                 {first}); they have no place in the graph.",
+                number(self.damaged.len()),
+                number(self.rows)
             ));
         }
         if self.len() > self.rows {
             notes.push(format!(
-                "The tokenizer has {} entries and the embedding {} rows: the last {} tokens have none and are not asked about.",
-                self.len(),
-                self.rows,
-                self.len() - self.rows
+                "The tokenizer has {} entries and the embedding {} rows: the last {} tokens have none \
+                 and are not asked about.",
+                number(self.len()),
+                number(self.rows),
+                number(self.len() - self.rows)
             ));
         }
         notes

@@ -6,12 +6,7 @@ use crate::report::{Report, Skipped, Status, TokenTable};
 use crate::tokenizer::TokenClass;
 
 /// Ids without a verdict, grouped by class and reason, both in a fixed order.
-pub fn skipped(
-    scope: &Scope,
-    tokens: &TokenTable,
-    verdicts: &Verdicts,
-    report: &Report,
-) -> Vec<Skipped> {
+pub fn skipped(scope: &Scope, tokens: &TokenTable, verdicts: &Verdicts, report: &Report) -> Vec<Skipped> {
     const CLASSES: [TokenClass; 6] = [
         TokenClass::Ok,
         TokenClass::Special,
@@ -25,16 +20,10 @@ pub fn skipped(
         let (with_row, without_row): (Vec<u32>, Vec<u32>) = (0..scope.len() as u32)
             .filter(|&id| tokens.class[id as usize] == class && verdicts.is_unknown(id))
             .partition(|&id| scope.has_row(id));
-        for (reason, ids) in [
-            (reason(class, report), with_row),
-            ("the model has no embedding row for it", without_row),
-        ] {
+        for (reason, ids) in [(reason(class, report), with_row), ("the model has no embedding row for it", without_row)]
+        {
             if !ids.is_empty() {
-                groups.push(Skipped {
-                    class,
-                    reason: reason.into(),
-                    ids,
-                });
+                groups.push(Skipped { class, reason: reason.into(), ids });
             }
         }
     }

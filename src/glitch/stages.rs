@@ -12,21 +12,12 @@ pub const VERIFYING: &str = "verifying";
 /// Every stage in the order of a scan, and what it does, in words. A search goes round from `components` to `probing`
 /// (without `layout`) until it ends.
 pub const STAGES: [(&str, &str); 8] = [
-    (
-        CONTROLS,
-        "asks about ordinary words, to see whether the model can do the task at all",
-    ),
-    (
-        COMPONENTS,
-        "reduces the embedding to its first principal components",
-    ),
+    (CONTROLS, "asks about ordinary words, to see whether the model can do the task at all"),
+    (COMPONENTS, "reduces the embedding to its first principal components"),
     (NEIGHBOURS, "finds the nearest neighbours of every token"),
     (WEIGHTS, "turns distances into the weights of a graph"),
     (COMMUNITIES, "groups the graph into communities (Leiden)"),
     (LAYOUT, "draws the map"),
     (PROBING, "asks the model about tokens"),
-    (
-        VERIFYING,
-        "asks about every surviving token that is still unknown",
-    ),
+    (VERIFYING, "asks about every surviving token that is still unknown"),
 ];

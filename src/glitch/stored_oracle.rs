@@ -21,10 +21,7 @@ impl<'a> StoredOracle<'a> {
         }
         let mut probes: Vec<&Probe> = truth.probes.iter().collect();
         probes.sort_by_key(|probe| probe.id);
-        Ok(StoredOracle {
-            info: &truth.provenance.oracle,
-            probes,
-        })
+        Ok(StoredOracle { info: &truth.provenance.oracle, probes })
     }
 }
 
@@ -41,10 +38,8 @@ impl Oracle for StoredOracle<'_> {
     ) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {
             for &id in ids {
-                let at = self
-                    .probes
-                    .binary_search_by_key(&id, |probe| probe.id)
-                    .map_err(|_| ScanError::NotStored { id })?;
+                let at =
+                    self.probes.binary_search_by_key(&id, |probe| probe.id).map_err(|_| ScanError::NotStored { id })?;
                 probes.push(self.probes[at].clone());
             }
             Ok(())

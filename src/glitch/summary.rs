@@ -63,7 +63,8 @@ pub fn summary(report: &Report) -> Vec<String> {
                 .sum::<usize>();
             let askable = asked + skipped;
             sentences.push(format!(
-                "The search found {} tokens that fail the oracle {oracle}, asking about {} of the {} that text can produce ({}).",
+                "The search found {} tokens that fail the oracle {oracle}, asking about {} of the {} that \
+                 text can produce ({}).",
                 number(found),
                 number(asked),
                 number(askable),
@@ -75,7 +76,7 @@ pub fn summary(report: &Report) -> Vec<String> {
 }
 
 /// 1234567 → `1,234,567`
-fn number(value: usize) -> String {
+pub fn number(value: usize) -> String {
     let digits = value.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -88,13 +89,9 @@ fn number(value: usize) -> String {
 }
 
 /// 0.407 → `41 %`; below one percent with one more digit, so that a small share is not shown as none.
-fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let value = 100.0 * share;
-    if value > 0.0 && value < 1.0 {
-        format!("{value:.1} %")
-    } else {
-        format!("{value:.0} %")
-    }
+    if value > 0.0 && value < 1.0 { format!("{value:.1} %") } else { format!("{value:.0} %") }
 }
 
 #[cfg(test)]
@@ -104,13 +101,7 @@ mod tests {
     /// Oracle: by hand.
     #[test]
     fn numbers_are_grouped_and_shares_rounded() {
-        assert_eq!(
-            [0, 999, 1_000, 32_000, 1_234_567].map(number),
-            ["0", "999", "1,000", "32,000", "1,234,567"]
-        );
-        assert_eq!(
-            [0.0, 0.004, 0.407, 1.0].map(percent),
-            ["0 %", "0.4 %", "41 %", "100 %"]
-        );
+        assert_eq!([0, 999, 1_000, 32_000, 1_234_567].map(number), ["0", "999", "1,000", "32,000", "1,234,567"]);
+        assert_eq!([0.0, 0.004, 0.407, 1.0].map(percent), ["0 %", "0.4 %", "41 %", "100 %"]);
     }
 }

@@ -6,13 +6,13 @@
 //!          fuzzy union, the vertex itself counted among its neighbours
 //! Device   the neighbours are searched on the device, in stretches of rows with a pause after each
 
+use super::summary::number;
 use super::{Embedding, stages};
 use crate::compute::ops::knn::Knn;
 use crate::compute::{DType, Device, DeviceKind, Op, Recording, Tensor};
 use crate::error::Result;
 use crate::graph::{
-    Csr, Layout, LeidenOptions, LeidenRun, Neighbours, Partition, Pca, PcaFit, fuzzy_graph,
-    initial_positions,
+    Csr, Layout, LeidenOptions, LeidenRun, Neighbours, Partition, Pca, PcaFit, fuzzy_graph, initial_positions,
 };
 use crate::progress::{Event, Monitor, pause};
 use crate::report::{ScanOptions, TokenGraph};
@@ -79,11 +79,7 @@ pub async fn neighbourhood(
     });
     pause(monitor).await?;
     let graph = fuzzy_graph(&neighbours)?;
-    Ok(Neighbourhood {
-        pca,
-        neighbours,
-        graph,
-    })
+    Ok(Neighbourhood { pca, neighbours, graph })
 }
 
 async fn components(
@@ -96,7 +92,7 @@ async fn components(
         stage: stages::COMPONENTS,
         detail: format!(
             "reducing {} rows of {} numbers to {}",
-            ids.len(),
+            number(ids.len()),
             embedding.columns,
             (options.n_components as usize).min(embedding.columns)
         ),
@@ -107,26 +103,13 @@ async fn components(
     let x = if ids.len() == embedding.rows {
         &embedding.values
     } else {
-        gathered = ids
-            .iter()
-            .flat_map(|&id| embedding.row(id))
-            .copied()
-            .collect();
+        gathered = ids.iter().flat_map(|&id| embedding.row(id)).copied().collect();
         &gathered
     };
-    let mut fit = PcaFit::new(
-        x,
-        embedding.columns,
-        options.n_components as usize,
-        u64::from(options.seed),
-    )?;
+    let mut fit = PcaFit::new(x, embedding.columns, options.n_components as usize, u64::from(options.seed))?;
     loop {
         let done = fit.step();
-        monitor.event(Event::Advance {
-            done: (done * ids.len() as f64) as u64,
-            total: ids.len() as u64,
-            unit: "rows",
-        });
+        monitor.event(Event::Advance { done: (done * ids.len() as f64) as u64, total: ids.len() as u64, unit: "rows" });
         pause(monitor).await?;
         if done >= 1.0 {
             return Ok(fit.finish()?);
@@ -145,7 +128,7 @@ async fn neighbours(
     let k = (options.n_neighbors as usize - 1).min(rows - 1);
     monitor.event(Event::Stage {
         stage: stages::NEIGHBOURS,
-        detail: format!("finding the {k} nearest of {rows} tokens for each"),
+        detail: format!("finding the {k} nearest of {} tokens for each", number(rows)),
     });
     let work = match device.info().kind {
         DeviceKind::Cpu => STRETCH_WORK_CPU,
@@ -195,28 +178,16 @@ async fn search(
         indices.extend(device.read_u32(&near).await?);
         distances.extend(device.read_f32(&far).await?);
         outputs = Some((near, far));
-        monitor.event(Event::Advance {
-            done: (row_start + n_rows) as u64,
-            total: rows as u64,
-            unit: "tokens",
-        });
+        monitor.event(Event::Advance { done: (row_start + n_rows) as u64, total: rows as u64, unit: "tokens" });
     }
     Ok((indices, distances))
 }
 
 /// Leiden communities of the graph at the scan's resolution.
-pub async fn communities(
-    graph: &Csr,
-    options: &ScanOptions,
-    monitor: &mut dyn Monitor,
-) -> Result<Partition> {
+pub async fn communities(graph: &Csr, options: &ScanOptions, monitor: &mut dyn Monitor) -> Result<Partition> {
     monitor.event(Event::Stage {
         stage: stages::COMMUNITIES,
-        detail: format!(
-            "grouping {} tokens at resolution {}",
-            graph.n_vertices(),
-            options.resolution
-        ),
+        detail: format!("grouping {} tokens at resolution {}", number(graph.n_vertices()), options.resolution),
     });
     pause(monitor).await?;
     let mut run = LeidenRun::new(
@@ -246,16 +217,11 @@ async fn layout(
     let n_vertices = neighbourhood.graph.n_vertices();
     monitor.event(Event::Stage {
         stage: stages::LAYOUT,
-        detail: format!("drawing the map of {n_vertices} tokens"),
+        detail: format!("drawing the map of {} tokens", number(n_vertices)),
     });
     pause(monitor).await?;
     let start = initial_positions(&neighbourhood.pca.scores, neighbourhood.pca.n_components);
-    let mut layout = Layout::new(
-        &neighbourhood.graph,
-        &start,
-        u64::from(options.seed),
-        LAYOUT_EPOCHS,
-    )?;
+    let mut layout = Layout::new(&neighbourhood.graph, &start, u64::from(options.seed), LAYOUT_EPOCHS)?;
     // 40,000 vertices move once in roughly a tenth of a second.
     let epochs = (40_000 / n_vertices).clamp(1, 25);
     loop {
@@ -280,10 +246,8 @@ fn to_report(
     y: Vec<f32>,
 ) -> TokenGraph {
     let listed = NEIGHBOURS_LISTED.min(neighbourhood.neighbours.n_neighbors());
-    let (mut neighbours, mut distances) = (
-        Vec::with_capacity(ids.len() * listed),
-        Vec::with_capacity(ids.len() * listed),
-    );
+    let (mut neighbours, mut distances) =
+        (Vec::with_capacity(ids.len() * listed), Vec::with_capacity(ids.len() * listed));
     for vertex in 0..ids.len() {
         let (near, far) = neighbourhood.neighbours.row(vertex);
         neighbours.extend(near[..listed].iter().map(|&other| ids[other as usize]));

@@ -1,5 +1,6 @@
 //! What the oracle has said so far. No token is asked about twice.
 
+use super::summary::number;
 use super::{Oracle, ScanError};
 use crate::error::Result;
 use crate::progress::Monitor;
@@ -23,11 +24,7 @@ pub struct Verdicts {
 impl Verdicts {
     /// For ids below `len`.
     pub fn new(len: usize) -> Self {
-        Verdicts {
-            known: vec![Verdict::Unknown; len],
-            probes: Vec::new(),
-            not_finite: Vec::new(),
-        }
+        Verdicts { known: vec![Verdict::Unknown; len], probes: Vec::new(), not_finite: Vec::new() }
     }
 
     pub fn is_unknown(&self, id: u32) -> bool {
@@ -50,24 +47,13 @@ impl Verdicts {
 
     /// Ids that failed, ascending.
     pub fn bad(&self) -> Vec<u32> {
-        (0..self.known.len() as u32)
-            .filter(|&id| self.is_bad(id))
-            .collect()
+        (0..self.known.len() as u32).filter(|&id| self.is_bad(id)).collect()
     }
 
     /// Asks about those of `ids` that are still unknown, in their order. Verdicts reached before an error or a cancel
     /// are kept.
-    pub async fn ask(
-        &mut self,
-        oracle: &mut dyn Oracle,
-        ids: &[u32],
-        monitor: &mut dyn Monitor,
-    ) -> Result<()> {
-        let unknown: Vec<u32> = ids
-            .iter()
-            .copied()
-            .filter(|&id| self.is_unknown(id))
-            .collect();
+    pub async fn ask(&mut self, oracle: &mut dyn Oracle, ids: &[u32], monitor: &mut dyn Monitor) -> Result<()> {
+        let unknown: Vec<u32> = ids.iter().copied().filter(|&id| self.is_unknown(id)).collect();
         if unknown.is_empty() {
             return Ok(());
         }
@@ -76,21 +62,13 @@ impl Verdicts {
         let n_answered = answered.len();
         for (&asked, probe) in unknown.iter().zip(answered) {
             if probe.id != asked {
-                return Err(ScanError::WrongAnswer {
-                    asked,
-                    answered: probe.id,
-                }
-                .into());
+                return Err(ScanError::WrongAnswer { asked, answered: probe.id }.into());
             }
             self.record(probe);
         }
         outcome?;
         if n_answered != unknown.len() {
-            return Err(ScanError::Unanswered {
-                asked: unknown.len(),
-                answered: n_answered,
-            }
-            .into());
+            return Err(ScanError::Unanswered { asked: unknown.len(), answered: n_answered }.into());
         }
         Ok(())
     }
@@ -99,11 +77,7 @@ impl Verdicts {
         if sanitise(&mut probe) {
             self.not_finite.push(probe.id);
         }
-        let verdict = if probe.passed {
-            Verdict::Good
-        } else {
-            Verdict::Bad
-        };
+        let verdict = if probe.passed { Verdict::Good } else { Verdict::Bad };
         self.known[probe.id as usize] = verdict;
         self.probes.push(probe);
     }
@@ -112,9 +86,10 @@ impl Verdicts {
     pub fn note(&self) -> Option<String> {
         let first = self.not_finite.first()?;
         Some(format!(
-            "{} of {} answers came with a probability or entropy that is not a finite number (the first for token {first}); they count as failures and show 0.",
-            self.not_finite.len(),
-            self.probes.len()
+            "{} of {} answers came with a probability or entropy that is not a finite number (the first for \
+             token {first}); they count as failures and show 0.",
+            number(self.not_finite.len()),
+            number(self.probes.len())
         ))
     }
 
@@ -131,12 +106,6 @@ pub fn sanitise(probe: &mut Probe) -> bool {
     if probe.p_target.is_finite() && probe.entropy.is_finite() {
         return false;
     }
-    *probe = Probe {
-        passed: false,
-        passed_strict: false,
-        p_target: 0.0,
-        entropy: 0.0,
-        ..probe.clone()
-    };
+    *probe = Probe { passed: false, passed_strict: false, p_target: 0.0, entropy: 0.0, ..probe.clone() };
     true
 }

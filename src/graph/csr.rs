@@ -16,44 +16,20 @@ pub struct Csr {
 
 impl Csr {
     /// Takes ownership of parts whose promise the caller keeps by construction; tests check it with `from_parts`.
-    pub(super) fn from_valid_parts(
-        row_starts: Vec<usize>,
-        columns: Vec<u32>,
-        weights: Vec<f32>,
-    ) -> Self {
-        Csr {
-            row_starts,
-            columns,
-            weights,
-        }
+    pub(super) fn from_valid_parts(row_starts: Vec<usize>, columns: Vec<u32>, weights: Vec<f32>) -> Self {
+        Csr { row_starts, columns, weights }
     }
 
     /// Checks every promise of the type.
     ///
     /// Errors   `LengthMismatch` when the arrays do not fit together, `InvalidEdge` for an entry that breaks a promise
-    pub fn from_parts(
-        row_starts: Vec<usize>,
-        columns: Vec<u32>,
-        weights: Vec<f32>,
-    ) -> Result<Self, GraphError> {
-        let mismatch = |what, expected, got| GraphError::LengthMismatch {
-            what,
-            expected,
-            got,
-        };
+    pub fn from_parts(row_starts: Vec<usize>, columns: Vec<u32>, weights: Vec<f32>) -> Result<Self, GraphError> {
+        let mismatch = |what, expected, got| GraphError::LengthMismatch { what, expected, got };
         if row_starts.is_empty() || row_starts[0] != 0 {
-            return Err(mismatch(
-                "the start of row 0",
-                0,
-                row_starts.first().copied().unwrap_or(usize::MAX),
-            ));
+            return Err(mismatch("the start of row 0", 0, row_starts.first().copied().unwrap_or(usize::MAX)));
         }
         if let Some(row) = row_starts.windows(2).position(|pair| pair[1] < pair[0]) {
-            return Err(mismatch(
-                "a row, counted backwards,",
-                row_starts[row],
-                row_starts[row + 1],
-            ));
+            return Err(mismatch("a row, counted backwards,", row_starts[row], row_starts[row + 1]));
         }
         let entries = row_starts[row_starts.len() - 1];
         if columns.len() != entries {
@@ -62,11 +38,7 @@ impl Csr {
         if weights.len() != entries {
             return Err(mismatch("the weight list", entries, weights.len()));
         }
-        let graph = Csr {
-            row_starts,
-            columns,
-            weights,
-        };
+        let graph = Csr { row_starts, columns, weights };
         let n = graph.n_vertices();
         for row in 0..n {
             let (columns, weights) = graph.row(row);
@@ -84,13 +56,7 @@ impl Csr {
                 } else {
                     continue;
                 };
-                return Err(GraphError::InvalidEdge {
-                    row,
-                    column,
-                    weight,
-                    rows: n,
-                    problem,
-                });
+                return Err(GraphError::InvalidEdge { row, column, weight, rows: n, problem });
             }
         }
         Ok(graph)
@@ -149,27 +115,17 @@ impl Csr {
     /// Weight of the edge between two vertices, if there is one.
     pub fn weight(&self, vertex: usize, other: u32) -> Option<f32> {
         let (columns, weights) = self.row(vertex);
-        columns
-            .binary_search(&other)
-            .ok()
-            .map(|place| weights[place])
+        columns.binary_search(&other).ok().map(|place| weights[place])
     }
 
     /// Sum of the weights of a vertex's edges.
     pub fn degree(&self, vertex: usize) -> f64 {
-        self.row(vertex)
-            .1
-            .iter()
-            .map(|&weight| f64::from(weight))
-            .sum()
+        self.row(vertex).1.iter().map(|&weight| f64::from(weight)).sum()
     }
 
     /// Sum of all edge weights, each edge counted once.
     pub fn total_weight(&self) -> f64 {
-        (0..self.n_vertices())
-            .map(|vertex| self.degree(vertex))
-            .sum::<f64>()
-            / 2.0
+        (0..self.n_vertices()).map(|vertex| self.degree(vertex)).sum::<f64>() / 2.0
     }
 }
 
@@ -180,8 +136,7 @@ mod tests {
     /// Oracle: written out by hand.
     #[test]
     fn a_triangle_with_a_tail() {
-        let graph =
-            Csr::from_edges(5, &[(2, 0, 0.5), (0, 1, 1.0), (1, 2, 0.25), (3, 2, 2.0)]).unwrap();
+        let graph = Csr::from_edges(5, &[(2, 0, 0.5), (0, 1, 1.0), (1, 2, 0.25), (3, 2, 2.0)]).unwrap();
         assert_eq!(graph.n_vertices(), 5);
         assert_eq!(graph.n_entries(), 8);
         assert_eq!(graph.row(2), (&[0u32, 1, 3][..], &[0.5f32, 0.25, 2.0][..]));
@@ -215,10 +170,7 @@ mod tests {
             (vec![0, 1, 2], vec![1, 0], vec![1.0, 0.5]),
             (vec![0, 1, 1], vec![1], vec![1.0]),
         ] {
-            assert!(
-                Csr::from_parts(row_starts.clone(), columns, weights).is_err(),
-                "{row_starts:?}"
-            );
+            assert!(Csr::from_parts(row_starts.clone(), columns, weights).is_err(), "{row_starts:?}");
         }
     }
 }

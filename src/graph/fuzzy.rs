@@ -35,10 +35,7 @@ pub fn smooth_knn_distances(neighbours: &Neighbours) -> SmoothedDistances {
     let rows = neighbours.rows();
     let mean_of_all = sum(neighbours.distances()) / (k * rows.max(1) as f64);
 
-    let mut smoothed = SmoothedDistances {
-        rho: Vec::with_capacity(rows),
-        sigma: Vec::with_capacity(rows),
-    };
+    let mut smoothed = SmoothedDistances { rho: Vec::with_capacity(rows), sigma: Vec::with_capacity(rows) };
     for row in 0..rows {
         let (_, distances) = neighbours.row(row);
         let rho = distances.iter().copied().find(|&d| d > 0.0).unwrap_or(0.0);
@@ -53,18 +50,10 @@ pub fn smooth_knn_distances(neighbours: &Neighbours) -> SmoothedDistances {
                 sigma = (low + high) / 2.0;
             } else {
                 low = sigma;
-                sigma = if high.is_infinite() {
-                    sigma * 2.0
-                } else {
-                    (low + high) / 2.0
-                };
+                sigma = if high.is_infinite() { sigma * 2.0 } else { (low + high) / 2.0 };
             }
         }
-        let mean = if rho > 0.0 {
-            sum(distances) / k
-        } else {
-            mean_of_all
-        };
+        let mean = if rho > 0.0 { sum(distances) / k } else { mean_of_all };
         smoothed.rho.push(rho);
         smoothed.sigma.push(sigma.max(SIGMA_FLOOR * mean) as f32);
     }
@@ -73,11 +62,7 @@ pub fn smooth_knn_distances(neighbours: &Neighbours) -> SmoothedDistances {
 
 fn membership(distance: f32, rho: f32, sigma: f64) -> f64 {
     let beyond = distance - rho;
-    if beyond > 0.0 {
-        (-f64::from(beyond) / sigma).exp()
-    } else {
-        1.0
-    }
+    if beyond > 0.0 { (-f64::from(beyond) / sigma).exp() } else { 1.0 }
 }
 
 /// The symmetric graph of UMAP weights. Edges whose weight underflows to 0 are left out.
@@ -86,11 +71,7 @@ fn membership(distance: f32, rho: f32, sigma: f64) -> f64 {
 pub fn fuzzy_graph(neighbours: &Neighbours) -> Result<Csr, GraphError> {
     let rows = neighbours.rows();
     if rows == 0 {
-        return Err(GraphError::TooFewRows {
-            what: "a neighbour graph",
-            rows,
-            needed: 2,
-        });
+        return Err(GraphError::TooFewRows { what: "a neighbour graph", rows, needed: 2 });
     }
     let SmoothedDistances { rho, sigma } = smooth_knn_distances(neighbours);
     let k = neighbours.n_neighbors();
@@ -124,22 +105,15 @@ pub fn fuzzy_graph(neighbours: &Neighbours) -> Result<Csr, GraphError> {
     let (mut columns, mut weights) = (Vec::new(), Vec::new());
     for row in 0..rows {
         let mut outward = forward[row * k..][..k].iter().copied().peekable();
-        let mut inward = incoming[incoming_starts[row]..incoming_starts[row + 1]]
-            .iter()
-            .copied()
-            .peekable();
+        let mut inward = incoming[incoming_starts[row]..incoming_starts[row + 1]].iter().copied().peekable();
         loop {
             let column = match (outward.peek(), inward.peek()) {
                 (None, None) => break,
                 (Some(a), Some(b)) => a.0.min(b.0),
                 (Some(one), None) | (None, Some(one)) => one.0,
             };
-            let there = outward
-                .next_if(|entry| entry.0 == column)
-                .map_or(0.0, |entry| entry.1);
-            let back = inward
-                .next_if(|entry| entry.0 == column)
-                .map_or(0.0, |entry| entry.1);
+            let there = outward.next_if(|entry| entry.0 == column).map_or(0.0, |entry| entry.1);
+            let back = inward.next_if(|entry| entry.0 == column).map_or(0.0, |entry| entry.1);
             // Commutative in there and back, so both halves of an edge round alike; rounding may pass 1 by one digit.
             let union = (there + back - there * back).min(1.0);
             if union > 0.0 {
@@ -159,20 +133,13 @@ mod tests {
     /// Oracle: closed form. With three neighbours at 1, 2, 2 the equation 1 + 2·exp(−1/σ) = log2(4) gives σ = 1/ln 2.
     #[test]
     fn sigma_solves_its_equation() {
-        let neighbours = Neighbours::new(
-            3,
-            vec![1, 2, 3, 0, 2, 3, 0, 1, 3, 0, 1, 2],
-            [1.0, 2.0, 2.0].repeat(4),
-        )
-        .unwrap();
+        let neighbours =
+            Neighbours::new(3, vec![1, 2, 3, 0, 2, 3, 0, 1, 3, 0, 1, 2], [1.0, 2.0, 2.0].repeat(4)).unwrap();
         let smoothed = smooth_knn_distances(&neighbours);
         for row in 0..4 {
             assert_eq!(smoothed.rho[row], 1.0);
             let sigma = f64::from(smoothed.sigma[row]);
-            assert!(
-                (sigma - 1.0 / std::f64::consts::LN_2).abs() < 1e-4,
-                "{sigma}"
-            );
+            assert!((sigma - 1.0 / std::f64::consts::LN_2).abs() < 1e-4, "{sigma}");
         }
     }
 

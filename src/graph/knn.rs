@@ -22,11 +22,7 @@ impl Neighbours {
     /// Errors   `InvalidOption` for K = 0; `LengthMismatch`, `RaggedRows` for lists that do not fit together;
     ///          `InvalidNeighbour` for an index outside 0..N, the row itself, a repeated neighbour, a distance that is
     ///          not a finite number ≥ 0, or one below its predecessor
-    pub fn new(
-        n_neighbors: usize,
-        indices: Vec<u32>,
-        distances: Vec<f32>,
-    ) -> Result<Self, GraphError> {
+    pub fn new(n_neighbors: usize, indices: Vec<u32>, distances: Vec<f32>) -> Result<Self, GraphError> {
         if n_neighbors == 0 {
             return Err(GraphError::InvalidOption {
                 name: "n_neighbors",
@@ -69,21 +65,10 @@ impl Neighbours {
                     named_by[index as usize] = row;
                     continue;
                 };
-                return Err(GraphError::InvalidNeighbour {
-                    row,
-                    place,
-                    index,
-                    distance,
-                    rows,
-                    problem,
-                });
+                return Err(GraphError::InvalidNeighbour { row, place, index, distance, rows, problem });
             }
         }
-        Ok(Neighbours {
-            n_neighbors,
-            indices,
-            distances,
-        })
+        Ok(Neighbours { n_neighbors, indices, distances })
     }
 
     /// Exact search on this thread; N² · C steps. `x` is (N,C) row-major.
@@ -92,18 +77,12 @@ impl Neighbours {
     pub fn exact(x: &[f32], columns: usize, n_neighbors: usize) -> Result<Self, GraphError> {
         let rows = finite_rows("the neighbour search's input", x, columns)?;
         if rows <= n_neighbors {
-            return Err(GraphError::TooFewRows {
-                what: "that many neighbours",
-                rows,
-                needed: n_neighbors + 1,
-            });
+            return Err(GraphError::TooFewRows { what: "that many neighbours", rows, needed: n_neighbors + 1 });
         }
         let mut indices = vec![0; rows * n_neighbors];
         let mut distances = vec![0.0; rows * n_neighbors];
-        for (row, (indices, distances)) in indices
-            .chunks_exact_mut(n_neighbors.max(1))
-            .zip(distances.chunks_exact_mut(n_neighbors.max(1)))
-            .enumerate()
+        for (row, (indices, distances)) in
+            indices.chunks_exact_mut(n_neighbors.max(1)).zip(distances.chunks_exact_mut(n_neighbors.max(1))).enumerate()
         {
             forward_row(x, columns, row, indices, distances);
         }
@@ -155,36 +134,21 @@ mod tests {
     #[test]
     fn broken_lists_are_refused() {
         let refused = |k, indices: &[u32], distances: &[f32]| {
-            Neighbours::new(k, indices.to_vec(), distances.to_vec())
-                .unwrap_err()
-                .to_string()
+            Neighbours::new(k, indices.to_vec(), distances.to_vec()).unwrap_err().to_string()
         };
         assert!(refused(1, &[1, 2], &[1.0, 1.0]).contains("row 2"));
         assert!(refused(1, &[1, 1], &[1.0, 1.0]).contains("its own neighbour"));
         assert!(refused(2, &[1, 1, 0, 2, 0, 1], &[1.0; 6]).contains("twice"));
         assert!(refused(1, &[1, 0], &[1.0, f32::NAN]).contains("NaN"));
         assert!(refused(1, &[1, 0], &[-1.0, 1.0]).contains("-1"));
-        assert!(
-            refused(2, &[1, 2, 0, 2, 0, 1], &[2.0, 1.0, 1.0, 1.0, 1.0, 1.0]).contains("ascend")
-        );
+        assert!(refused(2, &[1, 2, 0, 2, 0, 1], &[2.0, 1.0, 1.0, 1.0, 1.0, 1.0]).contains("ascend"));
         assert!(refused(2, &[1, 0, 1], &[1.0; 3]).contains('3'));
         assert!(refused(1, &[1, 0], &[1.0]).contains('1'));
         assert!(refused(0, &[], &[]).contains("n_neighbors"));
-        assert!(matches!(
-            Neighbours::exact(&[0.0, 1.0], 1, 2),
-            Err(GraphError::TooFewRows {
-                rows: 2,
-                needed: 3,
-                ..
-            })
-        ));
+        assert!(matches!(Neighbours::exact(&[0.0, 1.0], 1, 2), Err(GraphError::TooFewRows { rows: 2, needed: 3, .. })));
         assert!(matches!(
             Neighbours::exact(&[0.0, 1.0, 2.0, f32::NAN], 2, 1),
-            Err(GraphError::NonFinite {
-                row: 1,
-                column: 1,
-                ..
-            })
+            Err(GraphError::NonFinite { row: 1, column: 1, .. })
         ));
     }
 }

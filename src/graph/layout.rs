@@ -45,10 +45,7 @@ pub struct Layout {
 
 /// The first two of P scores of each row, as `Layout` wants them; the second is 0 where there is one component.
 pub fn initial_positions(scores: &[f32], n_components: usize) -> Vec<[f32; 2]> {
-    scores
-        .chunks_exact(n_components.max(1))
-        .map(|row| [row[0], row.get(1).copied().unwrap_or(0.0)])
-        .collect()
+    scores.chunks_exact(n_components.max(1)).map(|row| [row[0], row.get(1).copied().unwrap_or(0.0)]).collect()
 }
 
 impl Layout {
@@ -56,12 +53,7 @@ impl Layout {
     ///
     /// Errors   `LengthMismatch` unless there is one start for each vertex; `NonFinite` for a start that is no number;
     ///          `InvalidOption` for no epochs
-    pub fn new(
-        graph: &Csr,
-        initial: &[[f32; 2]],
-        seed: u64,
-        n_epochs: usize,
-    ) -> Result<Self, GraphError> {
+    pub fn new(graph: &Csr, initial: &[[f32; 2]], seed: u64, n_epochs: usize) -> Result<Self, GraphError> {
         if initial.len() != graph.n_vertices() {
             return Err(GraphError::LengthMismatch {
                 what: "the layout's start",
@@ -70,27 +62,15 @@ impl Layout {
             });
         }
         if n_epochs == 0 {
-            return Err(GraphError::InvalidOption {
-                name: "n_epochs",
-                value: 0.0,
-                needed: "at least 1",
-            });
+            return Err(GraphError::InvalidOption { name: "n_epochs", value: 0.0, needed: "at least 1" });
         }
         for (row, position) in initial.iter().enumerate() {
             if let Some(column) = position.iter().position(|value| !value.is_finite()) {
-                return Err(GraphError::NonFinite {
-                    what: "the layout's start",
-                    row,
-                    column,
-                    value: position[column],
-                });
+                return Err(GraphError::NonFinite { what: "the layout's start", row, column, value: position[column] });
             }
         }
         let mut rng = Rng::new(seed);
-        let heaviest = (0..graph.n_vertices())
-            .flat_map(|vertex| graph.row(vertex).1)
-            .copied()
-            .fold(0.0f32, f32::max);
+        let heaviest = (0..graph.n_vertices()).flat_map(|vertex| graph.row(vertex).1).copied().fold(0.0f32, f32::max);
         let mut edges = Vec::new();
         for vertex in 0..graph.n_vertices() {
             let (columns, weights) = graph.row(vertex);
@@ -173,10 +153,7 @@ impl Layout {
         let scale = if half > 0.0 { 1.0 / half } else { 0.0 };
         // Rounding may carry an extreme point one digit past the frame.
         let place = |axis: usize| {
-            self.positions
-                .iter()
-                .map(|position| ((position[axis] - middle[axis]) * scale).clamp(-1.0, 1.0))
-                .collect()
+            self.positions.iter().map(|position| ((position[axis] - middle[axis]) * scale).clamp(-1.0, 1.0)).collect()
         };
         (place(0), place(1))
     }
@@ -192,15 +169,9 @@ fn limited(step: f32) -> f32 {
 }
 
 fn bounds(positions: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
-    positions.iter().fold(
-        ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]),
-        |(low, high), position| {
-            (
-                [low[0].min(position[0]), low[1].min(position[1])],
-                [high[0].max(position[0]), high[1].max(position[1])],
-            )
-        },
-    )
+    positions.iter().fold(([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]), |(low, high), position| {
+        ([low[0].min(position[0]), low[1].min(position[1])], [high[0].max(position[0]), high[1].max(position[1])])
+    })
 }
 
 /// Each axis to 0..START_SIDE. An axis without extent gets random places: vertices on one spot never come apart.
@@ -213,11 +184,7 @@ fn stretched(initial: &[[f32; 2]], rng: &mut Rng) -> Vec<[f32; 2]> {
         .map(|position| {
             [0, 1].map(|axis| {
                 let share = (position[axis] / 2.0 - low[axis] / 2.0) / extent[axis];
-                let share = if share.is_finite() {
-                    share
-                } else {
-                    rng.uniform()
-                };
+                let share = if share.is_finite() { share } else { rng.uniform() };
                 share * START_SIDE + (rng.uniform() - 0.5) * START_NOISE
             })
         })
@@ -239,22 +206,17 @@ impl Curve {
 
     /// `of` takes d² and d^(2B).
     fn new(of: impl Fn(f32, f32) -> f32) -> Self {
-        let knots = (Self::LOW_BITS..=Self::HIGH_BITS)
-            .step_by(1 << Self::KNOT_SHIFT)
-            .map(|bits| {
-                let squared = f32::from_bits(bits);
-                of(squared, power_b(squared))
-            });
-        Curve {
-            knots: knots.collect(),
-        }
+        let knots = (Self::LOW_BITS..=Self::HIGH_BITS).step_by(1 << Self::KNOT_SHIFT).map(|bits| {
+            let squared = f32::from_bits(bits);
+            of(squared, power_b(squared))
+        });
+        Curve { knots: knots.collect() }
     }
 
     fn at(&self, squared: f32) -> f32 {
         let bits = squared.to_bits().clamp(Self::LOW_BITS, Self::HIGH_BITS - 1) - Self::LOW_BITS;
         let place = (bits >> Self::KNOT_SHIFT) as usize;
-        let share =
-            (bits & ((1 << Self::KNOT_SHIFT) - 1)) as f32 * (1.0 / (1 << Self::KNOT_SHIFT) as f32);
+        let share = (bits & ((1 << Self::KNOT_SHIFT) - 1)) as f32 * (1.0 / (1 << Self::KNOT_SHIFT) as f32);
         self.knots[place] + share * (self.knots[place + 1] - self.knots[place])
     }
 }
@@ -275,11 +237,7 @@ fn power_b(x: f32) -> f32 {
     let whole = (y + (y.signum() * 0.5)) as i32;
     let part = y - whole as f32;
     let series = 1.0
-        + part
-            * (LN_2
-                + part
-                    * (0.240_226_5
-                        + part * (0.055_504_11 + part * (0.009_618_13 + part * 0.001_333_36))));
+        + part * (LN_2 + part * (0.240_226_5 + part * (0.055_504_11 + part * (0.009_618_13 + part * 0.001_333_36))));
     // OK because knots lie within 2⁻²⁰..2²⁴, so |whole| ≤ 22, far from the exponent's ends.
     series * f32::from_bits(((whole + 127) as u32) << 23)
 }
@@ -314,10 +272,7 @@ mod tests {
             let power = squared.powf(b);
             let pull = -2.0 * a * b * squared.powf(b - 1.0) / (1.0 + a * power);
             let push = 2.0 * b / ((0.001 + squared) * (1.0 + a * power));
-            for (got, expected) in [
-                (layout.pull.at(squared as f32), pull),
-                (layout.push.at(squared as f32), push),
-            ] {
+            for (got, expected) in [(layout.pull.at(squared as f32), pull), (layout.push.at(squared as f32), push)] {
                 let relative = (f64::from(got) / expected - 1.0).abs();
                 assert!(relative <= 2e-4, "{squared}: {got}, not {expected}");
             }
@@ -333,25 +288,14 @@ mod tests {
         let graph = Csr::from_edges(3, &[(0, 1, 1.0), (1, 2, 0.5)]).unwrap();
         assert!(matches!(
             Layout::new(&graph, &[[0.0; 2]; 2], 1, 10),
-            Err(GraphError::LengthMismatch {
-                expected: 3,
-                got: 2,
-                ..
-            })
+            Err(GraphError::LengthMismatch { expected: 3, got: 2, .. })
         ));
         assert!(matches!(
             Layout::new(&graph, &[[0.0, 0.0], [0.0, f32::NAN], [0.0, 0.0]], 1, 10),
-            Err(GraphError::NonFinite {
-                row: 1,
-                column: 1,
-                ..
-            })
+            Err(GraphError::NonFinite { row: 1, column: 1, .. })
         ));
         assert!(Layout::new(&graph, &[[0.0; 2]; 3], 1, 0).is_err());
-        for start in [
-            [[0.0; 2]; 3],
-            [[f32::MAX, 1.0], [f32::MIN, 1.0], [0.0, 1.0]],
-        ] {
+        for start in [[[0.0; 2]; 3], [[f32::MAX, 1.0], [f32::MIN, 1.0], [0.0, 1.0]]] {
             let mut layout = Layout::new(&graph, &start, 1, 10).unwrap();
             assert_eq!(layout.step(4), 0.4);
             assert_eq!(layout.step(99), 1.0);
@@ -366,10 +310,7 @@ mod tests {
     /// Oracle: shape. The start is rescaled to the frame when no epoch was made.
     #[test]
     fn initial_positions_take_the_first_two_scores() {
-        assert_eq!(
-            initial_positions(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3),
-            [[1.0, 2.0], [4.0, 5.0]]
-        );
+        assert_eq!(initial_positions(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3), [[1.0, 2.0], [4.0, 5.0]]);
         assert_eq!(initial_positions(&[1.0, 2.0], 1), [[1.0, 0.0], [2.0, 0.0]]);
     }
 }

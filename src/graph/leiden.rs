@@ -32,11 +32,7 @@ pub struct LeidenOptions {
 impl Default for LeidenOptions {
     /// GlitchHunter's resolution; ten passes are chosen here.
     fn default() -> Self {
-        LeidenOptions {
-            resolution: 75.0,
-            seed: 42,
-            max_iterations: 10,
-        }
+        LeidenOptions { resolution: 75.0, seed: 42, max_iterations: 10 }
     }
 }
 
@@ -93,32 +89,19 @@ impl<'a> LeidenRun<'a> {
             });
         }
         if options.max_iterations == 0 {
-            return Err(GraphError::InvalidOption {
-                name: "leiden_iterations",
-                value: 0.0,
-                needed: "at least 1",
-            });
+            return Err(GraphError::InvalidOption { name: "leiden_iterations", value: 0.0, needed: "at least 1" });
         }
         let n = graph.n_vertices();
         if u32::try_from(n).is_err() {
-            return Err(GraphError::TooManyRows {
-                what: "a graph",
-                rows: n,
-                limit: u32::MAX as usize,
-            });
+            return Err(GraphError::TooManyRows { what: "a graph", rows: n, limit: u32::MAX as usize });
         }
-        let refused = |error: LeidenError| GraphError::Leiden {
-            rows: n,
-            message: error.to_string(),
-        };
+        let refused = |error: LeidenError| GraphError::Leiden { rows: n, message: error.to_string() };
         let mut builder = GraphDataBuilder::new(n);
         for vertex in 0..n {
             let (columns, weights) = graph.row(vertex);
             for (&column, &weight) in columns.iter().zip(weights) {
                 if column as usize > vertex {
-                    builder
-                        .add_edge(vertex, column as usize, f64::from(weight))
-                        .map_err(refused)?;
+                    builder.add_edge(vertex, column as usize, f64::from(weight)).map_err(refused)?;
                 }
             }
         }
@@ -147,27 +130,13 @@ impl<'a> LeidenRun<'a> {
             .resolution(self.options.resolution)
             .quality(QualityType::RBConfiguration)
             // Each pass shuffles in its own order: the same one again would walk into the same local optimum.
-            .seed(
-                self.options
-                    .seed
-                    .wrapping_add((self.passes as u64 - 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-            )
+            .seed(self.options.seed.wrapping_add((self.passes as u64 - 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
             .build();
-        let start = leiden_rs::Partition::from_membership(
-            self.membership.iter().map(|&c| c as usize).collect(),
-        );
+        let start = leiden_rs::Partition::from_membership(self.membership.iter().map(|&c| c as usize).collect());
         let output = Leiden::new(config)
             .run_with_initial_partition(&self.data, start)
-            .map_err(|error| GraphError::Leiden {
-                rows: self.membership.len(),
-                message: error.to_string(),
-            })?;
-        let found: Vec<u32> = output
-            .partition
-            .as_slice()
-            .iter()
-            .map(|&c| c as u32)
-            .collect();
+            .map_err(|error| GraphError::Leiden { rows: self.membership.len(), message: error.to_string() })?;
+        let found: Vec<u32> = output.partition.as_slice().iter().map(|&c| c as u32).collect();
         let (found, n_split) = connected_communities(self.graph, &found)?;
         self.n_split += n_split;
         let quality = modularity(self.graph, &found, self.options.resolution)?;
@@ -182,11 +151,7 @@ impl<'a> LeidenRun<'a> {
         self.done = self.converged || self.passes >= self.options.max_iterations;
         Ok(Some(Pass {
             number: self.passes,
-            n_clusters: self
-                .membership
-                .iter()
-                .max()
-                .map_or(0, |&last| last as usize + 1),
+            n_clusters: self.membership.iter().max().map_or(0, |&last| last as usize + 1),
             quality: self.quality,
         }))
     }
@@ -238,13 +203,7 @@ fn numbered_by_size(labels: &[u32]) -> (Vec<u32>, Vec<u32>) {
     for (number, &label) in order.iter().enumerate() {
         numbers[label] = number as u32;
     }
-    (
-        labels
-            .iter()
-            .map(|&label| numbers[label as usize])
-            .collect(),
-        order.iter().map(|&label| sizes[label]).collect(),
-    )
+    (labels.iter().map(|&label| numbers[label as usize]).collect(), order.iter().map(|&label| sizes[label]).collect())
 }
 
 #[cfg(test)]
@@ -269,10 +228,7 @@ mod tests {
     #[test]
     fn a_ring_of_cliques_falls_into_its_cliques() {
         let graph = ring_of_cliques(8, 5);
-        let options = LeidenOptions {
-            resolution: 1.0,
-            ..LeidenOptions::default()
-        };
+        let options = LeidenOptions { resolution: 1.0, ..LeidenOptions::default() };
         let mut passes = Vec::new();
         let partition = leiden(&graph, &options, &mut |pass| {
             passes.push(pass);
@@ -283,15 +239,9 @@ mod tests {
         assert_eq!(partition.sizes, [5; 8]);
         let expected: Vec<u32> = (0..40).map(|vertex| vertex / 5).collect();
         assert_eq!(partition.membership, expected);
-        assert!(
-            (partition.quality - (80.0 / 88.0 - 8.0 * (22.0f64 / 176.0).powi(2))).abs() < 1e-12
-        );
+        assert!((partition.quality - (80.0 / 88.0 - 8.0 * (22.0f64 / 176.0).powi(2))).abs() < 1e-12);
         assert!(partition.converged && partition.passes == passes.len() && partition.n_split == 0);
-        assert!(
-            passes
-                .windows(2)
-                .all(|pair| pair[1].quality >= pair[0].quality)
-        );
+        assert!(passes.windows(2).all(|pair| pair[1].quality >= pair[0].quality));
     }
 
     /// Oracle: written out by hand.
@@ -306,17 +256,10 @@ mod tests {
     fn a_break_keeps_what_was_found() {
         let graph = ring_of_cliques(4, 4);
         let mut calls = 0;
-        let partition = leiden(
-            &graph,
-            &LeidenOptions {
-                resolution: 1.0,
-                ..Default::default()
-            },
-            &mut |_| {
-                calls += 1;
-                ControlFlow::Break(())
-            },
-        )
+        let partition = leiden(&graph, &LeidenOptions { resolution: 1.0, ..Default::default() }, &mut |_| {
+            calls += 1;
+            ControlFlow::Break(())
+        })
         .unwrap();
         assert_eq!((calls, partition.passes, partition.n_clusters), (1, 1, 4));
     }
@@ -324,26 +267,12 @@ mod tests {
     #[test]
     fn odd_graphs_and_options() {
         let silent = &mut |_: Pass| ControlFlow::Continue(());
-        let empty = leiden(
-            &Csr::from_edges(0, &[]).unwrap(),
-            &LeidenOptions::default(),
-            silent,
-        )
-        .unwrap();
+        let empty = leiden(&Csr::from_edges(0, &[]).unwrap(), &LeidenOptions::default(), silent).unwrap();
         assert_eq!((empty.n_clusters, empty.quality), (0, 0.0));
-        let edgeless = leiden(
-            &Csr::from_edges(3, &[]).unwrap(),
-            &LeidenOptions::default(),
-            silent,
-        )
-        .unwrap();
+        let edgeless = leiden(&Csr::from_edges(3, &[]).unwrap(), &LeidenOptions::default(), silent).unwrap();
         assert_eq!((edgeless.n_clusters, edgeless.quality), (3, 0.0));
         for (resolution, max_iterations) in [(f64::NAN, 1), (-1.0, 1), (1.0, 0)] {
-            let options = LeidenOptions {
-                resolution,
-                max_iterations,
-                seed: 0,
-            };
+            let options = LeidenOptions { resolution, max_iterations, seed: 0 };
             let error = leiden(&ring_of_cliques(3, 3), &options, silent).unwrap_err();
             assert!(matches!(error, GraphError::InvalidOption { .. }) && error.hint().is_some());
         }

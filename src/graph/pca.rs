@@ -67,26 +67,13 @@ impl<'a> PcaFit<'a> {
     ///
     /// Errors   `RaggedRows`; `NonFinite`, which names the row; `TooFewRows` below 2; `InvalidOption` for no
     ///          components
-    pub fn new(
-        x: &'a [f32],
-        columns: usize,
-        n_components: usize,
-        seed: u64,
-    ) -> Result<Self, GraphError> {
+    pub fn new(x: &'a [f32], columns: usize, n_components: usize, seed: u64) -> Result<Self, GraphError> {
         let rows = finite_rows("the principal components' input", x, columns)?;
         if rows < 2 {
-            return Err(GraphError::TooFewRows {
-                what: "principal components",
-                rows,
-                needed: 2,
-            });
+            return Err(GraphError::TooFewRows { what: "principal components", rows, needed: 2 });
         }
         if n_components == 0 {
-            return Err(GraphError::InvalidOption {
-                name: "n_components",
-                value: 0.0,
-                needed: "at least 1",
-            });
+            return Err(GraphError::InvalidOption { name: "n_components", value: 0.0, needed: "at least 1" });
         }
         let mut sums = vec![0.0f64; columns];
         for row in x.chunks_exact(columns) {
@@ -188,18 +175,13 @@ impl<'a> PcaFit<'a> {
             leading_eigenvectors(&self.covariance, columns, p, self.seed)?
         };
         for component in components.chunks_exact_mut(columns) {
-            let largest =
-                component.iter().fold(
-                    0.0f64,
-                    |best, &v| if v.abs() > best.abs() { v } else { best },
-                );
+            let largest = component.iter().fold(0.0f64, |best, &v| if v.abs() > best.abs() { v } else { best });
             if largest < 0.0 {
                 component.iter_mut().for_each(|value| *value = -*value);
             }
         }
         let components: Vec<f32> = components.iter().map(|&value| value as f32).collect();
-        let explained_variance: Vec<f64> =
-            eigenvalues.iter().map(|&value| value.max(0.0)).collect();
+        let explained_variance: Vec<f64> = eigenvalues.iter().map(|&value| value.max(0.0)).collect();
         let share = if total > 0.0 { 1.0 / total } else { 0.0 };
         Ok(Pca {
             n_components: p,
@@ -216,13 +198,7 @@ impl<'a> PcaFit<'a> {
         let mut scores = vec![0.0f32; self.rows * p];
         for (block, scores) in scores.chunks_mut(self.block_rows * p).enumerate() {
             let n_rows = scores.len() / p;
-            centre(
-                self.x,
-                block * self.block_rows,
-                n_rows,
-                &self.mean,
-                &mut self.centred,
-            );
+            centre(self.x, block * self.block_rows, n_rows, &self.mean, &mut self.centred);
             // SAFETY: centred is n_rows × columns, components is p × columns and read transposed, scores is n_rows × p.
             unsafe {
                 sgemm(
@@ -269,28 +245,14 @@ fn dense_eigenvectors(a: &[f64], n: usize, p: usize) -> (Vec<f64>, Vec<f64>) {
     order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
     order.truncate(p);
     let values = order.iter().map(|&i| eigen.eigenvalues[i]).collect();
-    let vectors = order
-        .iter()
-        .flat_map(|&i| {
-            eigen
-                .eigenvectors
-                .column(i)
-                .iter()
-                .copied()
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let vectors =
+        order.iter().flat_map(|&i| eigen.eigenvectors.column(i).iter().copied().collect::<Vec<_>>()).collect();
     (values, vectors)
 }
 
 /// The same by subspace iteration. The block holds half as many vectors again as are wanted, because convergence goes
 /// by the gap between the last wanted eigenvalue and the last of the block.
-fn leading_eigenvectors(
-    a: &[f64],
-    n: usize,
-    p: usize,
-    seed: u64,
-) -> Result<(Vec<f64>, Vec<f64>), GraphError> {
+fn leading_eigenvectors(a: &[f64], n: usize, p: usize, seed: u64) -> Result<(Vec<f64>, Vec<f64>), GraphError> {
     let m = (p + (p / 2).max(16)).min(n);
     let mut rng = Rng::new(seed);
     let mut block: Vec<f64> = (0..m * n).map(|_| f64::from(rng.normal())).collect();
@@ -312,11 +274,7 @@ fn leading_eigenvectors(
         residual = (0..p)
             .map(|i| {
                 let (vector, image) = (&block[i * n..][..n], &image[i * n..][..n]);
-                let squares: f64 = vector
-                    .iter()
-                    .zip(image)
-                    .map(|(v, av)| (av - values[i] * v).powi(2))
-                    .sum();
+                let squares: f64 = vector.iter().zip(image).map(|(v, av)| (av - values[i] * v).powi(2)).sum();
                 squares.sqrt()
             })
             .fold(0.0, f64::max);
@@ -340,31 +298,18 @@ fn leading_eigenvectors(
             let sigma_next = 1.0 / (2.0 / sigma_first - sigma);
             multiply(&block, a, &mut image, m, n, n, false);
             for ((next, &current), &previous) in image.iter_mut().zip(&block).zip(&before) {
-                *next = 2.0 * (*next - middle * current) * sigma_next / half
-                    - sigma * sigma_next * previous;
+                *next = 2.0 * (*next - middle * current) * sigma_next / half - sigma * sigma_next * previous;
             }
             std::mem::swap(&mut before, &mut block);
             std::mem::swap(&mut block, &mut image);
             sigma = sigma_next;
         }
     }
-    Err(GraphError::EigenNotConverged {
-        iterations: SUBSPACE_ITERATIONS_MAX,
-        residual,
-        tolerance: RESIDUAL_MAX,
-    })
+    Err(GraphError::EigenNotConverged { iterations: SUBSPACE_ITERATIONS_MAX, residual, tolerance: RESIDUAL_MAX })
 }
 
 /// out (m,n) = a (m,k) · b (k,n), or · bᵀ of b (n,k).
-fn multiply(
-    a: &[f64],
-    b: &[f64],
-    out: &mut [f64],
-    m: usize,
-    k: usize,
-    n: usize,
-    b_transposed: bool,
-) {
+fn multiply(a: &[f64], b: &[f64], out: &mut [f64], m: usize, k: usize, n: usize, b_transposed: bool) {
     assert!(a.len() == m * k && b.len() == k * n && out.len() == m * n);
     let (b_row_stride, b_column_stride) = if b_transposed { (1, k) } else { (n, 1) };
     // SAFETY: the three lengths were just checked against the shapes that the strides walk over.
@@ -398,9 +343,7 @@ fn orthonormalise(block: &mut [f64], n: usize, rng: &mut Rng) {
             for _ in 0..2 {
                 for other in earlier.chunks_exact(n) {
                     let overlap: f64 = row.iter().zip(other).map(|(a, b)| a * b).sum();
-                    row.iter_mut()
-                        .zip(other)
-                        .for_each(|(a, b)| *a -= overlap * b);
+                    row.iter_mut().zip(other).for_each(|(a, b)| *a -= overlap * b);
                 }
             }
             let length_after = length(row);
@@ -408,8 +351,7 @@ fn orthonormalise(block: &mut [f64], n: usize, rng: &mut Rng) {
                 row.iter_mut().for_each(|value| *value /= length_after);
                 break;
             }
-            row.iter_mut()
-                .for_each(|value| *value = f64::from(rng.normal()));
+            row.iter_mut().for_each(|value| *value = f64::from(rng.normal()));
         }
     }
 }
@@ -424,17 +366,13 @@ mod tests {
 
     fn random_rows(rows: usize, columns: usize, seed: u64) -> Vec<f32> {
         let mut rng = Rng::new(seed);
-        (0..rows * columns)
-            .map(|at| rng.normal() * (1.0 + (at % columns) as f32).powf(-0.5))
-            .collect()
+        (0..rows * columns).map(|at| rng.normal() * (1.0 + (at % columns) as f32).powf(-0.5)).collect()
     }
 
     /// Oracle: closed form. Points on the line (1, 2)·t + (5, −3): one component, with all the variance.
     #[test]
     fn a_line_has_one_component() {
-        let x: Vec<f32> = (0..9)
-            .flat_map(|t| [5.0 + t as f32, -3.0 + 2.0 * t as f32])
-            .collect();
+        let x: Vec<f32> = (0..9).flat_map(|t| [5.0 + t as f32, -3.0 + 2.0 * t as f32]).collect();
         let found = pca(&x, 2, 2, 1).unwrap();
         assert_eq!(found.mean, [9.0, 5.0]);
         assert!((found.explained_variance_ratio[0] - 1.0).abs() < 1e-12);
@@ -464,16 +402,10 @@ mod tests {
         for i in 0..p {
             assert!((values[i] - dense_values[i]).abs() <= 1e-6 * dense_values[0]);
             let overlap: f64 = (0..n).map(|c| vectors[i * n + c] * dense[i * n + c]).sum();
-            assert!(
-                overlap.abs() > 1.0 - 1e-6,
-                "component {i}: overlap {overlap}"
-            );
+            assert!(overlap.abs() > 1.0 - 1e-6, "component {i}: overlap {overlap}");
         }
         let wrong: f64 = (0..n).map(|c| vectors[c] * dense[n + c]).sum();
-        assert!(
-            wrong.abs() < 1e-3,
-            "negative control: components 0 and 1 are not the same"
-        );
+        assert!(wrong.abs() < 1e-3, "negative control: components 0 and 1 are not the same");
     }
 
     /// Oracle: linear algebra. A covariance of rank 3 among 30 columns leaves nothing for the rest of the block.
@@ -513,45 +445,15 @@ mod tests {
     #[test]
     fn bad_input_is_an_error_that_names_the_row() {
         let mut x = random_rows(10, 4, 2);
-        assert!(matches!(
-            pca(&x, 3, 2, 1),
-            Err(GraphError::RaggedRows {
-                length: 40,
-                columns: 3,
-                ..
-            })
-        ));
-        assert!(matches!(
-            pca(&x, 0, 2, 1),
-            Err(GraphError::RaggedRows { .. })
-        ));
-        assert!(matches!(
-            pca(&x[..4], 4, 2, 1),
-            Err(GraphError::TooFewRows {
-                rows: 1,
-                needed: 2,
-                ..
-            })
-        ));
-        assert!(matches!(
-            pca(&x, 4, 0, 1),
-            Err(GraphError::InvalidOption { .. })
-        ));
+        assert!(matches!(pca(&x, 3, 2, 1), Err(GraphError::RaggedRows { length: 40, columns: 3, .. })));
+        assert!(matches!(pca(&x, 0, 2, 1), Err(GraphError::RaggedRows { .. })));
+        assert!(matches!(pca(&x[..4], 4, 2, 1), Err(GraphError::TooFewRows { rows: 1, needed: 2, .. })));
+        assert!(matches!(pca(&x, 4, 0, 1), Err(GraphError::InvalidOption { .. })));
         x[4 * 7 + 2] = f32::INFINITY;
         let error = pca(&x, 4, 2, 1).unwrap_err();
-        assert!(matches!(
-            error,
-            GraphError::NonFinite {
-                row: 7,
-                column: 2,
-                ..
-            }
-        ));
+        assert!(matches!(error, GraphError::NonFinite { row: 7, column: 2, .. }));
         assert!(error.hint().unwrap().contains("row 7"));
         let huge = [1e38, -1e38, 0.5e38, 1e38];
-        assert!(matches!(
-            pca(&huge, 1, 1, 1),
-            Err(GraphError::NonFinite { .. })
-        ));
+        assert!(matches!(pca(&huge, 1, 1, 1), Err(GraphError::NonFinite { .. })));
     }
 }

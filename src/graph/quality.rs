@@ -45,10 +45,7 @@ pub fn modularity(graph: &Csr, membership: &[u32], resolution: f64) -> Result<f6
 /// Returns a membership with numbers 0.. in order of first appearance, and how many communities were not connected.
 ///
 /// Errors   `LengthMismatch` unless there is one membership for each vertex
-pub fn connected_communities(
-    graph: &Csr,
-    membership: &[u32],
-) -> Result<(Vec<u32>, usize), GraphError> {
+pub fn connected_communities(graph: &Csr, membership: &[u32]) -> Result<(Vec<u32>, usize), GraphError> {
     check(graph, membership)?;
     let (labels, n_communities) = relabelled(membership);
     let mut parts = vec![u32::MAX; labels.len()];
@@ -81,11 +78,7 @@ fn check(graph: &Csr, membership: &[u32]) -> Result<(), GraphError> {
     if membership.len() == graph.n_vertices() {
         return Ok(());
     }
-    Err(GraphError::LengthMismatch {
-        what: "the membership",
-        expected: graph.n_vertices(),
-        got: membership.len(),
-    })
+    Err(GraphError::LengthMismatch { what: "the membership", expected: graph.n_vertices(), got: membership.len() })
 }
 
 /// Communities numbered 0.. without gaps, so that a stranger's number cannot ask for gigabytes.
@@ -93,10 +86,7 @@ fn relabelled(membership: &[u32]) -> (Vec<u32>, usize) {
     let mut known: Vec<u32> = membership.to_vec();
     known.sort_unstable();
     known.dedup();
-    let labels = membership
-        .iter()
-        .map(|label| known.partition_point(|other| other < label) as u32)
-        .collect();
+    let labels = membership.iter().map(|label| known.partition_point(|other| other < label) as u32).collect();
     (labels, known.len())
 }
 
@@ -114,24 +104,13 @@ mod tests {
     fn two_triangles_and_a_bridge() {
         let graph = two_triangles();
         for resolution in [0.0, 1.0, 10.0] {
-            let q = modularity(
-                &graph,
-                &[8, 8, 8, 4_000_000_000, 4_000_000_000, 4_000_000_000],
-                resolution,
-            )
-            .unwrap();
+            let q = modularity(&graph, &[8, 8, 8, 4_000_000_000, 4_000_000_000, 4_000_000_000], resolution).unwrap();
             assert!((q - (6.0 / 7.0 - resolution / 2.0)).abs() < 1e-12, "{q}");
         }
         let all = modularity(&graph, &[0; 6], 1.0).unwrap();
-        assert!(
-            all.abs() < 1e-12,
-            "one community has modularity 0, not {all}"
-        );
+        assert!(all.abs() < 1e-12, "one community has modularity 0, not {all}");
         assert!(modularity(&graph, &[0; 5], 1.0).is_err());
-        assert_eq!(
-            modularity(&Csr::from_edges(2, &[]).unwrap(), &[0, 1], 1.0).unwrap(),
-            0.0
-        );
+        assert_eq!(modularity(&Csr::from_edges(2, &[]).unwrap(), &[0, 1], 1.0).unwrap(), 0.0);
     }
 
     /// Oracle: written out by hand. Negative control: a community of two far ends is found and split.

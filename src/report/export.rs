@@ -22,31 +22,13 @@ pub enum ReportError {
     #[error("the report has schema version {got}, this program reads {supported}")]
     Version { got: u64, supported: u32 },
     #[error("the report cannot be read at line {line}, column {column}: {reason}")]
-    Malformed {
-        line: usize,
-        column: usize,
-        reason: String,
-    },
+    Malformed { line: usize, column: usize, reason: String },
     #[error("{what} has {got} entries, expected {expected}")]
-    Length {
-        what: &'static str,
-        got: usize,
-        expected: usize,
-    },
+    Length { what: &'static str, got: usize, expected: usize },
     #[error("{what} names id {id} at place {place}, but ids end at {len}")]
-    IdOutOfRange {
-        what: &'static str,
-        place: usize,
-        id: u32,
-        len: usize,
-    },
+    IdOutOfRange { what: &'static str, place: usize, id: u32, len: usize },
     #[error("{what} is {value} at place {place}, expected {expected}")]
-    Value {
-        what: &'static str,
-        place: usize,
-        value: String,
-        expected: &'static str,
-    },
+    Value { what: &'static str, place: usize, value: String, expected: &'static str },
 }
 
 impl ReportError {
@@ -78,10 +60,7 @@ impl Report {
     /// the ranges of all ids and the finiteness of all numbers are checked, so that a view can index without looking.
     pub fn from_json(json: &str) -> Result<Report, ReportError> {
         if json.len() > REPORT_BYTES_MAX {
-            return Err(ReportError::TooLarge {
-                bytes: json.len(),
-                limit: REPORT_BYTES_MAX,
-            });
+            return Err(ReportError::TooLarge { bytes: json.len(), limit: REPORT_BYTES_MAX });
         }
         // The header is read by itself first: without it the first strange field would be the complaint, where "not a
         // report" or "another version" is the truth.
@@ -103,22 +82,13 @@ impl Report {
                 });
             }
             _ => {
-                return Err(ReportError::NotAReport {
-                    reason: "it has no field `schema` with a text in it".into(),
-                });
+                return Err(ReportError::NotAReport { reason: "it has no field `schema` with a text in it".into() });
             }
         }
-        match header
-            .schema_version
-            .as_ref()
-            .and_then(|version| version.as_u64())
-        {
+        match header.schema_version.as_ref().and_then(|version| version.as_u64()) {
             Some(got) if got == u64::from(Report::SCHEMA_VERSION) => {}
             Some(got) => {
-                return Err(ReportError::Version {
-                    got,
-                    supported: Report::SCHEMA_VERSION,
-                });
+                return Err(ReportError::Version { got, supported: Report::SCHEMA_VERSION });
             }
             None => {
                 return Err(ReportError::NotAReport {
@@ -138,9 +108,5 @@ impl Report {
 }
 
 fn malformed(error: serde_json::Error) -> ReportError {
-    ReportError::Malformed {
-        line: error.line(),
-        column: error.column(),
-        reason: error.to_string(),
-    }
+    ReportError::Malformed { line: error.line(), column: error.column(), reason: error.to_string() }
 }

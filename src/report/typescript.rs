@@ -18,7 +18,7 @@ const FILE: &str = "www/src/report/types.ts";
 /// Every type that crosses into the page, in the order of the file.
 fn declarations() -> String {
     let mut out = String::from(
-        "// Generated from src/report.rs, progress.rs, session.rs, compute/device.rs and tokenizer/class.rs. Do not edit:\n\
+        "// Generated from report.rs, progress.rs, session.rs, compute/device.rs, tokenizer/class.rs. Do not edit:\n\
          // UPDATE=1 cargo test --lib report::typescript\n",
     );
     declare::<Report>(&mut out);
@@ -62,10 +62,7 @@ fn declare<T: TS + 'static>(out: &mut String) {
         .trim_end_matches(';');
     out.push('\n');
     push_docs(out, "", &T::docs().unwrap_or_default());
-    let fields = body
-        .strip_prefix('{')
-        .and_then(|body| body.strip_suffix('}'))
-        .filter(|_| !T::IS_ENUM);
+    let fields = body.strip_prefix('{').and_then(|body| body.strip_suffix('}')).filter(|_| !T::IS_ENUM);
     // OK because writing to a String cannot fail.
     let _ = match fields {
         Some(fields) => {
@@ -125,9 +122,7 @@ fn push_docs(out: &mut String, indent: &str, docs: &str) {
 /// A union of objects one to a line; anything else stays on the line of its name.
 fn one_line_each(body: &str) -> String {
     if body.starts_with('{') {
-        body.split(" | ")
-            .map(|object| format!("\n  | {object}"))
-            .collect()
+        body.split(" | ").map(|object| format!("\n  | {object}")).collect()
     } else {
         format!(" {body}")
     }
@@ -169,8 +164,7 @@ fn no_type_is_missing_from_the_file() {
     assert!(mentioned.len() > 15, "{mentioned:?}");
     for name in mentioned {
         assert!(
-            code.contains(&format!("export interface {name} "))
-                || code.contains(&format!("export type {name} ")),
+            code.contains(&format!("export interface {name} ")) || code.contains(&format!("export type {name} ")),
             "{name} is used and not declared"
         );
     }

@@ -13,17 +13,8 @@ use super::{StatsError, at_most};
 /// Lower and upper end of the interval for successes/trials at a level such as 0.95. (0, 1) without trials.
 ///
 /// Errors   `PartExceedsWhole` when successes exceed trials, `ConfidenceOutOfRange`
-pub fn wilson_interval(
-    successes: u64,
-    trials: u64,
-    confidence: f64,
-) -> Result<(f64, f64), StatsError> {
-    at_most(
-        "the number of successes",
-        successes,
-        "the number of trials",
-        trials,
-    )?;
+pub fn wilson_interval(successes: u64, trials: u64, confidence: f64) -> Result<(f64, f64), StatsError> {
+    at_most("the number of successes", successes, "the number of trials", trials)?;
     if !(confidence > 0.0 && confidence < 1.0) {
         return Err(StatsError::ConfidenceOutOfRange { level: confidence });
     }
@@ -37,16 +28,8 @@ pub fn wilson_interval(
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
     // The ends are exactly 0 and 1 when no trial or every trial succeeds; rounding would miss them by a digit.
-    let low = if successes == 0 {
-        0.0
-    } else {
-        (centre - spread) / scale
-    };
-    let high = if successes == trials {
-        1.0
-    } else {
-        (centre + spread) / scale
-    };
+    let low = if successes == 0 { 0.0 } else { (centre - spread) / scale };
+    let high = if successes == trials { 1.0 } else { (centre + spread) / scale };
     Ok((low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)))
 }
 

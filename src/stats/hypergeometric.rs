@@ -17,19 +17,9 @@ pub fn hypergeometric_upper_tail(
     successes: u64,
     draws: u64,
 ) -> Result<f64, StatsError> {
-    at_most(
-        "the number of successes",
-        successes,
-        "the population",
-        population,
-    )?;
+    at_most("the number of successes", successes, "the population", population)?;
     at_most("the number of draws", draws, "the population", population)?;
-    at_most(
-        "the number observed",
-        observed,
-        "the number of draws",
-        draws,
-    )?;
+    at_most("the number observed", observed, "the number of draws", draws)?;
     let least = (successes + draws).saturating_sub(population);
     let most = successes.min(draws);
     if observed <= least {

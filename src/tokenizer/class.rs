@@ -34,9 +34,7 @@ impl Tokenizer {
     /// The class of every embedding row, by id. Rows beyond the tokenizer's entries, and ids inside its range that it
     /// does not use, are `Unused`; entries beyond the embedding are not listed.
     pub fn classify(&self, embedding_rows: usize) -> Vec<TokenClass> {
-        (0..embedding_rows)
-            .map(|id| u32::try_from(id).map_or(TokenClass::Unused, |id| self.class(id)))
-            .collect()
+        (0..embedding_rows).map(|id| u32::try_from(id).map_or(TokenClass::Unused, |id| self.class(id))).collect()
     }
 
     /// The class of one id. The first rule that applies: no entry, special, round trip, one byte, U+FFFD, unreachable.
@@ -66,14 +64,8 @@ fn is_bracketed(entry: &str) -> bool {
     let inner = entry
         .strip_prefix('<')
         .and_then(|rest| rest.strip_suffix('>'))
-        .or_else(|| {
-            entry
-                .strip_prefix('[')
-                .and_then(|rest| rest.strip_suffix(']'))
-        });
-    inner.is_some_and(|inner| {
-        !inner.starts_with("0x") && inner.chars().any(|c| c.is_ascii_alphabetic())
-    })
+        .or_else(|| entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')));
+    inner.is_some_and(|inner| !inner.starts_with("0x") && inner.chars().any(|c| c.is_ascii_alphabetic()))
 }
 
 #[cfg(test)]

@@ -10,11 +10,7 @@ pub enum TokenizerError {
     #[error("tokenizer.json uses {component}, which this program does not run: {reason}")]
     Unsupported { component: String, reason: String },
     #[error("tokenizer.json holds {found} {what}, more than the limit of {limit}")]
-    TooLarge {
-        what: &'static str,
-        found: usize,
-        limit: usize,
-    },
+    TooLarge { what: &'static str, found: usize, limit: usize },
     #[error("the text has {bytes} bytes, more than the limit of {limit_bytes}")]
     TextTooLong { bytes: usize, limit_bytes: usize },
     #[error("the text of {bytes} bytes cannot be encoded: {reason}")]
@@ -23,28 +19,15 @@ pub enum TokenizerError {
         "the tokenizer has ids up to {highest_id} ({token:?}), but the embedding has {embedding_rows} rows: {excess} \
          ordinary tokens have none"
     )]
-    LargerThanEmbedding {
-        highest_id: usize,
-        token: String,
-        embedding_rows: usize,
-        excess: usize,
-    },
+    LargerThanEmbedding { highest_id: usize, token: String, embedding_rows: usize, excess: usize },
     #[error(
         "the prompt cannot be spelled with this vocabulary: {unknown} of the {total} tokens of {text:?} are unknown"
     )]
-    Unspellable {
-        unknown: usize,
-        total: usize,
-        text: String,
-    },
+    Unspellable { unknown: usize, total: usize, text: String },
     #[error(
         "no placeholder word keeps to itself in the prompt: of {candidates} ordinary words {tried} were tried{example}"
     )]
-    NoPlaceholder {
-        candidates: usize,
-        tried: usize,
-        example: String,
-    },
+    NoPlaceholder { candidates: usize, tried: usize, example: String },
 }
 
 impl TokenizerError {

@@ -90,10 +90,8 @@ pub(super) struct Part(pub Option<Value>);
 
 impl File {
     pub fn parse(json: &[u8]) -> Result<File, TokenizerError> {
-        serde_json::from_slice(json).map_err(|error| TokenizerError::Malformed {
-            file: "tokenizer.json".into(),
-            reason: error.to_string(),
-        })
+        serde_json::from_slice(json)
+            .map_err(|error| TokenizerError::Malformed { file: "tokenizer.json".into(), reason: error.to_string() })
     }
 }
 
@@ -112,41 +110,28 @@ impl<'de> Deserialize<'de> for VocabularyFile {
             type Value = VocabularyFile;
 
             fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter
-                    .write_str("a vocabulary: tokens with ids, or a list of tokens with scores")
+                formatter.write_str("a vocabulary: tokens with ids, or a list of tokens with scores")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<VocabularyFile, A::Error> {
                 let mut vocabulary = bpe::Vocab::default();
                 while let Some((token, id)) = map.next_entry::<String, u64>()? {
-                    let id = u32::try_from(id)
-                        .ok()
-                        .filter(|&id| (id as usize) < MAX_VOCABULARY)
-                        .ok_or_else(|| {
-                            A::Error::custom(format!(
-                                "{token:?} has id {id}, the limit is {MAX_VOCABULARY}"
-                            ))
-                        })?;
+                    let id = u32::try_from(id).ok().filter(|&id| (id as usize) < MAX_VOCABULARY).ok_or_else(|| {
+                        A::Error::custom(format!("{token:?} has id {id}, the limit is {MAX_VOCABULARY}"))
+                    })?;
                     if let Some(other) = vocabulary.get(&token) {
-                        return Err(A::Error::custom(format!(
-                            "{token:?} occurs twice, as {other} and as {id}"
-                        )));
+                        return Err(A::Error::custom(format!("{token:?} occurs twice, as {other} and as {id}")));
                     }
                     vocabulary.insert(token, id);
                 }
                 Ok(VocabularyFile::Ids(vocabulary))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(
-                self,
-                mut items: A,
-            ) -> Result<VocabularyFile, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<VocabularyFile, A::Error> {
                 let mut vocabulary = Vec::new();
                 while let Some((token, score)) = items.next_element::<(String, f64)>()? {
                     if vocabulary.len() == MAX_VOCABULARY {
-                        return Err(A::Error::custom(format!(
-                            "more than {MAX_VOCABULARY} tokens"
-                        )));
+                        return Err(A::Error::custom(format!("more than {MAX_VOCABULARY} tokens")));
                     }
                     vocabulary.push((token, score));
                 }
@@ -198,12 +183,8 @@ impl<'de> Deserialize<'de> for Merge {
 
             fn visit_str<E: Error>(self, line: &str) -> Result<Merge, E> {
                 match line.split_once(' ') {
-                    Some((left, right)) if !right.contains(' ') => {
-                        Ok(Merge(left.into(), right.into()))
-                    }
-                    _ => Err(E::custom(format!(
-                        "{line:?} is no merge: two tokens with one blank between"
-                    ))),
+                    Some((left, right)) if !right.contains(' ') => Ok(Merge(left.into(), right.into())),
+                    _ => Err(E::custom(format!("{line:?} is no merge: two tokens with one blank between"))),
                 }
             }
 

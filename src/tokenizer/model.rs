@@ -34,19 +34,12 @@ impl Model {
             ));
         }
         let unknown = match &file.vocab {
-            VocabularyFile::Scores(scores) => file
-                .unk_id
-                .and_then(|id| scores.get(id))
-                .map(|(token, _)| token.clone()),
+            VocabularyFile::Scores(scores) => file.unk_id.and_then(|id| scores.get(id)).map(|(token, _)| token.clone()),
             VocabularyFile::Ids(_) => file.unk_token.clone(),
         };
         let model = match (kind.as_str(), file.vocab) {
             ("BPE", VocabularyFile::Ids(vocabulary)) => {
-                let merges = file
-                    .merges
-                    .take()
-                    .map(|merges| merges.0)
-                    .unwrap_or_default();
+                let merges = file.merges.take().map(|merges| merges.0).unwrap_or_default();
                 let prefix = file.continuing_subword_prefix.as_deref().unwrap_or("");
                 check_merges(&merges, prefix, &vocabulary)?;
                 let mut builder = BPE::builder()
@@ -66,8 +59,7 @@ impl Model {
                 builder.build().map(ModelWrapper::BPE)
             }
             ("Unigram", VocabularyFile::Scores(scores)) => {
-                Unigram::from(scores, file.unk_id, file.byte_fallback.unwrap_or(false))
-                    .map(ModelWrapper::Unigram)
+                Unigram::from(scores, file.unk_id, file.byte_fallback.unwrap_or(false)).map(ModelWrapper::Unigram)
             }
             ("WordPiece", VocabularyFile::Ids(vocabulary)) => {
                 let max_chars = file.max_input_chars_per_word.unwrap_or(100);
@@ -81,10 +73,7 @@ impl Model {
                 WordPiece::builder()
                     .vocab(vocabulary)
                     .unk_token(file.unk_token.unwrap_or_else(|| "[UNK]".into()))
-                    .continuing_subword_prefix(
-                        file.continuing_subword_prefix
-                            .unwrap_or_else(|| "##".into()),
-                    )
+                    .continuing_subword_prefix(file.continuing_subword_prefix.unwrap_or_else(|| "##".into()))
                     .max_input_chars_per_word(max_chars)
                     .build()
                     .map(ModelWrapper::WordPiece)
@@ -95,9 +84,7 @@ impl Model {
                 .build()
                 .map(ModelWrapper::WordLevel),
             ("BPE" | "Unigram" | "WordPiece" | "WordLevel", _) => {
-                return Err(malformed(format!(
-                    "the vocabulary of its {kind} model has the wrong form"
-                )));
+                return Err(malformed(format!("the vocabulary of its {kind} model has the wrong form")));
             }
             _ => {
                 return Err(TokenizerError::Unsupported {
@@ -107,8 +94,7 @@ impl Model {
             }
         };
         Ok(Model {
-            model: model
-                .map_err(|error| malformed(format!("its model cannot be built ({error})")))?,
+            model: model.map_err(|error| malformed(format!("its model cannot be built ({error})")))?,
             highest_id,
             unknown,
             notes,
@@ -117,10 +103,7 @@ impl Model {
 }
 
 fn malformed(reason: String) -> TokenizerError {
-    TokenizerError::Malformed {
-        file: "tokenizer.json".into(),
-        reason,
-    }
+    TokenizerError::Malformed { file: "tokenizer.json".into(), reason }
 }
 
 /// Old files do not say what they are; the fields do.
@@ -142,16 +125,10 @@ fn check_vocabulary(vocabulary: &VocabularyFile) -> Result<Option<usize>, Tokeni
             let mut sorted: Vec<u32> = ids.values().copied().collect();
             sorted.sort_unstable();
             if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                let mut tokens: Vec<&String> = ids
-                    .iter()
-                    .filter(|(_, id)| **id == pair[0])
-                    .map(|(token, _)| token)
-                    .collect();
+                let mut tokens: Vec<&String> =
+                    ids.iter().filter(|(_, id)| **id == pair[0]).map(|(token, _)| token).collect();
                 tokens.sort_unstable();
-                return Err(malformed(format!(
-                    "id {} is given to {:?} and to {:?}",
-                    pair[0], tokens[0], tokens[1]
-                )));
+                return Err(malformed(format!("id {} is given to {:?} and to {:?}", pair[0], tokens[0], tokens[1])));
             }
             Ok(sorted.last().map(|&id| id as usize))
         }
@@ -159,9 +136,7 @@ fn check_vocabulary(vocabulary: &VocabularyFile) -> Result<Option<usize>, Tokeni
             // The crate walks in place on an empty piece, and orders by score.
             for (id, (token, score)) in scores.iter().enumerate() {
                 if token.is_empty() || !score.is_finite() {
-                    return Err(malformed(format!(
-                        "entry {id} is {token:?} with score {score}"
-                    )));
+                    return Err(malformed(format!("entry {id} is {token:?} with score {score}")));
                 }
             }
             Ok(scores.len().checked_sub(1))
@@ -178,18 +153,13 @@ fn check_merges(
 ) -> Result<(), TokenizerError> {
     let mut whole = String::new();
     for (rank, (left, right)) in merges.iter().enumerate() {
-        let rest = right.strip_prefix(prefix).ok_or_else(|| {
-            malformed(format!(
-                "merge {rank}, {left:?} + {right:?}, lacks the prefix {prefix:?}"
-            ))
-        })?;
+        let rest = right
+            .strip_prefix(prefix)
+            .ok_or_else(|| malformed(format!("merge {rank}, {left:?} + {right:?}, lacks the prefix {prefix:?}")))?;
         whole.clear();
         whole.push_str(left);
         whole.push_str(rest);
-        if let Some(missing) = [left, right, &whole]
-            .into_iter()
-            .find(|token| !vocabulary.contains_key(*token))
-        {
+        if let Some(missing) = [left, right, &whole].into_iter().find(|token| !vocabulary.contains_key(*token)) {
             return Err(malformed(format!(
                 "merge {rank}, {left:?} + {right:?}, needs {missing:?}, which the vocabulary has not"
             )));

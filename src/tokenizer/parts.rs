@@ -5,6 +5,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokenizers::utils::SysRegex;
 
 use super::TokenizerError;
 
@@ -70,26 +71,11 @@ impl Step {
                 ],
                 "pretokenizers",
             ),
-            Step::PostProcessor => (
-                &[
-                    "BertProcessing",
-                    "ByteLevel",
-                    "RobertaProcessing",
-                    "TemplateProcessing",
-                ],
-                "processors",
-            ),
+            Step::PostProcessor => {
+                (&["BertProcessing", "ByteLevel", "RobertaProcessing", "TemplateProcessing"], "processors")
+            }
             Step::Decoder => (
-                &[
-                    "BPEDecoder",
-                    "ByteFallback",
-                    "ByteLevel",
-                    "Fuse",
-                    "Metaspace",
-                    "Replace",
-                    "Strip",
-                    "WordPiece",
-                ],
+                &["BPEDecoder", "ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Strip", "WordPiece"],
                 "decoders",
             ),
         }
@@ -107,20 +93,13 @@ pub(super) fn build<T: DeserializeOwned>(
     };
     let mut growth = 1;
     check(step, part, highest_id, &mut growth)?;
-    serde_json::from_value(part.clone())
-        .map(Some)
-        .map_err(|error| TokenizerError::Malformed {
-            file: "tokenizer.json".into(),
-            reason: format!("its {} cannot be built ({error})", step.name()),
-        })
+    serde_json::from_value(part.clone()).map(Some).map_err(|error| TokenizerError::Malformed {
+        file: "tokenizer.json".into(),
+        reason: format!("its {} cannot be built ({error})", step.name()),
+    })
 }
 
-fn check(
-    step: Step,
-    part: &Value,
-    highest_id: usize,
-    growth: &mut usize,
-) -> Result<(), TokenizerError> {
+fn check(step: Step, part: &Value, highest_id: usize, growth: &mut usize) -> Result<(), TokenizerError> {
     let Some(kind) = part.get("type").and_then(Value::as_str) else {
         return Err(TokenizerError::Malformed {
             file: "tokenizer.json".into(),
@@ -129,31 +108,22 @@ fn check(
     };
     let refuse = |reason: &str| {
         Err(TokenizerError::Unsupported {
-            component: format!(
-                "the {} {}",
-                step.name(),
-                kind.chars().take(40).collect::<String>()
-            ),
+            component: format!("the {} {}", step.name(), kind.chars().take(40).collect::<String>()),
             reason: reason.into(),
         })
     };
     let (known, sequence_key) = step.known();
     if kind == "Sequence" {
-        for inner in part
-            .get(sequence_key)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for inner in part.get(sequence_key).and_then(Value::as_array).into_iter().flatten() {
             check(step, inner, highest_id, growth)?;
         }
         return Ok(());
     }
     if !known.contains(&kind) {
         return match kind {
-            "Precompiled" => refuse(
-                "its table is followed without bounds checks, so a damaged file would stop the page",
-            ),
+            "Precompiled" => {
+                refuse("its table is followed without bounds checks, so a damaged file would stop the page")
+            }
             "CTC" => refuse("it is for speech"),
             _ => refuse("it is unknown"),
         };
@@ -162,27 +132,20 @@ fn check(
     match (step, kind) {
         (Step::Normalizer | Step::Decoder, "Replace") | (Step::PreTokenizer, "Split") => {
             let pattern = part.get("pattern");
-            let literal = pattern
-                .and_then(|pattern| pattern.get("String"))
-                .and_then(Value::as_str);
-            let regex = pattern
-                .and_then(|pattern| pattern.get("Regex"))
-                .and_then(Value::as_str);
+            let literal = pattern.and_then(|pattern| pattern.get("String")).and_then(Value::as_str);
+            let regex = pattern.and_then(|pattern| pattern.get("Regex")).and_then(Value::as_str);
             let Some(text) = literal.or(regex) else {
                 return refuse("its pattern is neither a String nor a Regex");
             };
             if text.len() > MAX_PATTERN_BYTES {
-                return refuse(&format!(
-                    "its pattern has {} bytes, more than {MAX_PATTERN_BYTES}",
-                    text.len()
-                ));
+                return refuse(&format!("its pattern has {} bytes, more than {MAX_PATTERN_BYTES}", text.len()));
+            }
+            // After a replacement of nothing, later steps of the crate index beyond its alignments and panic.
+            if step == Step::Normalizer && may_match_nothing(literal, regex) {
+                return refuse("its pattern may match nothing at all");
             }
             if kind == "Replace" {
-                let content = part
-                    .get("content")
-                    .and_then(Value::as_str)
-                    .unwrap_or("")
-                    .len();
+                let content = part.get("content").and_then(Value::as_str).unwrap_or("").len();
                 // An expression, like an empty string, may match between any two characters.
                 let factor = match literal {
                     Some(literal) if !literal.is_empty() => content.div_ceil(literal.len()).max(1),
@@ -192,13 +155,12 @@ fn check(
             }
         }
         (Step::Normalizer, "Prepend") => {
-            *growth = growth.saturating_mul(
-                1 + part
-                    .get("prepend")
-                    .and_then(Value::as_str)
-                    .unwrap_or("")
-                    .len(),
-            );
+            let prepend = part.get("prepend").and_then(Value::as_str).unwrap_or("");
+            if prepend.is_empty() {
+                // The same indexing panic as after a replacement of nothing.
+                return refuse("it prepends nothing");
+            }
+            *growth = growth.saturating_mul(1 + prepend.len());
         }
         // Pieces of zero characters: the crate divides the text by it.
         (Step::PreTokenizer, "FixedLength") if number("length") == Some(0) => {
@@ -206,18 +168,12 @@ fn check(
         }
         // The crate counts down past the beginning of a token that is shorter.
         (Step::Decoder, "Strip") if number("stop") != Some(0) => {
-            return refuse(&format!(
-                "its stop is {}, expected 0",
-                part.get("stop").unwrap_or(&Value::Null)
-            ));
+            return refuse(&format!("its stop is {}, expected 0", part.get("stop").unwrap_or(&Value::Null)));
         }
         (Step::PostProcessor, "TemplateProcessing") => check_template(part, highest_id, &refuse)?,
         (Step::PostProcessor, "BertProcessing" | "RobertaProcessing") => {
             for key in ["sep", "cls"] {
-                let id = part
-                    .get(key)
-                    .and_then(|pair| pair.get(1))
-                    .and_then(Value::as_u64);
+                let id = part.get(key).and_then(|pair| pair.get(1)).and_then(Value::as_u64);
                 if id.is_none_or(|id| id > highest_id as u64) {
                     return refuse(&format!("its {key} has no id up to {highest_id}"));
                 }
@@ -233,6 +189,20 @@ fn check(
     Ok(())
 }
 
+/// Whether a pattern can match an empty piece of text, found out on the empty text. That is enough because where the
+/// assertions `^ $ \A \z` hold, they also hold there; patterns with other assertions are taken to do so.
+fn may_match_nothing(literal: Option<&str>, regex: Option<&str>) -> bool {
+    const ASSERTIONS: &[&str] = &["(?=", "(?!", "(?<=", "(?<!", "(?(", "\\b", "\\B", "\\K", "\\G", "\\<", "\\>"];
+    if literal.is_some() {
+        return literal == Some("");
+    }
+    regex.is_some_and(|regex| {
+        // One that does not compile is refused with its own reason.
+        ASSERTIONS.iter().any(|assertion| regex.contains(assertion))
+            || SysRegex::new(regex).is_ok_and(|regex| regex.find_iter("").next().is_some())
+    })
+}
+
 /// The crate looks special tokens up without asking whether they are there, and believes the lists of ids and tokens
 /// to be of one length. A template for one text must have the text exactly once.
 fn check_template(
@@ -241,35 +211,15 @@ fn check_template(
     refuse: &dyn Fn(&str) -> Result<(), TokenizerError>,
 ) -> Result<(), TokenizerError> {
     let empty = serde_json::Map::new();
-    let tokens = part
-        .get("special_tokens")
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
+    let tokens = part.get("special_tokens").and_then(Value::as_object).unwrap_or(&empty);
     for (name, token) in tokens {
-        let ids = token
-            .get("ids")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or(&[]);
-        let names = token
-            .get("tokens")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or(&[]);
+        let ids = token.get("ids").and_then(Value::as_array).map(Vec::as_slice).unwrap_or(&[]);
+        let names = token.get("tokens").and_then(Value::as_array).map(Vec::as_slice).unwrap_or(&[]);
         if ids.len() != names.len() {
-            return refuse(&format!(
-                "{name:?} has {} ids and {} tokens",
-                ids.len(),
-                names.len()
-            ));
+            return refuse(&format!("{name:?} has {} ids and {} tokens", ids.len(), names.len()));
         }
-        if let Some(id) = ids
-            .iter()
-            .find(|id| id.as_u64().is_none_or(|id| id > highest_id as u64))
-        {
-            return refuse(&format!(
-                "{name:?} has the id {id}, the highest is {highest_id}"
-            ));
+        if let Some(id) = ids.iter().find(|id| id.as_u64().is_none_or(|id| id > highest_id as u64)) {
+            return refuse(&format!("{name:?} has the id {id}, the highest is {highest_id}"));
         }
     }
     for (key, sequences_wanted) in [("single", 1), ("pair", 2)] {
@@ -281,9 +231,7 @@ fn check_template(
             if let Some(special) = piece.get("SpecialToken") {
                 let id = special.get("id").and_then(Value::as_str).unwrap_or("");
                 if !tokens.contains_key(id) {
-                    return refuse(&format!(
-                        "its {key} names {id:?}, which special_tokens has not"
-                    ));
+                    return refuse(&format!("its {key} names {id:?}, which special_tokens has not"));
                 }
             }
             if let Some(sequence) = piece.get("Sequence") {
@@ -294,9 +242,7 @@ fn check_template(
             }
         }
         if key == "single" && sequences != sequences_wanted {
-            return refuse(&format!(
-                "its {key} has {sequences} sequences, expected {sequences_wanted}"
-            ));
+            return refuse(&format!("its {key} has {sequences} sequences, expected {sequences_wanted}"));
         }
     }
     Ok(())

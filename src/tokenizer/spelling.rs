@@ -29,9 +29,7 @@ impl Spelling {
         if has("ByteLevel") {
             Spelling::ByteLevel
         } else if has("Metaspace") || has("ByteFallback") || has("Replace▁") {
-            Spelling::Sentencepiece {
-                byte_fallback: has("ByteFallback"),
-            }
+            Spelling::Sentencepiece { byte_fallback: has("ByteFallback") }
         } else if has("WordPiece") {
             Spelling::Continuing
         } else {
@@ -49,13 +47,7 @@ impl Spelling {
                 }
                 Some(entry.replace(METASPACE, " ").into_bytes())
             }
-            Spelling::Continuing => Some(
-                entry
-                    .strip_prefix("##")
-                    .unwrap_or(entry)
-                    .as_bytes()
-                    .to_vec(),
-            ),
+            Spelling::Continuing => Some(entry.strip_prefix("##").unwrap_or(entry).as_bytes().to_vec()),
             Spelling::Plain => Some(entry.as_bytes().to_vec()),
         }
     }
@@ -64,18 +56,11 @@ impl Spelling {
 fn collect<'a>(decoder: &'a Value, kinds: &mut Vec<&'a str>) {
     match decoder.get("type").and_then(Value::as_str) {
         Some("Sequence") => {
-            for part in decoder
-                .get("decoders")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
+            for part in decoder.get("decoders").and_then(Value::as_array).into_iter().flatten() {
                 collect(part, kinds);
             }
         }
-        Some("Replace")
-            if decoder.pointer("/pattern/String").and_then(Value::as_str) == Some("▁") =>
-        {
+        Some("Replace") if decoder.pointer("/pattern/String").and_then(Value::as_str) == Some("▁") => {
             kinds.push("Replace▁");
         }
         Some(kind) => kinds.push(kind),

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use tokenizers::{
-    Model as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
-};
+use tokenizers::{Model as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
 
 use super::{TokenClass, Tokenizer, TokenizerError};
 
@@ -42,9 +40,7 @@ impl Tokenizer {
         let mut words: Vec<(u32, String)> = self
             .ids()
             .filter_map(|id| Some((id, self.token(id)?)))
-            .filter(|(_, word)| {
-                word.len() >= MIN_LETTERS && word.bytes().all(|byte| byte.is_ascii_alphabetic())
-            })
+            .filter(|(_, word)| word.len() >= MIN_LETTERS && word.bytes().all(|byte| byte.is_ascii_alphabetic()))
             .collect();
         words.sort_by_cached_key(|(id, word)| {
             let letters: BTreeSet<u8> = word.bytes().collect();
@@ -69,16 +65,10 @@ impl Tokenizer {
                 });
             }
             if example.is_empty() {
-                example = format!(
-                    "; {word:?} (id {id}) does not occur exactly once among the ids {ids:?}"
-                );
+                example = format!("; {word:?} (id {id}) does not occur exactly once among the ids {ids:?}");
             }
         }
-        Err(TokenizerError::NoPlaceholder {
-            candidates,
-            tried,
-            example,
-        })
+        Err(TokenizerError::NoPlaceholder { candidates, tried, example })
     }
 
     /// Every part of the text is known to the vocabulary.
@@ -88,11 +78,7 @@ impl Tokenizer {
             match self.encode(text, false) {
                 Ok(encoding) => {
                     total += encoding.ids.len();
-                    unknown += encoding
-                        .ids
-                        .iter()
-                        .filter(|id| Some(**id) == self.unknown_id())
-                        .count();
+                    unknown += encoding.ids.iter().filter(|id| Some(**id) == self.unknown_id()).count();
                 }
                 // A vocabulary of whole words without a token for the unknown: count the pieces it lacks.
                 Err(error) => {
@@ -124,10 +110,7 @@ impl Tokenizer {
             return (0, 0);
         }
         let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
-        let lacking = splits
-            .iter()
-            .filter(|(piece, ..)| self.inner.get_model().tokenize(piece).is_err())
-            .count();
+        let lacking = splits.iter().filter(|(piece, ..)| self.inner.get_model().tokenize(piece).is_err()).count();
         (lacking, splits.len())
     }
 }

@@ -30,6 +30,10 @@ impl PageSource {
     pub fn new(source: JsSource) -> Self {
         PageSource { source }
     }
+
+    fn unreadable(&self, file: &str, reason: &str) -> CheckpointError {
+        CheckpointError::Unreadable { file: file.into(), place: self.source.name(), reason: reason.into() }
+    }
 }
 
 impl Source for PageSource {
@@ -39,23 +43,24 @@ impl Source for PageSource {
 
     fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
         Box::pin(async move {
-            let promise = self.source.len(file).map_err(|error| unreadable(file, &error))?;
-            let length = JsFuture::from(promise).await.map_err(|error| unreadable(file, &error))?;
+            let promise = self.source.len(file).map_err(|error| self.unreadable(file, &message(&error)))?;
+            let length = JsFuture::from(promise).await.map_err(|error| self.unreadable(file, &message(&error)))?;
             Ok(length.as_f64().map(|length| length as u64))
         })
     }
 
     fn read<'a>(&'a self, file: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
         Box::pin(async move {
-            let promise =
-                self.source.read(file, range.start as f64, range.end as f64).map_err(|error| unreadable(file, &error))?;
-            let bytes = JsFuture::from(promise).await.map_err(|error| unreadable(file, &error))?;
-            let bytes: Uint8Array =
-                bytes.dyn_into().map_err(|_| CheckpointError::unreadable(file, "the reader gave no bytes"))?;
+            let promise = self
+                .source
+                .read(file, range.start as f64, range.end as f64)
+                .map_err(|error| self.unreadable(file, &message(&error)))?;
+            let bytes = JsFuture::from(promise).await.map_err(|error| self.unreadable(file, &message(&error)))?;
+            let bytes: Uint8Array = bytes.dyn_into().map_err(|_| self.unreadable(file, "the reader gave no bytes"))?;
             let wanted = range.end - range.start;
             if u64::from(bytes.length()) != wanted {
                 let reason = format!("{} bytes came instead of {wanted} from offset {}", bytes.length(), range.start);
-                return Err(CheckpointError::unreadable(file, &reason));
+                return Err(self.unreadable(file, &reason));
             }
             Ok(bytes.to_vec())
         })
@@ -63,7 +68,7 @@ impl Source for PageSource {
 }
 
 /// Errors of the page's readers carry a `message`; anything else is shown as it prints.
-fn unreadable(file: &str, error: &JsValue) -> CheckpointError {
+fn message(error: &JsValue) -> String {
     let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
-    CheckpointError::unreadable(file, &message.unwrap_or_else(|| format!("{error:?}")))
+    message.unwrap_or_else(|| format!("{error:?}"))
 }

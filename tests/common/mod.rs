@@ -1,9 +1,6 @@
 //! What several test files need: published models that may be there, and a block-on for sources that never wait.
 
-#![allow(
-    dead_code,
-    reason = "every test binary uses its own part of this module"
-)]
+#![allow(dead_code, reason = "every test binary uses its own part of this module")]
 
 pub mod compare;
 

@@ -7,9 +7,7 @@ use glitchscope::compute::cpu::CpuDevice;
 use glitchscope::compute::{ComputeError, Device};
 use glitchscope::glitch::{Embedding, Oracle, Probe, Subject, scan};
 use glitchscope::progress::{Event, LocalBoxFuture, Monitor, pause};
-use glitchscope::report::{
-    FileInfo, ModelInfo, OracleInfo, Report, ScanOptions, Status, TokenTable,
-};
+use glitchscope::report::{FileInfo, ModelInfo, OracleInfo, Report, ScanOptions, Status, TokenTable};
 use glitchscope::rng::Rng;
 use glitchscope::tokenizer::TokenClass;
 use glitchscope::{Error, Result};
@@ -60,11 +58,7 @@ impl FakeModel {
     fn answer(&self, id: u32) -> Probe {
         let passed = !self.failing.contains(&id) ^ (self.trouble == Trouble::LiesAbout(id));
         Probe {
-            id: if self.trouble == Trouble::Mistakes {
-                id + 1
-            } else {
-                id
-            },
+            id: if self.trouble == Trouble::Mistakes { id + 1 } else { id },
             passed,
             passed_strict: passed,
             p_target: if self.trouble == Trouble::NotFinite(id) {
@@ -112,9 +106,7 @@ impl Oracle for FakeModel {
                 if let Trouble::LostAfter(limit) = self.trouble
                     && self.asked.len() >= limit
                 {
-                    return Err(Error::Compute(ComputeError::DeviceLost {
-                        reason: "the test took it away".into(),
-                    }));
+                    return Err(Error::Compute(ComputeError::DeviceLost { reason: "the test took it away".into() }));
                 }
                 let first = probes.len();
                 for &id in batch {
@@ -126,9 +118,7 @@ impl Oracle for FakeModel {
                     total: ids.len() as u64,
                     unit: "tokens",
                 });
-                monitor.event(Event::Probes {
-                    probes: &probes[first..],
-                });
+                monitor.event(Event::Probes { probes: &probes[first..] });
             }
             if self.trouble == Trouble::Forgets {
                 probes.pop();
@@ -163,9 +153,7 @@ impl World {
     /// ids.
     pub fn new(n_clusters: usize, size: usize) -> World {
         let mut rng = Rng::new(1234);
-        let centres: Vec<f32> = (0..n_clusters * COLUMNS)
-            .map(|_| 5.0 * rng.normal())
-            .collect();
+        let centres: Vec<f32> = (0..n_clusters * COLUMNS).map(|_| 5.0 * rng.normal()).collect();
         let planted: Vec<usize> = (0..n_clusters * size).map(|id| id % n_clusters).collect();
         let values = planted
             .iter()
@@ -174,11 +162,7 @@ impl World {
             .collect();
         let rows = planted.len();
         World {
-            embedding: Embedding {
-                rows,
-                columns: COLUMNS,
-                values,
-            },
+            embedding: Embedding { rows, columns: COLUMNS, values },
             tokens: TokenTable {
                 text: (0..rows).map(|id| format!(" {}", word(id))).collect(),
                 bytes_hex: vec![String::new(); rows],
@@ -196,9 +180,7 @@ impl World {
     }
 
     pub fn members(&self, cluster: usize) -> Vec<u32> {
-        (0..self.planted.len() as u32)
-            .filter(|&id| self.planted[id as usize] == cluster)
-            .collect()
+        (0..self.planted.len() as u32).filter(|&id| self.planted[id as usize] == cluster).collect()
     }
 
     pub fn scan(
@@ -234,31 +216,19 @@ impl World {
             embedding_rows: self.embedding.rows as u32,
             vocabulary: self.tokens.text.len() as u32,
             tied_embeddings: true,
-            files: vec![FileInfo {
-                name: "model.safetensors".into(),
-                bytes: 1,
-                sha256: Some("00".repeat(32)),
-            }],
+            files: vec![FileInfo { name: "model.safetensors".into(), bytes: 1, sha256: Some("00".repeat(32)) }],
         }
     }
 }
 
 /// 0 → `aaaa`, 1 → `aaab`, …
 fn word(id: usize) -> String {
-    (0..4)
-        .rev()
-        .map(|place| char::from(b'a' + (id / 26usize.pow(place) % 26) as u8))
-        .collect()
+    (0..4).rev().map(|place| char::from(b'a' + (id / 26usize.pow(place) % 26) as u8)).collect()
 }
 
 /// Options under which the planted clusters are found as they are.
 pub fn coarse() -> ScanOptions {
-    ScanOptions {
-        n_neighbors: 15,
-        resolution: 1.0,
-        stop_below: 10,
-        ..ScanOptions::default()
-    }
+    ScanOptions { n_neighbors: 15, resolution: 1.0, stop_below: 10, ..ScanOptions::default() }
 }
 
 /// Remembers what it was told, and cancels after so many answers or at a stage.
@@ -282,11 +252,8 @@ impl Monitor for Recorder {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancel_after_answers
-            .is_some_and(|limit| self.answers >= limit)
-            || self
-                .cancel_at_stage
-                .is_some_and(|stage| self.stages.contains(&stage))
+        self.cancel_after_answers.is_some_and(|limit| self.answers >= limit)
+            || self.cancel_at_stage.is_some_and(|stage| self.stages.contains(&stage))
     }
 }
 
@@ -295,110 +262,50 @@ pub fn check(report: &Report, failing: &HashSet<u32>) -> std::result::Result<(),
     let that = |holds: bool, promise: &str| holds.then_some(()).ok_or(promise.to_owned());
     let len = report.tokens.text.len();
     let probed: Vec<u32> = report.probes.iter().map(|probe| probe.id).collect();
+    that(probed.is_sorted_by(|a, b| a < b), "probes are ascending and no id stands twice")?;
     that(
-        probed.is_sorted_by(|a, b| a < b),
-        "probes are ascending and no id stands twice",
-    )?;
-    that(
-        probed
-            .iter()
-            .all(|&id| report.tokens.class[id as usize] == TokenClass::Ok),
+        probed.iter().all(|&id| report.tokens.class[id as usize] == TokenClass::Ok),
         "only ordinary tokens are asked about",
     )?;
-    that(
-        report
-            .probes
-            .iter()
-            .all(|probe| probe.passed != failing.contains(&probe.id)),
-        "every verdict is the truth",
-    )?;
-    let bad: Vec<u32> = report
-        .probes
-        .iter()
-        .filter(|probe| !probe.passed)
-        .map(|probe| probe.id)
-        .collect();
-    that(
-        bad == report.glitch_tokens,
-        "glitch tokens are exactly the ids that failed",
-    )?;
+    that(report.probes.iter().all(|probe| probe.passed != failing.contains(&probe.id)), "every verdict is the truth")?;
+    let bad: Vec<u32> = report.probes.iter().filter(|probe| !probe.passed).map(|probe| probe.id).collect();
+    that(bad == report.glitch_tokens, "glitch tokens are exactly the ids that failed")?;
     let mut times = vec![0; len];
-    for id in probed
-        .iter()
-        .chain(report.skipped.iter().flat_map(|skipped| &skipped.ids))
-    {
+    for id in probed.iter().chain(report.skipped.iter().flat_map(|skipped| &skipped.ids)) {
         times[*id as usize] += 1;
     }
+    that(times.iter().all(|&times| times == 1), "every id is asked about or skipped, once")?;
     that(
-        times.iter().all(|&times| times == 1),
-        "every id is asked about or skipped, once",
-    )?;
-    that(
-        report.status == Status::Failed
-            || report
-                .notes
-                .iter()
-                .all(|note| !note.contains("ended with an error")),
+        report.status == Status::Failed || report.notes.iter().all(|note| !note.contains("ended with an error")),
         "a scan without error has no error among its notes",
     )?;
     if let Some(hunt) = &report.hunt {
         let in_rounds: u32 = hunt.rounds.iter().map(|round| round.queries).sum();
-        that(
-            hunt.queries as usize == probed.len(),
-            "queries are the verdicts",
-        )?;
-        that(
-            in_rounds + hunt.verification_queries == hunt.queries,
-            "queries add up",
-        )?;
+        that(hunt.queries as usize == probed.len(), "queries are the verdicts")?;
+        that(in_rounds + hunt.verification_queries == hunt.queries, "queries add up")?;
         let hits: u32 = hunt.rounds.iter().map(|round| round.hits).sum();
         that(hits as usize <= bad.len(), "no more hits than failures")?;
         for round in &hunt.rounds {
-            let members: u32 = round
-                .cluster_sizes
-                .iter()
-                .map(|(size, count)| size * count)
-                .sum();
+            let members: u32 = round.cluster_sizes.iter().map(|(size, count)| size * count).sum();
             let clusters: u32 = round.cluster_sizes.iter().map(|(_, count)| count).sum();
-            that(
-                members == round.tokens,
-                "clusters hold every token of the round",
-            )?;
+            that(members == round.tokens, "clusters hold every token of the round")?;
             that(clusters == round.clusters, "clusters are counted")?;
-            that(
-                round.kept_tokens <= round.tokens,
-                "a round does not add tokens",
-            )?;
-            that(
-                round.kept_clusters <= round.clusters,
-                "a round does not add clusters",
-            )?;
+            that(round.kept_tokens <= round.tokens, "a round does not add tokens")?;
+            that(round.kept_clusters <= round.clusters, "a round does not add clusters")?;
             that(round.hits <= round.queries, "no more hits than questions")?;
         }
         for pair in hunt.rounds.windows(2) {
-            that(
-                pair[1].tokens == pair[0].kept_tokens,
-                "a round starts with what the last one kept",
-            )?;
+            that(pair[1].tokens == pair[0].kept_tokens, "a round starts with what the last one kept")?;
         }
         if let Some(last) = hunt.rounds.iter().rfind(|round| round.complete) {
-            that(
-                hunt.surviving.len() == last.kept_tokens as usize,
-                "the last round's tokens survive",
-            )?;
+            that(hunt.surviving.len() == last.kept_tokens as usize, "the last round's tokens survive")?;
         }
-        that(
-            hunt.surviving.is_sorted_by(|a, b| a < b),
-            "survivors are ascending",
-        )?;
+        that(hunt.surviving.is_sorted_by(|a, b| a < b), "survivors are ascending")?;
         that(!hunt.stopped.is_empty(), "why it ended is said")?;
     }
     that(!report.summary.is_empty(), "there is a summary")?;
     that(report.timings.is_empty(), "the core reads no clock")?;
     let json = report.to_json().map_err(|error| error.to_string())?;
     let again = Report::from_json(&json).map_err(|error| error.to_string())?;
-    that(
-        again.to_json().is_ok_and(|again| again == json),
-        "the report reopens as it was",
-    )
+    that(again.to_json().is_ok_and(|again| again == json), "the report reopens as it was")
 }

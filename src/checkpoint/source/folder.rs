@@ -17,17 +17,11 @@ pub struct FolderSource {
 
 impl FolderSource {
     pub fn new(folder: impl AsRef<Path>) -> Self {
-        FolderSource {
-            folder: folder.as_ref().to_path_buf(),
-        }
+        FolderSource { folder: folder.as_ref().to_path_buf() }
     }
 
     fn unreadable(&self, file: &str, error: &std::io::Error) -> CheckpointError {
-        CheckpointError::Unreadable {
-            file: file.into(),
-            place: self.name(),
-            reason: error.to_string(),
-        }
+        CheckpointError::Unreadable { file: file.into(), place: self.name(), reason: error.to_string() }
     }
 
     fn path(&self, file: &str) -> Result<PathBuf, CheckpointError> {
@@ -58,28 +52,17 @@ impl FolderSource {
             expected_bytes: range.end.saturating_sub(range.start),
             got_bytes,
         };
-        let mut open =
-            File::open(self.path(file)?).map_err(|error| self.unreadable(file, &error))?;
+        let mut open = File::open(self.path(file)?).map_err(|error| self.unreadable(file, &error))?;
         // Asked before the buffer is made, so that a range beyond the file costs no memory.
-        let bytes = open
-            .metadata()
-            .map_err(|error| self.unreadable(file, &error))?
-            .len();
+        let bytes = open.metadata().map_err(|error| self.unreadable(file, &error))?.len();
         if range.end > bytes || range.end < range.start {
             return Err(short(bytes.saturating_sub(range.start)));
         }
         let count = usize::try_from(range.end - range.start).map_err(|_| short(0))?;
-        open.seek(SeekFrom::Start(range.start))
-            .map_err(|error| self.unreadable(file, &error))?;
+        open.seek(SeekFrom::Start(range.start)).map_err(|error| self.unreadable(file, &error))?;
         let mut part = Vec::with_capacity(count);
-        open.take(count as u64)
-            .read_to_end(&mut part)
-            .map_err(|error| self.unreadable(file, &error))?;
-        if part.len() == count {
-            Ok(part)
-        } else {
-            Err(short(part.len() as u64))
-        }
+        open.take(count as u64).read_to_end(&mut part).map_err(|error| self.unreadable(file, &error))?;
+        if part.len() == count { Ok(part) } else { Err(short(part.len() as u64)) }
     }
 }
 
@@ -88,18 +71,11 @@ impl Source for FolderSource {
         self.folder.display().to_string()
     }
 
-    fn len<'a>(
-        &'a self,
-        file: &'a str,
-    ) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
+    fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
         Box::pin(std::future::ready(self.len_now(file)))
     }
 
-    fn read<'a>(
-        &'a self,
-        file: &'a str,
-        range: Range<u64>,
-    ) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
+    fn read<'a>(&'a self, file: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
         Box::pin(std::future::ready(self.read_now(file, range)))
     }
 }

@@ -16,10 +16,7 @@ pub struct MemorySource {
 
 impl MemorySource {
     pub fn new(name: impl Into<String>, files: HashMap<String, Vec<u8>>) -> Self {
-        MemorySource {
-            name: name.into(),
-            files,
-        }
+        MemorySource { name: name.into(), files }
     }
 
     /// Adds or replaces one file.
@@ -33,40 +30,24 @@ impl Source for MemorySource {
         self.name.clone()
     }
 
-    fn len<'a>(
-        &'a self,
-        file: &'a str,
-    ) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
-        Box::pin(std::future::ready(Ok(self
-            .files
-            .get(file)
-            .map(|bytes| bytes.len() as u64))))
+    fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
+        Box::pin(std::future::ready(Ok(self.files.get(file).map(|bytes| bytes.len() as u64))))
     }
 
-    fn read<'a>(
-        &'a self,
-        file: &'a str,
-        range: Range<u64>,
-    ) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
+    fn read<'a>(&'a self, file: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, CheckpointError>> {
         let part = self
             .files
             .get(file)
-            .ok_or_else(|| CheckpointError::MissingFile {
-                file: file.into(),
-                place: self.name.clone(),
-            });
+            .ok_or_else(|| CheckpointError::MissingFile { file: file.into(), place: self.name.clone() });
         let part = part.and_then(|bytes| {
             let start = usize::try_from(range.start).unwrap_or(usize::MAX);
             let end = usize::try_from(range.end).unwrap_or(usize::MAX);
-            bytes
-                .get(start..end)
-                .map(<[u8]>::to_vec)
-                .ok_or_else(|| CheckpointError::ShortRead {
-                    file: file.into(),
-                    offset: range.start,
-                    expected_bytes: range.end.saturating_sub(range.start),
-                    got_bytes: (bytes.len() as u64).saturating_sub(range.start),
-                })
+            bytes.get(start..end).map(<[u8]>::to_vec).ok_or_else(|| CheckpointError::ShortRead {
+                file: file.into(),
+                offset: range.start,
+                expected_bytes: range.end.saturating_sub(range.start),
+                got_bytes: (bytes.len() as u64).saturating_sub(range.start),
+            })
         });
         Box::pin(std::future::ready(part))
     }

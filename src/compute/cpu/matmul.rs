@@ -15,45 +15,24 @@ pub struct Shape {
 /// Floats of a widened panel: 256 KiB, so that it stays in the second-level cache while all rows pass over it.
 const PANEL_ELEMENTS: usize = 64 * 1024;
 
-pub fn forward(
-    op: &MatMul,
-    shape: Shape,
-    x: &[f32],
-    weight: Weights<'_>,
-    bias: Option<&[f32]>,
-    out: &mut [f32],
-) {
-    let Shape {
-        m,
-        n,
-        k,
-        out_columns,
-    } = shape;
+pub fn forward(op: &MatMul, shape: Shape, x: &[f32], weight: Weights<'_>, bias: Option<&[f32]>, out: &mut [f32]) {
+    let Shape { m, n, k, out_columns } = shape;
     if let Some(bias) = bias {
         for row in out.chunks_exact_mut(out_columns) {
-            for (out, bias) in row[op.column_offset..op.column_offset + n]
-                .iter_mut()
-                .zip(bias)
-            {
+            for (out, bias) in row[op.column_offset..op.column_offset + n].iter_mut().zip(bias) {
                 *out = if op.accumulate { *out + bias } else { *bias };
             }
         }
     }
-    let beta = if op.accumulate || bias.is_some() {
-        1.0
-    } else {
-        0.0
-    };
+    let beta = if op.accumulate || bias.is_some() { 1.0 } else { 0.0 };
     let panels = panels(n, k);
     let out = SharedOut(out.as_mut_ptr());
     let multiply = |panel: &Panel| {
         let widened;
         let (block, row_stride, column_stride) = match (weight, op.layout) {
-            (Weights::F32(weight), WeightLayout::OutIn) => (
-                &weight[panel.start * k..(panel.start + panel.n) * k],
-                1,
-                k as isize,
-            ),
+            (Weights::F32(weight), WeightLayout::OutIn) => {
+                (&weight[panel.start * k..(panel.start + panel.n) * k], 1, k as isize)
+            }
             (Weights::F32(weight), WeightLayout::InOut) => (&weight[panel.start..], n as isize, 1),
             (_, WeightLayout::OutIn) => {
                 let mut buffer = vec![0.0; panel.n * k];
@@ -108,16 +87,8 @@ struct Panel {
 
 /// The cut depends on the shape alone, never on the number of threads, so that results repeat on every machine.
 fn panels(n: usize, k: usize) -> Vec<Panel> {
-    let width = (PANEL_ELEMENTS / k.max(1))
-        .clamp(16, 512)
-        .next_multiple_of(16);
-    (0..n)
-        .step_by(width)
-        .map(|start| Panel {
-            start,
-            n: width.min(n - start),
-        })
-        .collect()
+    let width = (PANEL_ELEMENTS / k.max(1)).clamp(16, 512).next_multiple_of(16);
+    (0..n).step_by(width).map(|start| Panel { start, n: width.min(n - start) }).collect()
 }
 
 /// The output, written by several threads in disjoint columns.

@@ -7,9 +7,7 @@ pub fn over_rows(out: &mut [f32], columns: usize, work: impl Fn(usize, &mut [f32
     {
         use rayon::prelude::*;
         let stretch = stretch(out.len().div_ceil(columns)) * columns;
-        out.par_chunks_mut(stretch)
-            .enumerate()
-            .for_each(|(i, out)| work(i * stretch, out));
+        out.par_chunks_mut(stretch).enumerate().for_each(|(i, out)| work(i * stretch, out));
     }
     #[cfg(target_arch = "wasm32")]
     {
@@ -19,19 +17,11 @@ pub fn over_rows(out: &mut [f32], columns: usize, work: impl Fn(usize, &mut [f32
 }
 
 /// Calls `work(row, a, b)` for every row of two arrays with `columns` elements a row.
-pub fn over_two(
-    a: &mut [u32],
-    b: &mut [f32],
-    columns: usize,
-    work: impl Fn(usize, &mut [u32], &mut [f32]) + Sync,
-) {
+pub fn over_two(a: &mut [u32], b: &mut [f32], columns: usize, work: impl Fn(usize, &mut [u32], &mut [f32]) + Sync) {
     #[cfg(not(target_arch = "wasm32"))]
     {
         use rayon::prelude::*;
-        a.par_chunks_mut(columns)
-            .zip(b.par_chunks_mut(columns))
-            .enumerate()
-            .for_each(|(row, (a, b))| work(row, a, b));
+        a.par_chunks_mut(columns).zip(b.par_chunks_mut(columns)).enumerate().for_each(|(row, (a, b))| work(row, a, b));
     }
     #[cfg(target_arch = "wasm32")]
     for (row, (a, b)) in a.chunks_mut(columns).zip(b.chunks_mut(columns)).enumerate() {

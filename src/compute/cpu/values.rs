@@ -52,30 +52,22 @@ impl Values {
     // The four below: OK because every recording was checked for types when it was made.
 
     pub fn f32s(&self) -> &[f32] {
-        let Values::F32(values) = self else {
-            unreachable!("checked: F32")
-        };
+        let Values::F32(values) = self else { unreachable!("checked: F32") };
         values
     }
 
     pub fn f32s_mut(&mut self) -> &mut [f32] {
-        let Values::F32(values) = self else {
-            unreachable!("checked: F32")
-        };
+        let Values::F32(values) = self else { unreachable!("checked: F32") };
         values
     }
 
     pub fn u32s(&self) -> &[u32] {
-        let Values::U32(values) = self else {
-            unreachable!("checked: U32")
-        };
+        let Values::U32(values) = self else { unreachable!("checked: U32") };
         values
     }
 
     pub fn u32s_mut(&mut self) -> &mut [u32] {
-        let Values::U32(values) = self else {
-            unreachable!("checked: U32")
-        };
+        let Values::U32(values) = self else { unreachable!("checked: U32") };
         values
     }
 
@@ -98,10 +90,7 @@ pub enum Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "nobody asks: a weight without elements cannot be loaded"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks: a weight without elements cannot be loaded")]
     pub fn len(&self) -> usize {
         match self {
             Weights::F32(values) => values.len(),

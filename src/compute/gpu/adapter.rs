@@ -11,9 +11,17 @@ pub async fn request() -> Result<wgpu::Adapter, ComputeError> {
             ..Default::default()
         })
         .await
-        .map_err(|error| ComputeError::NoGpu {
-            reason: error.to_string(),
-        })
+        .map_err(|error| ComputeError::NoGpu { reason: without_absent_backends(&error.to_string()) })
+}
+
+/// wgpu lists every backend it could have been built with; only those that were tried tell the reader something.
+fn without_absent_backends(message: &str) -> String {
+    message
+        .split([';', ','])
+        .map(str::trim)
+        .filter(|part| !part.ends_with("not compiled in"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Opens the adapter with its own limits: WebGPU's defaults stop at 128 MiB per binding, less than a small model's
@@ -45,10 +53,9 @@ pub fn info(adapter: &wgpu::Adapter, device: &wgpu::Device, reason: &str) -> Dev
     if info.device_type == wgpu::DeviceType::Cpu {
         detail.push("software adapter".into());
     }
-    for (feature, name) in [
-        (wgpu::Features::SHADER_F16, "shader-f16"),
-        (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query"),
-    ] {
+    for (feature, name) in
+        [(wgpu::Features::SHADER_F16, "shader-f16"), (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query")]
+    {
         if adapter.features().contains(feature) {
             detail.push(format!("{name} offered, not used"));
         }
@@ -57,6 +64,7 @@ pub fn info(adapter: &wgpu::Adapter, device: &wgpu::Device, reason: &str) -> Dev
         kind: DeviceKind::Gpu,
         name: name(&info, device),
         detail: detail.join(", "),
+        software: info.device_type == wgpu::DeviceType::Cpu,
         precision: "f32".into(),
         reason: reason.into(),
     }
@@ -70,9 +78,5 @@ fn name(info: &wgpu::AdapterInfo, _device: &wgpu::Device) -> String {
 /// Browsers leave the description empty to make their users harder to tell apart; vendor and architecture remain.
 #[cfg(target_arch = "wasm32")]
 fn name(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> String {
-    if info.name.is_empty() {
-        super::browser::adapter_name(device)
-    } else {
-        info.name.clone()
-    }
+    if info.name.is_empty() { super::browser::adapter_name(device) } else { info.name.clone() }
 }

@@ -11,7 +11,7 @@ const UNSUBMITTED_BYTES_MAX: u64 = 64 << 20;
 
 pub struct Buffers {
     buffers: HashMap<TensorId, wgpu::Buffer>,
-    /// Allocations of which the browser has not yet said whether they succeeded.
+    /// Allocations, and writes to them, of which the browser has not yet said whether they succeeded.
     unsettled: Vec<(TensorId, Verdict)>,
     unsubmitted_bytes: u64,
     tensor_bytes_max: u64,
@@ -41,11 +41,7 @@ impl Buffers {
     }
 
     pub fn get(&self, tensor: &Tensor) -> Result<&wgpu::Buffer, ComputeError> {
-        self.buffers
-            .get(&tensor.id())
-            .ok_or_else(|| ComputeError::NotOnDevice {
-                label: tensor.label().into(),
-            })
+        self.buffers.get(&tensor.id()).ok_or_else(|| ComputeError::NotOnDevice { label: tensor.label().into() })
     }
 
     /// Makes sure the tensor has a buffer; a new one is zeroed.
@@ -67,9 +63,7 @@ impl Buffers {
             // Whole words of 16 bytes, at least one: an odd number of halves ends inside a word, and a buffer without
             // bytes cannot be bound.
             size: bytes.max(1).next_multiple_of(16),
-            usage: wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_SRC
-                | wgpu::BufferUsages::COPY_DST,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         match scopes.pop(bytes).settle_now(&self.device_name) {
@@ -103,9 +97,7 @@ impl Buffers {
     ) -> Result<(), ComputeError> {
         let buffer = self.get(tensor)?.clone();
         let (words, tail) = bytes.split_at(bytes.len() / 4 * 4);
-        if !offset_bytes.is_multiple_of(4)
-            || !tail.is_empty() && offset_bytes + bytes.len() != tensor.bytes()
-        {
+        if !offset_bytes.is_multiple_of(4) || !tail.is_empty() && offset_bytes + bytes.len() != tensor.bytes() {
             return Err(ComputeError::Gpu {
                 reason: format!(
                     "tensor {}: {} bytes at offset {offset_bytes} are not whole words of 4 bytes",
@@ -114,6 +106,9 @@ impl Buffers {
                 ),
             });
         }
+        // While it is open whether the buffer exists, errors of the write are consequences that come after the cause.
+        let is_unsettled = self.unsettled.iter().any(|(id, _)| *id == tensor.id());
+        let scopes = is_unsettled.then(|| Scopes::push(device));
         // Pieces, because what is written is staged whole beside the source.
         let mut offset = offset_bytes as u64;
         for piece in words.chunks(UNSUBMITTED_BYTES_MAX as usize) {
@@ -132,6 +127,9 @@ impl Buffers {
             let mut word = [0; 4];
             word[..tail.len()].copy_from_slice(tail);
             queue.write_buffer(&buffer, offset, &word);
+        }
+        if let Some(scopes) = scopes {
+            self.unsettled.push((tensor.id(), scopes.pop(bytes.len() as u64)));
         }
         Ok(())
     }

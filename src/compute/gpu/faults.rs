@@ -30,9 +30,7 @@ impl Faults {
             on_error.state().uncaptured.get_or_insert(message);
         };
         #[cfg(not(target_arch = "wasm32"))]
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            record(error.to_string())
-        }));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(error.to_string())));
         #[cfg(target_arch = "wasm32")]
         super::browser::on_uncaptured_error(device, record);
         faults
@@ -42,9 +40,7 @@ impl Faults {
     pub fn check(&self) -> Result<(), ComputeError> {
         let mut state = self.state();
         if let Some(reason) = &state.lost {
-            return Err(ComputeError::DeviceLost {
-                reason: reason.clone(),
-            });
+            return Err(ComputeError::DeviceLost { reason: reason.clone() });
         }
         match state.uncaptured.take() {
             Some(reason) => Err(ComputeError::Gpu { reason }),
@@ -107,30 +103,19 @@ impl Verdict {
 
     /// The verdict if it is known already, otherwise itself to be settled later.
     pub fn settle_now(mut self, device_name: &str) -> Result<Result<(), ComputeError>, Verdict> {
-        match self
-            .caught
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
+        match self.caught.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(caught) => Ok(judge(caught, self.needed_bytes, device_name)),
             Poll::Pending => Err(self),
         }
     }
 }
 
-fn judge(
-    caught: Option<wgpu::Error>,
-    needed_bytes: u64,
-    device_name: &str,
-) -> Result<(), ComputeError> {
+fn judge(caught: Option<wgpu::Error>, needed_bytes: u64, device_name: &str) -> Result<(), ComputeError> {
     match caught {
         None => Ok(()),
-        Some(wgpu::Error::OutOfMemory { .. }) => Err(ComputeError::OutOfMemory {
-            device: device_name.into(),
-            needed_bytes,
-        }),
-        Some(error) => Err(ComputeError::Gpu {
-            reason: error.to_string(),
-        }),
+        Some(wgpu::Error::OutOfMemory { .. }) => {
+            Err(ComputeError::OutOfMemory { device: device_name.into(), needed_bytes })
+        }
+        Some(error) => Err(ComputeError::Gpu { reason: error.to_string() }),
     }
 }

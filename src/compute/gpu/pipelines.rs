@@ -26,20 +26,13 @@ impl Pipelines {
 
     /// Compiles the kernel at its first use. Failures go to the error scope around the call.
     pub fn get(&mut self, device: &wgpu::Device, launch: &Launch<'_>) -> &Pipeline {
-        let key = (
-            launch.kernel.name,
-            launch.entry_point,
-            launch.constants.clone(),
-        );
+        let key = (launch.kernel.name, launch.entry_point, launch.constants.clone());
         self.pipelines.entry(key).or_insert_with(|| {
             let (module, layout) = self
                 .modules
                 .entry(launch.kernel.name)
                 .or_insert_with(|| (module(device, launch.kernel), layout(device, launch.kernel)));
-            Pipeline {
-                pipeline: pipeline(device, launch, module, layout),
-                layout: layout.clone(),
-            }
+            Pipeline { pipeline: pipeline(device, launch, module, layout), layout: layout.clone() }
         })
     }
 }
@@ -58,33 +51,16 @@ fn layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
     let buffer = |binding, ty, has_dynamic_offset, bytes_min| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty,
-            has_dynamic_offset,
-            min_binding_size: wgpu::BufferSize::new(bytes_min),
-        },
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: wgpu::BufferSize::new(bytes_min) },
         count: None,
     };
     let params_bytes = kernel.params_bytes as u64;
-    let mut entries = vec![buffer(
-        0,
-        wgpu::BufferBindingType::Uniform,
-        true,
-        params_bytes,
-    )];
+    let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform, true, params_bytes)];
     for binding in 1..=(kernel.n_inputs + kernel.n_outputs) as u32 {
         let read_only = binding as usize <= kernel.n_inputs;
-        entries.push(buffer(
-            binding,
-            wgpu::BufferBindingType::Storage { read_only },
-            false,
-            4,
-        ));
+        entries.push(buffer(binding, wgpu::BufferBindingType::Storage { read_only }, false, 4));
     }
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some(kernel.name),
-        entries: &entries,
-    })
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries })
 }
 
 fn pipeline(
@@ -98,11 +74,7 @@ fn pipeline(
         bind_group_layouts: &[Some(layout)],
         immediate_size: 0,
     });
-    let constants: Vec<(&str, f64)> = launch
-        .constants
-        .iter()
-        .map(|&(name, value)| (name, f64::from(value)))
-        .collect();
+    let constants: Vec<(&str, f64)> = launch.constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(launch.kernel.name),
         layout: Some(&pipeline_layout),

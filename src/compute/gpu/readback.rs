@@ -39,29 +39,21 @@ pub async fn read(
     #[cfg(not(target_arch = "wasm32"))]
     device
         .poll(wgpu::PollType::wait_indefinitely())
-        .map_err(|error| ComputeError::Gpu {
-            reason: format!("waiting for the result: {error}"),
-        })?;
+        .map_err(|error| ComputeError::Gpu { reason: format!("waiting for the result: {error}") })?;
     let mapped = receiver.await;
     verdict.settle(device_name).await?;
     match mapped {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            return Err(ComputeError::Gpu {
-                reason: format!("mapping the result: {error}"),
-            });
+            return Err(ComputeError::Gpu { reason: format!("mapping the result: {error}") });
         }
         Err(_) => {
-            return Err(ComputeError::Gpu {
-                reason: "the result was never mapped".into(),
-            });
+            return Err(ComputeError::Gpu { reason: "the result was never mapped".into() });
         }
     }
     let view = staging
         .get_mapped_range(..)
-        .map_err(|error| ComputeError::Gpu {
-            reason: format!("reading the result: {error}"),
-        })?;
+        .map_err(|error| ComputeError::Gpu { reason: format!("reading the result: {error}") })?;
     let out = view[..bytes].to_vec();
     drop(view);
     staging.destroy();

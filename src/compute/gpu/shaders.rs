@@ -17,18 +17,11 @@ pub fn resolve(source: &str) -> Result<String, String> {
     Ok(resolved)
 }
 
-fn expand<'a>(
-    source: &'a str,
-    seen: &mut Vec<&'a str>,
-    resolved: &mut String,
-) -> Result<(), String> {
+fn expand<'a>(source: &'a str, seen: &mut Vec<&'a str>, resolved: &mut String) -> Result<(), String> {
     for line in source.lines() {
         if let Some(name) = line.strip_prefix("#import ") {
             let name = name.trim();
-            let (_, text) = LIBRARY
-                .iter()
-                .find(|(stem, _)| *stem == name)
-                .ok_or_else(|| name.to_owned())?;
+            let (_, text) = LIBRARY.iter().find(|(stem, _)| *stem == name).ok_or_else(|| name.to_owned())?;
             if !seen.contains(&name) {
                 seen.push(name);
                 expand(text, seen, resolved)?;

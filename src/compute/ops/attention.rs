@@ -35,10 +35,7 @@ impl Attention {
         check::count(OP, inputs, &[4, 6])?;
         check::count(OP, outputs, &[1])?;
         let (qkv, slots, out) = (inputs[0], inputs[1], outputs[0]);
-        let (channels, kv) = (
-            self.n_heads * self.head_size,
-            self.n_kv_heads * self.head_size,
-        );
+        let (channels, kv) = (self.n_heads * self.head_size, self.n_kv_heads * self.head_size);
         check::u32s(OP, slots)?;
         let rows = slots.elements() * self.tokens;
         check::rank(OP, qkv, 2)?;
@@ -73,12 +70,7 @@ impl Attention {
                 &format!("(1, at least {}, {kv})", self.prefix_tokens),
             )?;
         }
-        check::that(
-            OP,
-            qkv,
-            inputs.len() == 6 || self.prefix_tokens == 0,
-            "a prefix to read from",
-        )?;
+        check::that(OP, qkv, inputs.len() == 6 || self.prefix_tokens == 0, "a prefix to read from")?;
         for tensor in [qkv, out].into_iter().chain(inputs[2..].iter().copied()) {
             check::f32s(OP, tensor)?;
         }
@@ -93,13 +85,7 @@ pub struct KeyValues<'a> {
 }
 
 /// One query row: all heads of one token. `seen` are the stretches of keys it attends to, in order.
-pub fn forward_token(
-    op: &Attention,
-    q: &[f32],
-    seen: &[KeyValues<'_>],
-    scores: &mut Vec<f32>,
-    out: &mut [f32],
-) {
+pub fn forward_token(op: &Attention, q: &[f32], seen: &[KeyValues<'_>], scores: &mut Vec<f32>, out: &mut [f32]) {
     let kv = op.n_kv_heads * op.head_size;
     let group = op.n_heads / op.n_kv_heads;
     for head in 0..op.n_heads {
@@ -139,6 +125,8 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (3, 1, 5, 70, 6, 2, 32, 1),
         (2, 17, 3, 5, 2, 1, 20, 0),
         (2, 1, 140, 130, 2, 2, 64, 0),
+        (2, 3, 1, 66, 2, 1, 200, 5),
+        (1, 2, 0, 3, 1, 1, 256, 0),
     ] {
         let (channels, kv) = (n_heads * head_size, n_kv_heads * head_size);
         let capacity = start + tokens + 2;
@@ -150,18 +138,8 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         let v_own = check::random("v_own", &[n_slots, capacity, kv], DType::F32, rng);
         let mut contents = vec![qkv, slots, k_own, v_own];
         if prefix > 0 {
-            contents.push(check::random(
-                "k_prefix",
-                &[1, prefix + 1, kv],
-                DType::F32,
-                rng,
-            ));
-            contents.push(check::random(
-                "v_prefix",
-                &[1, prefix + 1, kv],
-                DType::F32,
-                rng,
-            ));
+            contents.push(check::random("k_prefix", &[1, prefix + 1, kv], DType::F32, rng));
+            contents.push(check::random("v_prefix", &[1, prefix + 1, kv], DType::F32, rng));
         }
         examples.push(Example {
             op: Op::Attention(Attention {

@@ -43,11 +43,7 @@ pub fn forward(op: &Embedding, ids: &[u32], table: Weights<'_>, columns: usize, 
         }
         for c in 0..columns {
             let index = n * columns + c;
-            out[index] = if op.accumulate {
-                out[index] + row[c]
-            } else {
-                row[c]
-            };
+            out[index] = if op.accumulate { out[index] + row[c] } else { row[c] };
         }
     }
 }

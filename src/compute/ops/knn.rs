@@ -5,7 +5,7 @@
 //! Shapes   x: (N,C) F32 · neighbours: (R,K) U32 · distances: (R,K) F32, ascending; R rows from `row_start`
 //! Why      differences are summed, not |a|²+|b|²−2ab: near neighbours would lose all their digits to cancellation.
 //!          R < N lets a long search pause between stretches of rows
-//! Limits   K < N; K ≤ 128 on the GPU
+//! Limits   K < N
 //! Kernel   shaders/knn.wgsl
 //! Agrees   twins: distances tolerance::REDUCTION; neighbours equal except where distances tie within it
 
@@ -31,12 +31,7 @@ impl Knn {
         check::u32s(OP, neighbours)?;
         check::f32s(OP, distances)?;
         check::shape(OP, distances, neighbours.shape())?;
-        check::that(
-            OP,
-            neighbours,
-            neighbours.columns() < x.rows(),
-            &format!("fewer than {} neighbours", x.rows()),
-        )?;
+        check::that(OP, neighbours, neighbours.columns() < x.rows(), &format!("fewer than {} neighbours", x.rows()))?;
         check::that(
             OP,
             neighbours,
@@ -47,13 +42,7 @@ impl Knn {
 }
 
 /// Neighbours of one row.
-pub fn forward_row(
-    x: &[f32],
-    columns: usize,
-    row: usize,
-    neighbours: &mut [u32],
-    distances: &mut [f32],
-) {
+pub fn forward_row(x: &[f32], columns: usize, row: usize, neighbours: &mut [u32], distances: &mut [f32]) {
     let k = neighbours.len();
     // A sorted list of the best so far; insertion is rare once the list is good, so it costs little beside the
     // distances themselves.
@@ -65,12 +54,8 @@ pub fn forward_row(
         }
         let mut lanes = [0.0f32; 8];
         let (query_chunks, other_chunks) = (query.chunks_exact(8), other.chunks_exact(8));
-        let tail: f32 = query_chunks
-            .remainder()
-            .iter()
-            .zip(other_chunks.remainder())
-            .map(|(a, b)| (a - b) * (a - b))
-            .sum();
+        let tail: f32 =
+            query_chunks.remainder().iter().zip(other_chunks.remainder()).map(|(a, b)| (a - b) * (a - b)).sum();
         for (a, b) in query_chunks.zip(other_chunks) {
             for lane in 0..8 {
                 let difference = a[lane] - b[lane];
@@ -79,11 +64,7 @@ pub fn forward_row(
         }
         let squared = lanes.iter().sum::<f32>() + tail;
         // A row with NaN is infinitely far from everything, so that it cannot disturb the order of the others.
-        let squared = if squared.is_nan() {
-            f32::INFINITY
-        } else {
-            squared
-        };
+        let squared = if squared.is_nan() { f32::INFINITY } else { squared };
         if best.len() == k && squared >= best[k - 1].0 {
             continue;
         }
@@ -99,12 +80,9 @@ pub fn forward_row(
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, c, k, row_start, rows) in [
-        (2, 1, 1, 0, 2),
-        (40, 50, 7, 0, 40),
-        (130, 19, 49, 30, 65),
-        (300, 8, 12, 299, 1),
-    ] {
+    for (n, c, k, row_start, rows) in
+        [(2, 1, 1, 0, 2), (40, 50, 7, 0, 40), (130, 19, 49, 30, 65), (300, 8, 12, 299, 1), (700, 5, 128, 100, 70)]
+    {
         let x = check::random("x", &[n, c], DType::F32, rng);
         examples.push(Example {
             op: Op::Knn(Knn { row_start }),

@@ -53,10 +53,7 @@ impl KvWrite {
             OP,
             qkv,
             self.key_offset + 2 * k_cache.columns() <= qkv.columns(),
-            &format!(
-                "at least {} columns",
-                self.key_offset + 2 * k_cache.columns()
-            ),
+            &format!("at least {} columns", self.key_offset + 2 * k_cache.columns()),
         )
     }
 }
@@ -87,28 +84,16 @@ pub fn forward(
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (b, tokens, start, capacity, n_slots, kv, key_offset, extra) in [
-        (1, 1, 0, 1, 1, 1, 0, 0),
-        (3, 5, 2, 9, 4, 12, 24, 1),
-        (17, 4, 0, 4, 17, 64, 64, 0),
-        (2, 1, 7, 8, 5, 10, 3, 2),
-    ] {
-        let qkv = check::random(
-            "qkv",
-            &[b * tokens, key_offset + 2 * kv + extra],
-            DType::F32,
-            rng,
-        );
+    for (b, tokens, start, capacity, n_slots, kv, key_offset, extra) in
+        [(1, 1, 0, 1, 1, 1, 0, 0), (3, 5, 2, 9, 4, 12, 24, 1), (17, 4, 0, 4, 17, 64, 64, 0), (2, 1, 7, 8, 5, 10, 3, 2)]
+    {
+        let qkv = check::random("qkv", &[b * tokens, key_offset + 2 * kv + extra], DType::F32, rng);
         let all: Vec<u32> = (0..n_slots as u32).collect();
         let slots = check::indices("slots", &rng.sample(&all, b));
         let k_cache = check::random("k_cache", &[n_slots, capacity, kv], DType::F32, rng);
         let v_cache = check::random("v_cache", &[n_slots, capacity, kv], DType::F32, rng);
         examples.push(Example {
-            op: Op::KvWrite(KvWrite {
-                tokens,
-                start,
-                key_offset,
-            }),
+            op: Op::KvWrite(KvWrite { tokens, start, key_offset }),
             inputs: vec![qkv.0.clone(), slots.0.clone()],
             outputs: vec![k_cache.0.clone(), v_cache.0.clone()],
             contents: vec![qkv, slots, k_cache, v_cache],

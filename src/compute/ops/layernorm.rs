@@ -34,23 +34,13 @@ impl LayerNorm {
     }
 }
 
-pub fn forward(
-    op: &LayerNorm,
-    x: &[f32],
-    weight: Weights<'_>,
-    bias: Option<Weights<'_>>,
-    out: &mut [f32],
-) {
+pub fn forward(op: &LayerNorm, x: &[f32], weight: Weights<'_>, bias: Option<Weights<'_>>, out: &mut [f32]) {
     let columns = weight.len();
     let weight = weight.to_f32();
     let bias = bias.map(|bias| bias.to_f32());
     for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(columns)) {
         let mean = x.iter().sum::<f32>() / columns as f32;
-        let variance = x
-            .iter()
-            .map(|value| (value - mean) * (value - mean))
-            .sum::<f32>()
-            / columns as f32;
+        let variance = x.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / columns as f32;
         let scale = 1.0 / (variance + op.eps).sqrt();
         for c in 0..columns {
             let shift = bias.as_ref().map_or(0.0, |bias| bias[c]);
@@ -61,12 +51,9 @@ pub fn forward(
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, c, dtype, biased) in [
-        (1, 1, DType::F32, true),
-        (3, 64, DType::F16, true),
-        (7, 131, DType::BF16, false),
-        (65, 300, DType::F32, true),
-    ] {
+    for (n, c, dtype, biased) in
+        [(1, 1, DType::F32, true), (3, 64, DType::F16, true), (7, 131, DType::BF16, false), (65, 300, DType::F32, true)]
+    {
         let x = check::random("x", &[n, c], DType::F32, rng);
         let weight = check::random("weight", &[c], dtype, rng);
         let bias = check::random("bias", &[c], dtype, rng);
@@ -95,13 +82,7 @@ mod tests {
     fn three_numbers_by_hand() {
         let mut out = [0.0; 3];
         let op = LayerNorm { eps: 0.0 };
-        forward(
-            &op,
-            &[1.0, 2.0, 3.0],
-            Weights::F32(&[1.0, 1.0, 2.0]),
-            Some(Weights::F32(&[0.0, 5.0, 0.0])),
-            &mut out,
-        );
+        forward(&op, &[1.0, 2.0, 3.0], Weights::F32(&[1.0, 1.0, 2.0]), Some(Weights::F32(&[0.0, 5.0, 0.0])), &mut out);
         let unit = 1.0 / (2.0f32 / 3.0).sqrt();
         for (got, expected) in out.iter().zip([-unit, 5.0, 2.0 * unit]) {
             assert!((got - expected).abs() <= 1e-6, "{got} is not {expected}");

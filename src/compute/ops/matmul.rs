@@ -51,12 +51,7 @@ impl MatMul {
             k == x.columns(),
             &format!("{} input channels in layout {:?}", x.columns(), self.layout),
         )?;
-        check::that(
-            OP,
-            out,
-            out.rows() == x.rows(),
-            &format!("{} rows", x.rows()),
-        )?;
+        check::that(OP, out, out.rows() == x.rows(), &format!("{} rows", x.rows()))?;
         check::that(
             OP,
             out,
@@ -91,6 +86,8 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (130, 131, 16, OutIn, DType::F16, false, false, 7, 0),
         (64, 128, 96, InOut, DType::BF16, false, false, 0, 0),
         (129, 67, 43, OutIn, DType::F32, true, true, 1, 1),
+        (3, 45, 131, InOut, DType::F16, false, true, 2, 1),
+        (8, 67, 300, InOut, DType::BF16, true, false, 0, 0),
     ] {
         let x = check::random("x", &[m, k], DType::F32, rng);
         let shape = if layout == OutIn { [n, k] } else { [k, n] };
@@ -104,11 +101,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         // Each of the K products is of size one, so the sum is of size sqrt(K) and its rounding error too.
         let scale = (k as f32).sqrt();
         examples.push(Example {
-            op: Op::MatMul(MatMul {
-                layout,
-                column_offset: offset,
-                accumulate,
-            }),
+            op: Op::MatMul(MatMul { layout, column_offset: offset, accumulate }),
             inputs,
             outputs: vec![out.0.clone()],
             contents: vec![x, weight, bias, out],

@@ -35,13 +35,7 @@ impl NextToken {
     }
 }
 
-pub fn forward(
-    logits: &[f32],
-    vocabulary: usize,
-    targets: &[u32],
-    stats: &mut [f32],
-    argmax: &mut [u32],
-) {
+pub fn forward(logits: &[f32], vocabulary: usize, targets: &[u32], stats: &mut [f32], argmax: &mut [u32]) {
     for (b, logits) in logits.chunks_exact(vocabulary).enumerate() {
         let mut best = 0;
         for (id, logit) in logits.iter().enumerate() {
@@ -59,11 +53,7 @@ pub fn forward(
         }
         let log_z = sum.ln();
         let target = targets[b] as usize;
-        stats[3 * b] = if target < vocabulary {
-            logits[target] - max - log_z
-        } else {
-            LOG_ZERO
-        };
+        stats[3 * b] = if target < vocabulary { logits[target] - max - log_z } else { LOG_ZERO };
         stats[3 * b + 1] = -log_z;
         stats[3 * b + 2] = log_z - weighted / sum;
         argmax[b] = best as u32;
@@ -85,10 +75,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         examples.push(Example {
             op: Op::NextToken(NextToken),
             inputs: vec![logits.clone(), targets.0.clone()],
-            outputs: vec![
-                Tensor::new("stats", &[b, 3], DType::F32),
-                Tensor::new("argmax", &[b], DType::U32),
-            ],
+            outputs: vec![Tensor::new("stats", &[b, 3], DType::F32), Tensor::new("argmax", &[b], DType::U32)],
             contents: vec![(logits, bytes), targets],
             tolerance: Tolerance::new(1e-5, 1e-5),
         });
@@ -106,11 +93,7 @@ mod tests {
         let (mut stats, mut argmax) = ([0.0; 3], [9]);
         forward(&[5.0, 5.0], 2, &[1], &mut stats, &mut argmax);
         let half = -std::f32::consts::LN_2;
-        assert!(
-            (stats[0] - half).abs() <= 1e-6
-                && (stats[1] - half).abs() <= 1e-6
-                && (stats[2] + half).abs() <= 1e-6
-        );
+        assert!((stats[0] - half).abs() <= 1e-6 && (stats[1] - half).abs() <= 1e-6 && (stats[2] + half).abs() <= 1e-6);
         assert_eq!(argmax, [0]);
     }
 }

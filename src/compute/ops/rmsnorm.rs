@@ -46,12 +46,7 @@ pub fn forward(op: &RmsNorm, x: &[f32], weight: Weights<'_>, out: &mut [f32]) {
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, c, dtype) in [
-        (1, 1, DType::F32),
-        (3, 64, DType::F16),
-        (7, 131, DType::BF16),
-        (65, 300, DType::F32),
-    ] {
+    for (n, c, dtype) in [(1, 1, DType::F32), (3, 64, DType::F16), (7, 131, DType::BF16), (65, 300, DType::F32)] {
         let x = check::random("x", &[n, c], DType::F32, rng);
         let weight = check::random("weight", &[c], dtype, rng);
         let out = Tensor::new("out", &[n, c], DType::F32);
@@ -74,12 +69,7 @@ mod tests {
     #[test]
     fn three_and_four_by_hand() {
         let mut out = [0.0; 2];
-        forward(
-            &RmsNorm { eps: 0.0 },
-            &[3.0, 4.0],
-            Weights::F32(&[1.0, 2.0]),
-            &mut out,
-        );
+        forward(&RmsNorm { eps: 0.0 }, &[3.0, 4.0], Weights::F32(&[1.0, 2.0]), &mut out);
         assert!((out[0] - 3.0 / 12.5f32.sqrt()).abs() <= 1e-6);
         assert!((out[1] - 8.0 / 12.5f32.sqrt()).abs() <= 1e-6);
     }

@@ -37,12 +37,7 @@ impl Rope {
         check::f32s(OP, inv_freq)?;
         check::f32s(OP, qkv)?;
         check::rank(OP, qkv, 2)?;
-        check::that(
-            OP,
-            qkv,
-            qkv.rows() == positions.elements(),
-            &format!("{} rows", positions.elements()),
-        )?;
+        check::that(OP, qkv, qkv.rows() == positions.elements(), &format!("{} rows", positions.elements()))?;
         check::that(
             OP,
             inv_freq,
@@ -79,9 +74,7 @@ pub fn forward(op: &Rope, positions: &[u32], inv_freq: &[f32], columns: usize, q
 
 /// The frequencies of the original paper: theta^(−2i/R).
 pub fn inverse_frequencies(theta: f64, rotary_size: usize) -> Vec<f32> {
-    (0..rotary_size / 2)
-        .map(|i| (1.0 / theta.powf(2.0 * i as f64 / rotary_size as f64)) as f32)
-        .collect()
+    (0..rotary_size / 2).map(|i| (1.0 / theta.powf(2.0 * i as f64 / rotary_size as f64)) as f32).collect()
 }
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
@@ -95,17 +88,11 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         let positions: Vec<u32> = (0..n).map(|_| rng.below(300)).collect();
         let positions = check::indices("positions", &positions);
         let frequencies = inverse_frequencies(10_000.0, rotary);
-        let inv_freq = (
-            Tensor::new("inv_freq", &[frequencies.len()], DType::F32),
-            bytemuck::cast_slice(&frequencies).to_vec(),
-        );
+        let inv_freq =
+            (Tensor::new("inv_freq", &[frequencies.len()], DType::F32), bytemuck::cast_slice(&frequencies).to_vec());
         let qkv = check::random("qkv", &[n, n_heads * head_size + extra], DType::F32, rng);
         examples.push(Example {
-            op: Op::Rope(Rope {
-                n_heads,
-                head_size,
-                pairing,
-            }),
+            op: Op::Rope(Rope { n_heads, head_size, pairing }),
             inputs: vec![positions.0.clone(), inv_freq.0.clone()],
             outputs: vec![qkv.0.clone()],
             contents: vec![positions, inv_freq, qkv],
@@ -124,11 +111,7 @@ mod tests {
     /// Oracle: closed form. A turn by π/2 takes (1, 0) to (0, 1); channels past R stay.
     #[test]
     fn a_quarter_turn() {
-        let op = Rope {
-            n_heads: 1,
-            head_size: 4,
-            pairing: Pairing::Half,
-        };
+        let op = Rope { n_heads: 1, head_size: 4, pairing: Pairing::Half };
         let mut qkv = [1.0, 0.0, 7.0, 8.0];
         forward(&op, &[1], &[std::f32::consts::FRAC_PI_2], 4, &mut qkv);
         assert!(qkv[0].abs() <= 1e-6 && (qkv[1] - 1.0).abs() <= 1e-6);

@@ -22,19 +22,12 @@ impl SwiGlu {
         check::f32s(OP, inputs[0])?;
         check::f32s(OP, outputs[0])?;
         check::rank(OP, outputs[0], 2)?;
-        check::shape(
-            OP,
-            inputs[0],
-            &[outputs[0].rows(), 2 * outputs[0].columns()],
-        )
+        check::shape(OP, inputs[0], &[outputs[0].rows(), 2 * outputs[0].columns()])
     }
 }
 
 pub fn forward(gate_up: &[f32], inner: usize, out: &mut [f32]) {
-    for (gate_up, out) in gate_up
-        .chunks_exact(2 * inner)
-        .zip(out.chunks_exact_mut(inner))
-    {
+    for (gate_up, out) in gate_up.chunks_exact(2 * inner).zip(out.chunks_exact_mut(inner)) {
         let (gate, up) = gate_up.split_at(inner);
         for i in 0..inner {
             out[i] = gate[i] / (1.0 + (-gate[i]).exp()) * up[i];

@@ -1,4 +1,9 @@
-//! Rules that say whether an answer repeats a token.
+//! Rules that say whether an answer repeats, spells or measures a token.
+//!
+//! The paper says only "expected outcome"; the rules for spelling and length are this project's choice, stated here and
+//! in every report.
+
+use unicode_normalization::UnicodeNormalization;
 
 /// What a rule says of an answer that may still grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,77 @@ pub fn strict(target: &str, answer: &str, finished: bool) -> Grade {
     }
 }
 
+/// The answer contains the characters of the text (in normal form NFC) joined by hyphens, case and blanks around hyphens
+/// aside. One leading blank of the text may be spelled or left out.
+pub fn spelling(target: &str, answer: &str, finished: bool) -> Grade {
+    let squeeze = |text: &str| {
+        let text = text.to_lowercase();
+        let parts: Vec<&str> = text.split('-').map(|part| part.trim_matches(' ')).collect();
+        parts.join("-")
+    };
+    let answer = squeeze(answer);
+    if expected_spellings(target).iter().any(|expected| answer.contains(&squeeze(expected))) {
+        Grade::Pass
+    } else if finished {
+        Grade::Fail
+    } else {
+        Grade::Open
+    }
+}
+
+/// The first line is exactly the spelling, one period and blanks aside.
+pub fn spelling_strict(target: &str, answer: &str, finished: bool) -> Grade {
+    any(expected_spellings(target).iter().map(|expected| strict(expected, answer, finished)))
+}
+
+/// The first whole number of the answer is the number of Unicode scalar values of the text, one leading blank counted or
+/// not.
+pub fn length(target: &str, answer: &str, finished: bool) -> Grade {
+    let Some(start) = answer.find(|character: char| character.is_ascii_digit()) else {
+        return if finished { Grade::Fail } else { Grade::Open };
+    };
+    let digits = &answer[start..];
+    let end = digits.find(|character: char| !character.is_ascii_digit());
+    if end.is_none() && !finished {
+        return Grade::Open;
+    }
+    let number = &digits[..end.unwrap_or(digits.len())];
+    if expected_lengths(target).iter().any(|expected| expected == number) { Grade::Pass } else { Grade::Fail }
+}
+
+/// The first line is exactly the number, one period and blanks aside.
+pub fn length_strict(target: &str, answer: &str, finished: bool) -> Grade {
+    any(expected_lengths(target).iter().map(|expected| strict(expected, answer, finished)))
+}
+
+fn expected_spellings(target: &str) -> Vec<String> {
+    with_and_without_blank(target, |text| {
+        let characters: Vec<String> = text.nfc().map(String::from).collect();
+        characters.join("-")
+    })
+}
+
+fn expected_lengths(target: &str) -> Vec<String> {
+    with_and_without_blank(target, |text| text.chars().count().to_string())
+}
+
+fn with_and_without_blank(target: &str, expected: impl Fn(&str) -> String) -> Vec<String> {
+    let mut all = vec![expected(target)];
+    if let Some(bare) = target.strip_prefix(' ').filter(|bare| !bare.is_empty()) {
+        all.push(expected(bare));
+    }
+    all
+}
+
+/// Passes with the first that passes, stays open while one is.
+fn any(grades: impl Iterator<Item = Grade>) -> Grade {
+    grades.fold(Grade::Fail, |all, grade| match (all, grade) {
+        (Grade::Pass, _) | (_, Grade::Pass) => Grade::Pass,
+        (Grade::Open, _) | (_, Grade::Open) => Grade::Open,
+        _ => Grade::Fail,
+    })
+}
+
 const QUOTES: [char; 8] = ['\'', '"', '`', '‘', '’', '“', '”', '«'];
 
 #[cfg(test)]
@@ -81,5 +157,25 @@ mod tests {
         ] {
             assert_eq!(strict(target, answer, finished), expected, "{target:?} from {answer:?}");
         }
+    }
+
+    #[test]
+    fn spelling_takes_hyphens_between_the_letters() {
+        assert_eq!(spelling("Hello", " H-e-l-l-o", false), Grade::Pass);
+        assert_eq!(spelling(" Hello", " h - e - l - l - o.", false), Grade::Pass);
+        assert_eq!(spelling("e\u{301}", "\u{e9}", true), Grade::Pass);
+        assert_eq!(spelling("Hello", " H-e-l", false), Grade::Open);
+        assert_eq!(spelling("Hello", " H-e-l-o", true), Grade::Fail);
+        assert_eq!(spelling_strict("Hello", " H-e-l-l-o-w", true), Grade::Fail);
+    }
+
+    #[test]
+    fn length_takes_the_first_whole_number() {
+        assert_eq!(length("Hello", " 5.", false), Grade::Pass);
+        assert_eq!(length(" Hello", " 6", true), Grade::Pass);
+        assert_eq!(length("Hello", " 5", false), Grade::Open);
+        assert_eq!(length("Hello", " 55.", false), Grade::Fail);
+        assert_eq!(length("Hello", " five", true), Grade::Fail);
+        assert_eq!(length_strict("Hello", " 5 letters", true), Grade::Fail);
     }
 }

@@ -11,7 +11,8 @@ use std::fmt::Write;
 
 use crate::report::{Probe, Report};
 
-const HEADER: &str = "id,token,bytes_hex,class,passed,passed_strict,p_target,entropy,argmax,argmax_token,answer,answer_text\r\n";
+const HEADER: &str =
+    "id,token,bytes_hex,class,passed,passed_strict,p_target,entropy,argmax,argmax_token,answer,answer_text\r\n";
 
 pub fn csv(report: &Report) -> String {
     let tokens = &report.tokens;
@@ -26,39 +27,20 @@ pub fn csv(report: &Report) -> String {
         let hex = tokens.bytes_hex.get(id).map_or("", |hex| hex.as_str());
         let class = tokens.class.get(id).map_or(String::new(), |class| {
             // The names are those of the JSON.
-            serde_json::to_value(class)
-                .map_or(String::new(), |name| name.as_str().unwrap_or("").to_owned())
+            serde_json::to_value(class).map_or(String::new(), |name| name.as_str().unwrap_or("").to_owned())
         });
-        write_row(
-            &mut out,
-            id,
-            &tokens.text[id],
-            hex,
-            &class,
-            *probe,
-            &tokens.text,
-        );
+        write_row(&mut out, id, &tokens.text[id], hex, &class, *probe, &tokens.text);
     }
     out
 }
 
-fn write_row(
-    out: &mut String,
-    id: usize,
-    text: &str,
-    hex: &str,
-    class: &str,
-    probe: Option<&Probe>,
-    texts: &[String],
-) {
+fn write_row(out: &mut String, id: usize, text: &str, hex: &str, class: &str, probe: Option<&Probe>, texts: &[String]) {
     // OK because writing to a String cannot fail.
     let _ = write!(out, "{id},{},{},{class}", quoted(text), quoted(hex));
     match probe {
         Some(probe) => {
             let answer: Vec<String> = probe.answer.iter().map(u32::to_string).collect();
-            let argmax = texts
-                .get(probe.argmax as usize)
-                .map_or("", |text| text.as_str());
+            let argmax = texts.get(probe.argmax as usize).map_or("", |text| text.as_str());
             let _ = write!(
                 out,
                 ",{},{},{},{},{},{},{},{}",

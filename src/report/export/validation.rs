@@ -20,17 +20,9 @@ pub fn check(report: &Report) -> Result<(), ReportError> {
     }
     if let Some(controls) = &report.controls {
         probes("controls.probes", &controls.probes, len)?;
-        length(
-            "controls.probes",
-            controls.probes.len(),
-            controls.asked as usize,
-        )?;
+        length("controls.probes", controls.probes.len(), controls.asked as usize)?;
         let passed = controls.probes.iter().filter(|probe| probe.passed).count();
-        length(
-            "the passed ones of controls.probes",
-            passed,
-            controls.passed as usize,
-        )?;
+        length("the passed ones of controls.probes", passed, controls.passed as usize)?;
     }
     if let Some(graph) = &report.graph {
         check_graph(graph, len)?;
@@ -40,10 +32,7 @@ pub fn check(report: &Report) -> Result<(), ReportError> {
     ids("glitch_tokens", &report.glitch_tokens, len)?;
     ascending("glitch_tokens", report.glitch_tokens.iter().copied())?;
     for (place, id) in report.glitch_tokens.iter().enumerate() {
-        let failed = report
-            .probes
-            .binary_search_by_key(id, |probe| probe.id)
-            .is_ok_and(|at| !report.probes[at].passed);
+        let failed = report.probes.binary_search_by_key(id, |probe| probe.id).is_ok_and(|at| !report.probes[at].passed);
         if !failed {
             return Err(ReportError::Value {
                 what: "glitch_tokens",
@@ -104,29 +93,18 @@ fn length(what: &'static str, got: usize, expected: usize) -> Result<(), ReportE
     if got == expected {
         return Ok(());
     }
-    Err(ReportError::Length {
-        what,
-        got,
-        expected,
-    })
+    Err(ReportError::Length { what, got, expected })
 }
 
 fn ids(what: &'static str, ids: &[u32], len: usize) -> Result<(), ReportError> {
-    ids.iter()
-        .enumerate()
-        .try_for_each(|(place, &id)| id_in_range(what, place, id, len))
+    ids.iter().enumerate().try_for_each(|(place, &id)| id_in_range(what, place, id, len))
 }
 
 fn id_in_range(what: &'static str, place: usize, id: u32, len: usize) -> Result<(), ReportError> {
     if (id as usize) < len {
         return Ok(());
     }
-    Err(ReportError::IdOutOfRange {
-        what,
-        place,
-        id,
-        len,
-    })
+    Err(ReportError::IdOutOfRange { what, place, id, len })
 }
 
 /// Strictly, so that no id stands twice.
@@ -134,12 +112,7 @@ fn ascending(what: &'static str, ids: impl Iterator<Item = u32>) -> Result<(), R
     let mut last = None;
     for (place, id) in ids.enumerate() {
         if last.is_some_and(|last| last >= id) {
-            return Err(ReportError::Value {
-                what,
-                place,
-                value: id.to_string(),
-                expected: "above the id before it",
-            });
+            return Err(ReportError::Value { what, place, value: id.to_string(), expected: "above the id before it" });
         }
         last = Some(id);
     }

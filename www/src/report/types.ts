@@ -1,4 +1,4 @@
-// Generated from src/report.rs, progress.rs, session.rs, compute/device.rs and tokenizer/class.rs. Do not edit:
+// Generated from report.rs, progress.rs, session.rs, compute/device.rs, tokenizer/class.rs. Do not edit:
 // UPDATE=1 cargo test --lib report::typescript
 
 /** The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device. */

@@ -33,19 +33,12 @@ const LANES: usize = 64;
 const HEAD_SIZE_MAX: usize = 4 * LANES;
 
 pub fn launch<'a>(op: &Attention, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
-    let (qkv, k_own, v_own) = (
-        &dispatch.inputs[0],
-        &dispatch.inputs[2],
-        &dispatch.inputs[3],
-    );
+    let (qkv, k_own, v_own) = (&dispatch.inputs[0], &dispatch.inputs[2], &dispatch.inputs[3]);
     if op.head_size > HEAD_SIZE_MAX {
         return Err(ComputeError::ShapeMismatch {
             op: "attention",
             label: qkv.label().into(),
-            expected: format!(
-                "heads of at most {HEAD_SIZE_MAX} channels on the GPU, not {}",
-                op.head_size
-            ),
+            expected: format!("heads of at most {HEAD_SIZE_MAX} channels on the GPU, not {}", op.head_size),
             got: qkv.shape().to_vec(),
         });
     }

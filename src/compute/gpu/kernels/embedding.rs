@@ -1,8 +1,6 @@
 //! One lane per element of the rows looked up.
 
-use super::{
-    ELEMENTWISE_LANES, Kernel, Launch, elementwise, number, params::params, stored, tensors,
-};
+use super::{ELEMENTWISE_LANES, Kernel, Launch, elementwise, number, params::params, stored, tensors};
 use crate::compute::Dispatch;
 use crate::compute::ops::embedding::Embedding;
 
@@ -33,10 +31,7 @@ pub fn launch<'a>(op: &Embedding, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![
-            ("workgroup_size", ELEMENTWISE_LANES),
-            ("table_type", stored(Some(table))),
-        ],
+        constants: vec![("workgroup_size", ELEMENTWISE_LANES), ("table_type", stored(Some(table)))],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
         workgroups: elementwise(out.elements()),

@@ -19,17 +19,12 @@ pub const KERNEL: Kernel = Kernel {
 
 pub fn launch<'a>(op: &Gelu, dispatch: &'a Dispatch) -> Launch<'a> {
     let out = &dispatch.outputs[0];
-    let params = Params {
-        n_elements: number(out.elements()),
-    };
+    let params = Params { n_elements: number(out.elements()) };
     let use_tanh = u32::from(op.approximation == Approximation::Tanh);
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![
-            ("workgroup_size", ELEMENTWISE_LANES),
-            ("use_tanh", use_tanh),
-        ],
+        constants: vec![("workgroup_size", ELEMENTWISE_LANES), ("use_tanh", use_tanh)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
         workgroups: elementwise(out.elements()),

@@ -34,11 +34,7 @@ pub fn launch<'a>(op: &Knn, dispatch: &'a Dispatch) -> Launch<'a> {
         n_neighbours: number(neighbours.columns()),
     };
     // Without neighbours there is no list to keep.
-    let workgroups = if neighbours.columns() == 0 {
-        0
-    } else {
-        (neighbours.rows() as u64).div_ceil(ROWS)
-    };
+    let workgroups = if neighbours.columns() == 0 { 0 } else { (neighbours.rows() as u64).div_ceil(ROWS) };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",

@@ -20,25 +20,13 @@ pub const KERNEL: Kernel = Kernel {
 };
 
 pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch) -> Launch<'a> {
-    let (x, weight, bias, out) = (
-        &dispatch.inputs[0],
-        &dispatch.inputs[1],
-        dispatch.inputs.get(2),
-        &dispatch.outputs[0],
-    );
-    let params = Params {
-        n_rows: number(x.rows()),
-        n_columns: number(x.columns()),
-        eps: op.eps,
-    };
+    let (x, weight, bias, out) =
+        (&dispatch.inputs[0], &dispatch.inputs[1], dispatch.inputs.get(2), &dispatch.outputs[0]);
+    let params = Params { n_rows: number(x.rows()), n_columns: number(x.columns()), eps: op.eps };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![
-            ("workgroup_size", 128),
-            ("weight_type", stored(Some(weight))),
-            ("bias_type", stored(bias)),
-        ],
+        constants: vec![("workgroup_size", 128), ("weight_type", stored(Some(weight))), ("bias_type", stored(bias))],
         params: bytemuck::bytes_of(&params).to_vec(),
         // Something must be bound where the bias would be; with `bias_type` absent it is not read.
         tensors: vec![x, weight, bias.unwrap_or(weight), out],

@@ -30,12 +30,8 @@ const LANES: u32 = 256;
 const FEW_ROWS_MAX: usize = 8;
 
 pub fn launch<'a>(op: &MatMul, dispatch: &'a Dispatch) -> Launch<'a> {
-    let (x, weight, bias, out) = (
-        &dispatch.inputs[0],
-        &dispatch.inputs[1],
-        dispatch.inputs.get(2),
-        &dispatch.outputs[0],
-    );
+    let (x, weight, bias, out) =
+        (&dispatch.inputs[0], &dispatch.inputs[1], dispatch.inputs.get(2), &dispatch.outputs[0]);
     let (n, k) = op.n_k(weight);
     let m = x.rows();
     let params = Params {
@@ -47,20 +43,19 @@ pub fn launch<'a>(op: &MatMul, dispatch: &'a Dispatch) -> Launch<'a> {
         accumulate: op.accumulate.into(),
     };
     let in_out = op.layout == WeightLayout::InOut;
-    let mut constants = vec![
-        ("weight_type", stored(Some(weight))),
-        ("bias_type", stored(bias)),
-        ("weight_in_out", in_out.into()),
-    ];
+    let mut constants =
+        vec![("weight_type", stored(Some(weight))), ("bias_type", stored(bias)), ("weight_in_out", in_out.into())];
     let (entry_point, workgroups) = if m <= FEW_ROWS_MAX {
         // Lanes run along the contiguous axis: 32 inputs of 8 columns, or 32 columns of 8 inputs.
         let lanes_per_column = if in_out { 8 } else { 32 };
         constants.push(("lanes_per_column", lanes_per_column));
-        constants.push(("few_rows", number(m.next_power_of_two())));
-        (
-            "forward_few_rows",
-            (n as u64).div_ceil(u64::from(LANES / lanes_per_column)),
-        )
+        let few_rows = match m {
+            1 => 1,
+            2..=4 => 4,
+            _ => 8,
+        };
+        constants.push(("few_rows", few_rows));
+        ("forward_few_rows", (n as u64).div_ceil(u64::from(LANES / lanes_per_column)))
     } else {
         ("forward", (m.div_ceil(TILE) * n.div_ceil(TILE)) as u64)
     };

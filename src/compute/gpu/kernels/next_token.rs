@@ -19,10 +19,7 @@ pub const KERNEL: Kernel = Kernel {
 
 pub fn launch(dispatch: &Dispatch) -> Launch<'_> {
     let logits = &dispatch.inputs[0];
-    let params = Params {
-        n_rows: number(logits.rows()),
-        n_vocabulary: number(logits.columns()),
-    };
+    let params = Params { n_rows: number(logits.rows()), n_vocabulary: number(logits.columns()) };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",

@@ -21,18 +21,11 @@ pub const KERNEL: Kernel = Kernel {
 
 pub fn launch<'a>(op: &RmsNorm, dispatch: &'a Dispatch) -> Launch<'a> {
     let (x, weight) = (&dispatch.inputs[0], &dispatch.inputs[1]);
-    let params = Params {
-        n_rows: number(x.rows()),
-        n_columns: number(x.columns()),
-        eps: op.eps,
-    };
+    let params = Params { n_rows: number(x.rows()), n_columns: number(x.columns()), eps: op.eps };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![
-            ("workgroup_size", 128),
-            ("weight_type", stored(Some(weight))),
-        ],
+        constants: vec![("workgroup_size", 128), ("weight_type", stored(Some(weight)))],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
         workgroups: x.rows() as u64,

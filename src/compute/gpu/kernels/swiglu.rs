@@ -19,10 +19,7 @@ pub const KERNEL: Kernel = Kernel {
 
 pub fn launch(dispatch: &Dispatch) -> Launch<'_> {
     let out = &dispatch.outputs[0];
-    let params = Params {
-        n_elements: number(out.elements()),
-        n_columns: number(out.columns()),
-    };
+    let params = Params { n_elements: number(out.elements()), n_columns: number(out.columns()) };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",

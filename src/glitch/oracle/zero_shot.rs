@@ -1,12 +1,11 @@
-//! Zero-shot repetition: "can you repeat this string?", asked of every token, greedily, for ten new tokens.
+//! A task asked of every token without examples, greedily.
 //!
 //! The prompt's text before and after the token is encoded once, with an ordinary word in the token's place; the token
 //! is then spliced in as an id, so that re-tokenisation can never hide it. The text before is run once for all tokens.
-//!
-//! Source   GlitchHunter (Li et al. 2024, arXiv 2404.09894) by the prompt of its reproduction; fact sheet section 1.2
 
 use super::Oracle;
-use super::graders::{Grade, strict, substring};
+use super::graders::Grade;
+use super::task::Task;
 use crate::compute::Device;
 use crate::engine::model::NextToken;
 use crate::engine::{FanOut, Model};
@@ -16,12 +15,9 @@ use crate::progress::{Event, LocalBoxFuture, Monitor, pause};
 use crate::report::{OracleInfo, Probe};
 use crate::tokenizer::{Splice, Tokenizer};
 
-pub const TEXT_BEFORE: &str = "Question: Please can you repeat the string '";
-pub const TEXT_AFTER: &str = "' and return back to me?\n\nAnswer: Of course! Here is the repeated string:";
-pub const MAX_NEW_TOKENS: usize = 10;
-
 /// The oracle over one loaded model.
-pub struct Repetition<'a> {
+pub struct ZeroShot<'a> {
+    task: &'static Task,
     model: &'a mut Model,
     tokenizer: &'a Tokenizer,
     splice: Splice,
@@ -38,15 +34,21 @@ struct Row {
     first: NextToken,
     answer: Vec<u32>,
     text: String,
-    substring: Grade,
+    verdict: Grade,
     strict: Grade,
 }
 
-impl<'a> Repetition<'a> {
+impl<'a> ZeroShot<'a> {
     /// `batch` rows at a time; 0 lets the device decide.
-    pub fn new(model: &'a mut Model, tokenizer: &'a Tokenizer, stop: Vec<u32>, batch: usize) -> Result<Self> {
-        let splice = tokenizer.splice(TEXT_BEFORE, TEXT_AFTER)?;
-        Ok(Repetition { model, tokenizer, splice, stop, batch, fan_out: None })
+    pub fn new(
+        task: &'static Task,
+        model: &'a mut Model,
+        tokenizer: &'a Tokenizer,
+        stop: Vec<u32>,
+        batch: usize,
+    ) -> Result<Self> {
+        let splice = tokenizer.splice(task.text_before, task.text_after)?;
+        Ok(ZeroShot { task, model, tokenizer, splice, stop, batch, fan_out: None })
     }
 
     async fn batch_of(&mut self, ids: &[u32], fan_out: &mut FanOut) -> Result<Vec<Probe>> {
@@ -64,7 +66,7 @@ impl<'a> Repetition<'a> {
                 first,
                 answer: Vec::new(),
                 text: String::new(),
-                substring: Grade::Open,
+                verdict: Grade::Open,
                 strict: Grade::Open,
             })
             .collect();
@@ -72,14 +74,17 @@ impl<'a> Repetition<'a> {
             let next = row.first.argmax;
             self.grow(row, next);
         }
-        for step in 0..MAX_NEW_TOKENS - 1 {
+        for step in 0..self.task.max_new_tokens - 1 {
             // Decided rows leave the batch.
             let open: Vec<usize> = (0..rows.len()).filter(|&slot| !rows[slot].is_decided()).collect();
             if open.is_empty() {
                 break;
             }
             let slots: Vec<u32> = open.iter().map(|&slot| slot as u32).collect();
-            let tokens: Vec<u32> = open.iter().map(|&slot| *rows[slot].answer.last().expect("OK because every row has its first token")).collect();
+            let tokens: Vec<u32> = open
+                .iter()
+                .map(|&slot| *rows[slot].answer.last().expect("OK because every row has its first token"))
+                .collect();
             let next = fan_out.next(self.model, &slots, &tokens, step).await?;
             for (&slot, next) in open.iter().zip(next) {
                 self.grow(&mut rows[slot], next.argmax);
@@ -91,22 +96,22 @@ impl<'a> Repetition<'a> {
     /// Appends a token to an answer and grades what there is.
     fn grow(&self, row: &mut Row, next: u32) {
         row.answer.push(next);
-        let finished = self.stop.contains(&next) || row.answer.len() == MAX_NEW_TOKENS;
+        let finished = self.stop.contains(&next) || row.answer.len() == self.task.max_new_tokens;
         row.text = self.tokenizer.decode(&row.answer, true);
-        row.substring = substring(&row.target, &row.text, finished);
-        row.strict = strict(&row.target, &row.text, finished);
+        row.verdict = (self.task.verdict)(&row.target, &row.text, finished);
+        row.strict = (self.task.strict)(&row.target, &row.text, finished);
     }
 }
 
 impl Row {
     fn is_decided(&self) -> bool {
-        self.substring != Grade::Open && self.strict != Grade::Open
+        self.verdict != Grade::Open && self.strict != Grade::Open
     }
 
     fn into_probe(self, id: u32) -> Probe {
         Probe {
             id,
-            passed: self.substring == Grade::Pass,
+            passed: self.verdict == Grade::Pass,
             passed_strict: self.strict == Grade::Pass,
             p_target: self.first.log_p_target.exp(),
             argmax: self.first.argmax,
@@ -117,24 +122,27 @@ impl Row {
     }
 }
 
-impl Oracle for Repetition<'_> {
+impl Oracle for ZeroShot<'_> {
     fn info(&self) -> OracleInfo {
         OracleInfo {
-            id: "repetition-zero-shot".into(),
-            title: "zero-shot repetition".into(),
-            text_before: TEXT_BEFORE.into(),
-            text_after: TEXT_AFTER.into(),
+            id: format!("{}-zero-shot", self.task.name),
+            title: format!("zero-shot {}", self.task.name),
+            text_before: self.task.text_before.into(),
+            text_after: self.task.text_after.into(),
             ids_before: self.splice.ids_before.clone(),
             ids_after: self.splice.ids_after.clone(),
             placeholder: self.splice.placeholder.clone(),
-            max_new_tokens: MAX_NEW_TOKENS as u32,
+            max_new_tokens: self.task.max_new_tokens as u32,
             decoding: "greedy".into(),
             rules: vec![
-                "verdict: the token's text is a substring of the answer, or is when both are upper-cased".into(),
-                "strict: the answer's first line is the token's text, blanks, quotes and one period around it aside".into(),
-                "an answer ends at an end token, after 10 tokens, or as soon as both rules are certain".into(),
+                format!("verdict: {}", self.task.verdict_rule),
+                format!("strict: {}", self.task.strict_rule),
+                format!(
+                    "an answer ends at an end token, after {} tokens, or as soon as both rules are certain",
+                    self.task.max_new_tokens
+                ),
             ],
-            source: "GlitchHunter, arXiv 2404.09894 (re-implementation); prompt of its published reproduction".into(),
+            source: self.task.source.into(),
         }
     }
 
@@ -149,7 +157,8 @@ impl Oracle for Repetition<'_> {
                 Some(fan_out) => fan_out,
                 None => {
                     let row_tokens = 1 + self.splice.ids_after.len();
-                    FanOut::new(self.model, &self.splice.ids_before, row_tokens, MAX_NEW_TOKENS, self.batch).await?
+                    FanOut::new(self.model, &self.splice.ids_before, row_tokens, self.task.max_new_tokens, self.batch)
+                        .await?
                 }
             };
             let mut result = Ok(());
@@ -179,13 +188,13 @@ impl Oracle for Repetition<'_> {
     }
 }
 
-impl Subject for Repetition<'_> {
+impl Subject for ZeroShot<'_> {
     fn device(&mut self) -> &mut Device {
         &mut self.model.device
     }
 }
 
-impl Drop for Repetition<'_> {
+impl Drop for ZeroShot<'_> {
     fn drop(&mut self) {
         if let Some(fan_out) = self.fan_out.take() {
             fan_out.free(self.model);

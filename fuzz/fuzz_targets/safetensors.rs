@@ -1,0 +1,19 @@
+//! A weights file of any bytes opens or is refused; what opens can be loaded.
+#![no_main]
+
+use std::rc::Rc;
+
+use glitchscope::checkpoint::Checkpoint;
+use glitchscope::checkpoint::source::MemorySource;
+use glitchscope::progress::Silent;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut source = MemorySource::default();
+    source.insert("config.json", r#"{"vocab_size": 53}"#);
+    source.insert("model.safetensors", bytes);
+    if let Ok(checkpoint) = pollster::block_on(Checkpoint::open(Rc::new(source))) {
+        pollster::block_on(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut Silent))
+            .expect("a checked file loads");
+    }
+});

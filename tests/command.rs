@@ -1,0 +1,164 @@
+//! Oracle: the command's own contract. With `--json` standard output holds one JSON value and nothing else; errors exit
+//! non-zero with one clear message on standard error and nothing on standard output.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_glitchscope"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+}
+
+/// The message on standard error of a command that must fail.
+fn refusal(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(!output.status.success(), "{arguments:?} must fail");
+    assert!(output.stdout.is_empty(), "{arguments:?} wrote to standard output");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+const TINY: &str = "tests/golden/models/llama-biased-tied";
+
+#[test]
+fn logits_have_a_shape_and_as_many_numbers() {
+    let value = json(&["logits", "--model", TINY, "--device", "cpu", "--ids", "5,6,7", "--json"]);
+    assert_eq!(value["shape"], serde_json::json!([3, 64]));
+    assert_eq!(value["logits"].as_array().unwrap().len(), 3 * 64);
+    assert!(value["logits"].as_array().unwrap().iter().all(Value::is_f64));
+}
+
+#[test]
+fn generate_gives_new_ids_and_their_text() {
+    let value = json(&["generate", "--device", "cpu", "--ids", "0,423,455", "--max-new", "5", "--json"]);
+    let ids = value["ids"].as_array().unwrap();
+    assert!((1..=5).contains(&ids.len()));
+    assert!(!value["text"].as_str().unwrap().is_empty());
+    // A folder without a tokenizer has no text, and says nothing wrong.
+    let value = json(&["generate", "--model", TINY, "--device", "cpu", "--ids", "5", "--max-new", "3", "--json"]);
+    assert_eq!(value["text"], "");
+}
+
+#[test]
+fn tokens_come_with_byte_offsets() {
+    let text = "A café by the sea.";
+    let value = json(&["tokens", "--text", text, "--json"]);
+    let (ids, tokens) = (value["ids"].as_array().unwrap(), value["tokens"].as_array().unwrap());
+    let offsets: Vec<[usize; 2]> = serde_json::from_value(value["offsets"].clone()).unwrap();
+    assert!(ids.len() == tokens.len() && ids.len() == offsets.len() && !ids.is_empty());
+    assert_eq!(offsets.first().unwrap()[0], 0);
+    assert_eq!(offsets.last().unwrap()[1], text.len());
+    let special = json(&["tokens", "--text", text, "--special", "--json"]);
+    assert_eq!(special["ids"].as_array().unwrap().len(), ids.len() + 1, "the specimen's tokenizer adds <s>");
+
+    let from_file = json(&["tokens", "--tokenizer", "www/public/specimen/tokenizer.json", "--text", text, "--json"]);
+    assert_eq!(from_file, value);
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_glitchscope"))
+        .args(["tokens", "--json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), value);
+}
+
+#[test]
+fn info_names_what_the_folder_holds() {
+    let value = json(&["info", "--device", "cpu", "--json"]);
+    assert_eq!(value["model"]["family"], "llama");
+    assert_eq!(value["model"]["parameters"], 1_131_648);
+    assert_eq!(value["model"]["stored_types"][0][0], "F16");
+    let counted: u64 = value["classes"].as_array().unwrap().iter().map(|class| class["count"].as_u64().unwrap()).sum();
+    assert_eq!(counted, 3072);
+}
+
+#[test]
+fn scan_prints_the_report_and_writes_the_files() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-command-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (out, csv) = (folder.join("report.json"), folder.join("report.csv"));
+    let report = json(&[
+        "scan",
+        "--device",
+        "cpu",
+        "--method",
+        "glitchhunter",
+        "--resolution",
+        "2",
+        "--seed",
+        "3",
+        "--json",
+        "--out",
+        out.to_str().unwrap(),
+        "--csv",
+        csv.to_str().unwrap(),
+    ]);
+    assert_eq!(report["status"], "complete");
+    assert_eq!(report["provenance"]["options"]["seed"], 3);
+    assert_eq!(report["provenance"]["device"]["kind"], "cpu");
+    assert!(!report["glitch_tokens"].as_array().unwrap().is_empty());
+    assert!(!report["timings"].as_array().unwrap().is_empty());
+    assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(&out).unwrap()).unwrap(), report);
+    assert!(std::fs::read_to_string(&csv).unwrap().starts_with("id,"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_wrong_request_says_what_is_wrong() {
+    let missing = refusal(&["info", "--model", "no/such/folder", "--json"]);
+    assert!(missing.contains("no/such/folder") && missing.contains("hint:"), "{missing}");
+
+    let outside = refusal(&["logits", "--model", TINY, "--device", "cpu", "--ids", "5,64", "--json"]);
+    assert!(outside.contains("64"), "{outside}");
+
+    let long: Vec<String> = (0..65).map(|_| "5".to_owned()).collect();
+    let long = refusal(&["logits", "--model", TINY, "--device", "cpu", "--ids", &long.join(","), "--json"]);
+    assert!(long.contains("65") && long.contains("64"), "{long}");
+
+    let ids = refusal(&["logits", "--model", TINY, "--ids", "1,x", "--json"]);
+    assert!(ids.contains("'x'"), "{ids}");
+
+    let resolution = refusal(&["scan", "--device", "cpu", "--resolution", "fine", "--json"]);
+    assert!(resolution.contains("fine") && resolution.contains("scaled"), "{resolution}");
+
+    let options = refusal(&["scan", "--device", "cpu", "--n-neighbors", "1", "--json"]);
+    assert!(options.contains("n_neighbors") && options.contains('1'), "{options}");
+
+    let tokenizer = refusal(&["scan", "--model", TINY, "--device", "cpu", "--json"]);
+    assert!(tokenizer.contains("tokenizer.json"), "{tokenizer}");
+}
+
+/// A checkpoint that lost its end, as an interrupted download does.
+#[test]
+fn a_truncated_checkpoint_is_refused_with_the_numbers() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-truncated-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join(TINY);
+    std::fs::copy(tiny.join("config.json"), folder.join("config.json")).unwrap();
+    let whole = std::fs::read(tiny.join("model.safetensors")).unwrap();
+    let cut = whole.len() - 1000;
+    std::fs::write(folder.join("model.safetensors"), &whole[..cut]).unwrap();
+    let message = refusal(&["logits", "--model", folder.to_str().unwrap(), "--device", "cpu", "--ids", "1", "--json"]);
+    assert!(message.contains("model.safetensors") && message.contains("hint:"), "{message}");
+    assert!(message.contains(&cut.to_string()) || message.contains(&whole.len().to_string()), "{message}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
