@@ -132,7 +132,8 @@ export class Session extends EventTarget {
         job.part = 2;
       }
       const resolutions = resolutionLadder(truth.tokens.text.length);
-      this.granularity = await this.core.granularity(JSON.stringify(truth), resolutions, on);
+      const options: ScanOptions = { ...this.options, method: "glitchhunter" };
+      this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
     });
     this.changed("rows");
   }
