@@ -55,7 +55,7 @@ extern "C" {
     pub type JsTaskName;
     #[wasm_bindgen(typescript_type = "GranularityRow[]")]
     pub type JsGranularityRows;
-    #[wasm_bindgen(typescript_type = "(event: Event) => void")]
+    #[wasm_bindgen(typescript_type = "(event: ScanEvent) => void")]
     pub type Listener;
 }
 

@@ -2,7 +2,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { launch, openPage, OUT, scriptedBuild, serve } from "./support.mjs";
+import { launch, serve } from "./browser.mjs";
+import { openPage, OUT, scriptedBuild } from "./support.mjs";
 
 const only = process.argv[2] ?? "";
 const folder = join(OUT, "screenshots");
@@ -32,7 +33,7 @@ const STATES = {
     await page.getByText("Compare both").click();
     await run(page).click();
     await page.getByText("Share of questions").first().waitFor();
-    await page.locator("gs-table .body .row:not([hidden])").nth(4).click();
+    await page.locator("gs-table .space .row:not([hidden])").nth(4).click();
     await page.getByText("Most probable first tokens").waitFor();
     await page.getByRole("button", { name: "Compare resolutions" }).click();
     await page.locator("gs-granularity svg").waitFor();
@@ -43,7 +44,7 @@ const STATES = {
     await ready(page);
     await run(page).click();
     await page.getByText("The search found").waitFor();
-    await page.locator("gs-table .body .row:not([hidden])").nth(4).click();
+    await page.locator("gs-table .space .row:not([hidden])").nth(4).click();
     await page.getByText("Most probable first tokens").waitFor();
     await page.locator("gs-table").scrollIntoViewIfNeeded();
     await page.evaluate(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector(".filter").scrollIntoView());

@@ -157,7 +157,7 @@ describe("what a person types", () => {
   });
 
   it("is refused when it is no address", () => {
-    for (const typed of ["", "   ", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x"]) expect(folderUrl(typed, here), typed).toBeNull();
+    for (const typed of ["", "   ", "not an address", "gpt2", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x"]) expect(folderUrl(typed, here), typed).toBeNull();
   });
 
   it("gives a name", () => {

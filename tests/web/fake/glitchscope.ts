@@ -263,7 +263,7 @@ export class Session {
     return JSON.stringify(report);
   }
 
-  async granularity(_truth: string, resolutions: Float64Array, on: On, cancel: Cancel): Promise<GranularityRow[]> {
+  async granularity(_truth: string, _options: Partial<ScanOptions>, resolutions: Float64Array, on: On, cancel: Cancel): Promise<GranularityRow[]> {
     const rows: GranularityRow[] = [];
     for (const [i, resolution] of resolutions.entries()) {
       on({ event: "stage", stage: "communities", detail: `resolution ${resolution}` });

@@ -49,8 +49,8 @@ export class Core {
     return this.withModel((remote) => remote.scan(options, truth, listening(on)));
   }
 
-  granularity(truth: string, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
-    return this.withModel((remote) => remote.granularity(truth, resolutions, listening(on)));
+  granularity(truth: string, options: Partial<ScanOptions>, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
+    return this.withModel((remote) => remote.granularity(truth, options, resolutions, listening(on)));
   }
 
   probe(id: number): Promise<ProbeDetail> {

@@ -45,9 +45,11 @@ export async function scan(options: Partial<ScanOptions>, truth: string | null, 
   return plain(() => loaded().scan(options, truth ?? undefined, coalescing(events), fresh()), events);
 }
 
-export async function granularity(truth: string, resolutions: number[], events: MessagePort): Promise<GranularityRow[]> {
+export async function granularity(
+  truth: string, options: Partial<ScanOptions>, resolutions: number[], events: MessagePort,
+): Promise<GranularityRow[]> {
   const list = Float64Array.from(resolutions);
-  return plain(() => loaded().granularity(truth, list, coalescing(events), fresh()), events);
+  return plain(() => loaded().granularity(truth, options, list, coalescing(events), fresh()), events);
 }
 
 export async function probe(id: number): Promise<ProbeDetail> {

@@ -250,7 +250,8 @@ export function folderUrl(typed: string, here: string): string | null {
   if (/^[\w.-]+\/[\w.-]+$/.test(text) && !text.startsWith(".")) return `https://huggingface.co/${text}/resolve/main/`;
   let url: URL;
   try {
-    url = new URL(/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : new URL(text, here).href);
+    // An address needs its scheme; only what begins with `.` or `/` is taken as beside this page.
+    url = /^[./]/.test(text) ? new URL(text, here) : new URL(text);
   } catch {
     return null;
   }

@@ -32,7 +32,7 @@ export class Session {
     options: Partial<ScanOptions>, truth_json: string | null | undefined, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<string>;
   granularity(
-    truth_json: string, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
+    truth_json: string, options: Partial<ScanOptions>, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<GranularityRow[]>;
   probe(id: number): Promise<ProbeDetail>;
   free(): void;

@@ -35,7 +35,13 @@ export class GlitchLab extends GlitchscopeElement {
     .run { margin-top: 16px; height: 68px; max-width: 860px; }
     .method { max-width: 100%; }
     .row { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin-top: 12px; }
-    .device { margin-top: 8px; font-size: 13px; color: var(--ink-2); min-height: 20px; }
+    /* Of fixed height: what is said changes when the model is there, and nothing may jump. The dialog has the whole line. */
+    .device { margin-top: 8px; font-size: 13px; line-height: 20px; color: var(--ink-2); height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .question .facts { margin-top: 2px; min-height: 23px; }
+    @media (max-width: 767px) {
+      .device { height: 40px; white-space: normal; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
+      .question .facts { min-height: 45px; }
+    }
     gs-failure { margin-top: 16px; }
     gs-map { margin-top: 16px; }
     .settings { margin-top: 12px; }
@@ -116,7 +122,8 @@ export class GlitchLab extends GlitchscopeElement {
       <div class="question">
         <h1>${t("glitch.question")}</h1>
         <p>${t("glitch.definition")}</p>
-        <p class="quiet">${this.plan()}</p>
+        <p class="quiet">${t(`plan.${session.method}`)}</p>
+        <p class="quiet facts">${this.plan()}</p>
       </div>
       <div class="run">
         ${session.job
@@ -127,7 +134,7 @@ export class GlitchLab extends GlitchscopeElement {
         ${(["glitchhunter", "exhaustive", "both"] as const).map((method) => html`<label title=${t(`method.${method}.about`)}><input type="radio" name="method"
           .checked=${session.method === method} ?disabled=${session.job !== null} @change=${() => session.setMethod(method)} />${t(`method.${method}`)}</label>`)}
       </div>
-      <p class="device">${this.deviceLine()}</p>
+      <p class="device" title=${this.deviceLine()}>${this.deviceLine()}</p>
       ${session.fromFile === null ? nothing : html`<p class="row small">${t("report.open", { name: session.fromFile })}
         <button @click=${() => session.closeReport()}>${t("report.close")}</button></p>`}
       ${session.trouble ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
@@ -220,7 +227,7 @@ export class GlitchLab extends GlitchscopeElement {
     this.tableVersion++;
   }
 
-  /** One line: what is about to happen and how long it will take here. */
+  /** One line: how much there is to ask and how long it will take here. */
   private plan(): string {
     const { model, method } = this.session;
     if (!model) return t(this.session.job?.kind === "load" ? "plan.loading" : "plan.nothing");
@@ -228,8 +235,9 @@ export class GlitchLab extends GlitchscopeElement {
     const askable = model.info.classes.find((entry) => entry.class === "ok")?.count ?? 0;
     const measured = measuredRate(model.info.model.name, model.info.device.kind);
     const passes = method === "both" ? 2 : 1;
-    const time = measured ? t(method === "exhaustive" ? "plan.time" : "plan.time_most", { time: duration((passes * askable) / measured) }) : t("plan.unmeasured");
-    return `${t(`plan.${method}`, { n: count(askable) })} ${time}`;
+    const n = count(askable);
+    if (!measured) return t("plan.unmeasured", { n });
+    return t(method === "exhaustive" ? "plan.time" : "plan.time_most", { n, time: duration((passes * askable) / measured) });
   }
 
   private deviceLine(): string {

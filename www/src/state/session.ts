@@ -132,7 +132,8 @@ export class Session extends EventTarget {
         job.part = 2;
       }
       const resolutions = resolutionLadder(truth.tokens.text.length);
-      this.granularity = await this.core.granularity(JSON.stringify(truth), resolutions, on);
+      const options: ScanOptions = { ...this.options, method: "glitchhunter" };
+      this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
     });
     this.changed("rows");
   }
@@ -320,6 +321,8 @@ export class Session extends EventTarget {
     } finally {
       this.job = null;
       this.changed();
+      // A token that was picked meanwhile has not been asked about in full.
+      void this.askPicked();
     }
   }
 

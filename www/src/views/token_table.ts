@@ -50,28 +50,27 @@ export function sorted(rows: TokenRows, ids: Uint32Array, { column, descending }
 
 export class TokenTable extends GlitchscopeElement {
   static override styles = [sheet, chipStyle, css`
-    :host { display: block; container-type: inline-size; }
-    .frame { border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); overflow: hidden; }
-    .body { height: 640px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; }
+    :host { display: block; position: relative; container-type: inline-size; }
+    .body { height: 674px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); }
     .space { position: relative; width: 100%; }
     .row {
       display: grid; align-items: center; height: 32px; padding: 0 12px; gap: 12px; line-height: 1.25;
       grid-template-columns: 56px minmax(90px, 1.3fr) 84px 76px 64px minmax(80px, 1fr) 60px 92px;
     }
-    .head { border-bottom: 1px solid var(--rule); scrollbar-gutter: stable; overflow: hidden; }
+    .head { position: sticky; top: 0; z-index: 1; border-bottom: 1px solid var(--rule); background: var(--surface); }
     .head button { width: 100%; min-height: 30px; padding: 0; border: 0; background: none; text-align: inherit; font-size: 13px; font-weight: 600; overflow: hidden; text-overflow: ellipsis; }
     .head button:hover { text-decoration: underline; }
     .head .arrow { color: var(--accent); }
     .cell { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 13px; }
     .number { text-align: end; font-family: var(--mono); font-size: 13px; }
-    .body .row { position: absolute; top: 0; inset-inline: 0; border-bottom: 1px solid var(--rule); cursor: pointer; }
-    .body .row:hover { background: var(--tint); }
-    .body .row.picked { background: var(--tint-2); }
+    .space .row { position: absolute; top: 0; inset-inline: 0; border-bottom: 1px solid var(--rule); cursor: pointer; }
+    .space .row:hover { background: var(--hover); }
+    .space .row.picked { background: color-mix(in srgb, var(--accent) 9%, var(--surface)); box-shadow: inset 3px 0 0 var(--accent); }
     .verdict.glitch { color: var(--glitch); font-weight: 600; }
     .verdict.ok { color: var(--ok); }
     .verdict.skipped, .verdict.unasked, .class { color: var(--ink-2); }
-    .empty { padding: 24px 16px; color: var(--ink-2); max-width: 60ch; }
-    @media (max-width: 999px) { .body { height: 448px; } }
+    .empty { position: absolute; top: 33px; padding: 24px 16px; color: var(--ink-2); max-width: 60ch; }
+    @media (max-width: 999px) { .body { height: 482px; } }
     @container (max-width: 820px) {
       .row { grid-template-columns: 52px minmax(90px, 1.3fr) 80px 76px 64px minmax(60px, 1fr); }
       .class, .cluster { display: none; }
@@ -79,7 +78,7 @@ export class TokenTable extends GlitchscopeElement {
     @container (max-width: 560px) {
       .row { grid-template-columns: 44px minmax(70px, 1fr) 76px 72px; gap: 8px; padding: 0 8px; }
       .entropy, .answer { display: none; }
-      .body { height: 352px; }
+      .body { height: 386px; }
     }
   `];
   static override properties = {
@@ -118,7 +117,8 @@ export class TokenTable extends GlitchscopeElement {
 
   override render() {
     return html`
-      <div class="frame" role="grid" aria-label=${t("table.label")} aria-rowcount=${this.ids.length + 1} aria-colcount=${COLUMNS.length}>
+      <div class="body" role="grid" tabindex="0" aria-label=${t("table.body", { n: count(this.ids.length) })}
+        aria-rowcount=${this.ids.length + 1} aria-colcount=${COLUMNS.length} @keydown=${this.key} @click=${this.clicked} @dblclick=${this.openRow}>
         <div class="row head" role="row" aria-rowindex="1">
           ${COLUMNS.map((column) => {
             const active = this.sort.column === column;
@@ -129,12 +129,9 @@ export class TokenTable extends GlitchscopeElement {
             </div>`;
           })}
         </div>
-        <div class="body" role="rowgroup" tabindex="0" aria-label=${t("table.body", { n: count(this.ids.length) })}
-          @keydown=${this.key} @click=${this.clicked} @dblclick=${this.openRow}>
-          ${this.ids.length === 0 ? html`<p class="empty">${this.empty}</p>` : nothing}
-          <div class="space" role="presentation"></div>
-        </div>
-      </div>`;
+        <div class="space" role="rowgroup" ?hidden=${this.ids.length === 0}></div>
+      </div>
+      ${this.ids.length === 0 ? html`<p class="empty" role="status">${this.empty}</p>` : nothing}`;
   }
 
   override updated(changes: PropertyValues): void {
@@ -203,7 +200,8 @@ export class TokenTable extends GlitchscopeElement {
     const body = this.body;
     if (index === undefined || !body) return;
     const top = index * ROW_PX;
-    if (top < body.scrollTop || top + ROW_PX > body.scrollTop + body.clientHeight) {
+    // The header lies over the top of the list.
+    if (top < body.scrollTop || top + 2 * ROW_PX > body.scrollTop + body.clientHeight) {
       body.scrollTop = top - body.clientHeight / 2;
     }
   }
@@ -214,7 +212,7 @@ export class TokenTable extends GlitchscopeElement {
   }
 
   private readonly clicked = (event: Event): void => {
-    const row = (event.target as Element).closest<HTMLElement>(".row");
+    const row = (event.target as Element).closest<HTMLElement>(".space .row");
     if (row?.dataset["id"]) this.pickRow(Number(row.dataset["id"]));
   };
 
@@ -223,7 +221,7 @@ export class TokenTable extends GlitchscopeElement {
   };
 
   private readonly key = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.body) return;
     const at = this.picked === null ? -1 : (this.rank.get(this.picked) ?? -1);
     const page = Math.floor((this.body?.clientHeight ?? ROW_PX) / ROW_PX) - 1;
     const last = this.order.length - 1;

@@ -11,7 +11,7 @@ export type ShowRows = (scope: Scope, filter: string, method?: "glitchhunter" | 
 
 export function answer(session: Session, show: ShowRows) {
   const { report } = session;
-  if (!report) return html`<p class="quiet">${t(session.job ? "answer.running" : "answer.none")}</p>`;
+  if (!report) return html`<p class="quiet">${t(session.job?.kind === "scan" ? "answer.running" : "answer.none")}</p>${notes(session)}`;
   const both = session.reports.exhaustive && session.reports.glitchhunter;
   return html`
     ${both ? html`<div class="segmented small" role="radiogroup" aria-label=${t("answer.which")}>
@@ -26,8 +26,16 @@ export function answer(session: Session, show: ShowRows) {
     ${report.controls ? html`<p class="small quiet">${t("answer.controls", { passed: report.controls.passed, asked: report.controls.asked })}</p>` : nothing}
     ${report.hunt && report.hunt.rounds.length > 0 ? rounds(report) : nothing}
     ${report.skipped.length > 0 ? skipped(report, show) : nothing}
-    ${report.notes.length > 0 ? html`<details ?open=${report.notes.length < 4}><summary>${t("answer.notes", { n: report.notes.length })}</summary>
-      <ul class="notes" lang="en">${report.notes.map((note) => html`<li dir="auto">${note}</li>`)}</ul></details>` : nothing}`;
+    ${notes(session)}`;
+}
+
+/** Said while files were read, while the model was loaded, and by the report; each once. */
+function notes(session: Session) {
+  const own = session.fromFile === null ? [...session.notes, ...(session.model?.info.notes ?? [])] : [];
+  const all = [...new Set([...own, ...(session.report?.notes ?? [])])];
+  if (all.length === 0) return nothing;
+  return html`<details ?open=${all.length < 4}><summary>${t("answer.notes", { n: all.length })}</summary>
+    <ul class="notes" lang="en">${all.map((note) => html`<li dir="auto">${note}</li>`)}</ul></details>`;
 }
 
 function sentence(report: Report, show: ShowRows): TemplateResult {
