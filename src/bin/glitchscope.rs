@@ -202,6 +202,12 @@ mod command {
     static CANCELLED: AtomicBool = AtomicBool::new(false);
 
     pub fn main() -> i32 {
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+            // Without a desktop, Mesa's device-selection layer writes "error: XDG_RUNTIME_DIR …" to standard error for
+            // every adapter, which reads like a failure of this program. There is nothing for it to select.
+            // SAFETY: no other thread exists yet.
+            unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+        }
         let cli = Cli::parse();
         let result = match cli.command {
             Command::Scan(args) => scan(&args),
