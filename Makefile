@@ -33,7 +33,8 @@ scan: setup-rust
 test: setup
 	@tools/test.sh
 
-check: setup
+# The page is checked against the types of the real package.
+check: pkg/.built
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings

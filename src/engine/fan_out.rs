@@ -26,6 +26,8 @@ pub struct FanOut {
 const BATCH_FLOPS_CPU: u64 = 8_000_000_000;
 /// The same for a GPU, where small batches would be all overhead.
 const BATCH_FLOPS_GPU: u64 = 400_000_000_000;
+/// A GPU imitated by the processor reaches about 1 GFLOP/s.
+const BATCH_FLOPS_SOFTWARE: u64 = 1_000_000_000;
 const BATCH_ROWS_MAX: usize = 256;
 
 impl FanOut {
@@ -133,8 +135,10 @@ impl FanOut {
 fn batch_rows(model: &Model, row_tokens: usize) -> usize {
     let architecture = &model.architecture;
     let flops = row_tokens as u64 * architecture.flops_per_token() + architecture.flops_per_head();
-    let budget = match model.device.info().kind {
+    let info = model.device.info();
+    let budget = match info.kind {
         DeviceKind::Cpu => BATCH_FLOPS_CPU,
+        DeviceKind::Gpu if info.software => BATCH_FLOPS_SOFTWARE,
         DeviceKind::Gpu => BATCH_FLOPS_GPU,
     };
     let mut rows = (budget / flops.max(1)).clamp(4, BATCH_ROWS_MAX as u64) as usize;

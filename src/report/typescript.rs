@@ -31,6 +31,7 @@ fn declarations() -> String {
     declare::<DevicePreference>(&mut out);
     declare::<OracleInfo>(&mut out);
     declare::<Method>(&mut out);
+    declare::<TaskName>(&mut out);
     declare::<ScanOptions>(&mut out);
     declare::<Controls>(&mut out);
     declare::<TokenTable>(&mut out);

@@ -154,7 +154,7 @@ export class Session {
       on({ event: "advance", done: end, total, unit: "bytes" });
     }
     return new Session(source.name, {
-      kind: "cpu", name: "wasm simd128", detail: "", precision: "f32",
+      kind: "cpu", name: "wasm simd128", detail: "", software: false, precision: "f32",
       reason: device === "cpu" ? "the CPU was asked for" : "no usable GPU: the scripted core has none",
     });
   }
@@ -292,7 +292,7 @@ export class Session {
 }
 
 const DEFAULTS: ScanOptions = {
-  method: "glitchhunter", seed: 42, n_neighbors: 50, resolution: 75, n_components: 50, keep_ratio: 0, sample_min: 5, sample_fraction: 0.1,
+  method: "glitchhunter", task: "repetition", seed: 42, n_neighbors: 50, resolution: 75, n_components: 50, keep_ratio: 0, sample_min: 5, sample_fraction: 0.1,
   sample_max: 50, max_rounds: 20, stop_below: 100, verify_final: true, leiden_iterations: 10, batch_size: 0, n_controls: 24,
   controls_pass_ratio: 0.5, with_graph: true,
 };

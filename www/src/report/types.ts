@@ -78,6 +78,8 @@ export interface DeviceInfo {
   name: string;
   /** Graphics API, driver, features in use; empty for the CPU. */
   detail: string;
+  /** A GPU that the processor imitates: right, and slow. */
+  software: boolean;
   /** Arithmetic type, always named: `f32`. */
   precision: string;
   /** Why this device and not the other, when `Auto` had to choose. */
@@ -86,7 +88,7 @@ export interface DeviceInfo {
 
 export type DeviceKind = "cpu" | "gpu";
 
-/** What was asked for. `Auto` takes the GPU when there is one and says in the result which it took and why. */
+/** What was asked for. `Auto` takes the GPU when there is a real one, and says in the result which it took and why. */
 export type DevicePreference = "auto" | "cpu" | "gpu";
 
 /** Which question was asked, to the byte. */
@@ -111,9 +113,14 @@ export interface OracleInfo {
 
 export type Method = "glitchhunter" | "exhaustive";
 
+/** What is asked of a token: the paper's three proxy tasks. */
+export type TaskName = "repetition" | "spelling" | "length";
+
 /** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
 export interface ScanOptions {
   method: Method;
+  /** The question of the oracle. Default repetition (paper, its cost tables). */
+  task: TaskName;
   /** Draws the cluster samples, orders nothing else. Default 42. */
   seed: number;
   /** Neighbours of a vertex, the vertex itself counted in. Default 50 (paper). */

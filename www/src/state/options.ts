@@ -19,6 +19,7 @@ export interface OptionSpec {
 
 export const DEFAULTS: ScanOptions = {
   method: "glitchhunter",
+  task: "repetition",
   seed: 42,
   n_neighbors: 50,
   resolution: 75,
@@ -40,7 +41,7 @@ export const DEFAULTS: ScanOptions = {
 /** In the order in which the algorithm meets them. */
 export const NUMERIC: OptionSpec[] = [
   { key: "resolution", source: "paper", min: 0.01, max: 10_000, step: 0.01, of: "all" },
-  { key: "n_neighbors", source: "paper", min: 2, max: 256, step: 1, of: "all" },
+  { key: "n_neighbors", source: "paper", min: 2, max: 129, step: 1, of: "all" },
   { key: "keep_ratio", source: "paper", min: 0, max: 1, step: 0.01, of: "search" },
   { key: "n_components", source: "reference", min: 2, max: 256, step: 1, of: "all" },
   { key: "sample_min", source: "reference", min: 1, max: 1_000, step: 1, of: "search" },

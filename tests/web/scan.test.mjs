@@ -1,0 +1,176 @@
+// Oracle: the page against itself on another device, and the native core's promises. The page as it ships (www/dist), with
+// the real core, in Chromium: the specimen's scan to its end, models from files and addresses, cancel, broken files.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import process from "node:process";
+
+import { launch, repository, serve } from "./browser.mjs";
+import { openPage } from "./support.mjs";
+
+const SPECIMEN = join(repository, "www/public/specimen");
+const FILES = ["config.json", "model.safetensors", "tokenizer.json"];
+// Software WebGPU on two cores; the tests say how long it took and assert no time.
+const SCAN_MS = 15 * 60_000;
+
+let browser, server;
+before(async () => {
+  server = await serve({ "/": join(repository, "www/dist"), "/elsewhere/specimen/": SPECIMEN, "/empty/": tmpdir() });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+const runButton = (page) => page.getByRole("button", { name: "Find glitch tokens" });
+const ready = (page) => runButton(page).and(page.locator(":enabled")).waitFor({ timeout: 60_000 });
+const choose = async (page, files) => {
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.locator("#files").setInputFiles(files);
+};
+const save = async (page) => {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Save report" }).click(),
+  ]);
+  return JSON.parse(readFileSync(await download.path(), "utf8"));
+};
+
+/** Opens the page, runs the scan to its end and gives the saved report. */
+async function scan(fragment) {
+  const { page, context, errors } = await openPage(browser, `${server.url}/${fragment}`);
+  await ready(page);
+  const start = Date.now();
+  await runButton(page).click();
+  await page.locator(".sentence").waitFor({ timeout: SCAN_MS });
+  const seconds = (Date.now() - start) / 1000;
+  const report = await save(page);
+  await context.close();
+  assert.deepEqual(errors, []);
+  return { report, seconds };
+}
+
+/** Ids on which two reports that asked about them both disagree. */
+function disagreements(a, b) {
+  const verdicts = new Map(a.probes.map(({ id, passed }) => [id, passed]));
+  const common = b.probes.filter(({ id }) => verdicts.has(id));
+  assert.ok(common.length > 0);
+  return common.filter(({ id, passed }) => verdicts.get(id) !== passed).map(({ id }) => id);
+}
+
+test("the specimen's scan to its end: the CPU and WebGPU give the same verdicts", { timeout: SCAN_MS }, async () => {
+  const cpu = await scan("#device=cpu&method=exhaustive");
+  assert.equal(cpu.report.status, "complete");
+  assert.equal(cpu.report.provenance.device.kind, "cpu");
+  assert.ok(cpu.report.glitch_tokens.length > 100);
+  const gpu = await scan("#device=gpu&resolution=7.2");
+  assert.equal(gpu.report.status, "complete");
+  assert.equal(gpu.report.provenance.device.kind, "gpu");
+  assert.deepEqual(disagreements(cpu.report, gpu.report), []);
+
+  // Negative control: a verdict that is turned round must be seen.
+  const turned = structuredClone(gpu.report);
+  turned.probes[0].passed = !turned.probes[0].passed;
+  assert.deepEqual(disagreements(cpu.report, turned), [turned.probes[0].id]);
+
+  for (const { report, seconds } of [cpu, gpu]) {
+    const rate = report.probes.length / seconds;
+    const { name } = report.provenance.device;
+    process.stderr.write(`${name}: ${report.probes.length} probes in ${seconds.toFixed(1)} s, ${rate.toFixed(0)} a second, map included\n`);
+  }
+});
+
+test("picked files are loaded and scanned", { timeout: SCAN_MS }, async () => {
+  const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu&resolution=7.2`);
+  await ready(page);
+  await choose(page, FILES.map((name) => join(SPECIMEN, name)));
+  await page.getByText("Recognised a model").waitFor();
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await ready(page);
+  await runButton(page).click();
+  await page.locator(".sentence").waitFor({ timeout: SCAN_MS });
+  const report = await save(page);
+  assert.equal(report.status, "complete");
+  assert.equal(report.provenance.model.parameters, 1_131_648);
+  await context.close();
+  assert.deepEqual(errors, []);
+});
+
+for (const ranges of [true, false]) {
+  test(`a model from an address, ${ranges ? "with" : "without"} range support`, async () => {
+    const other = await serve({ "/": join(repository, "www/dist"), "/elsewhere/specimen/": SPECIMEN }, { ranges });
+    const { page, context, errors } = await openPage(browser, `${other.url}/#device=cpu&model=${other.url}/elsewhere/specimen/`);
+    await ready(page);
+    const weights = other.requests.filter(({ method, path }) => method === "GET" && path === "/elsewhere/specimen/model.safetensors");
+    assert.ok(weights.length > 0);
+    if (ranges) assert.ok(weights.every(({ range }) => range), "weights are read by ranges");
+    else assert.match(await page.locator("section.answer").innerText(), /does not send parts of files/);
+    // Any token can be asked about: the model works.
+    await page.getByText("All", { exact: true }).click();
+    await page.locator("gs-table .space .row:not([hidden])").nth(5).click();
+    await page.getByText("Most probable first tokens").waitFor({ timeout: 20_000 });
+    await context.close();
+    await other.close();
+    assert.deepEqual(errors, []);
+  });
+}
+
+test("cancel takes effect within a second and keeps what was found; the report opens again without the model", async () => {
+  const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu&method=exhaustive`);
+  await ready(page);
+  await runButton(page).click();
+  await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.counts()[2] > 5, null, { timeout: 60_000 });
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("Cancelled. Until then").waitFor({ timeout: 1_500 });
+  const report = await save(page);
+  assert.equal(report.status, "cancelled");
+  assert.ok(report.glitch_tokens.length > 5);
+  assert.ok(report.probes.length < report.tokens.text.length);
+  await context.close();
+  assert.deepEqual(errors, []);
+
+  const file = join(mkdtempSync(join(tmpdir(), "glitchscope-")), "report.json");
+  writeFileSync(file, JSON.stringify(report));
+  const again = await openPage(browser, `${server.url}/#model=${server.url}/empty/nothing/`, { allow: [/404/] });
+  await again.page.getByText("The model could not be loaded").waitFor();
+  await again.page.getByRole("button", { name: "Change", exact: true }).click();
+  await again.page.locator("#report").setInputFiles(file);
+  await again.page.getByText("Shown from the file report.json").waitFor();
+  assert.deepEqual((await save(again.page)).glitch_tokens, report.glitch_tokens);
+  await again.context.close();
+  assert.deepEqual(again.errors, []);
+});
+
+test("broken files: each gives an error with the file, the numbers and what to do next", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "glitchscope-"));
+  const whole = readFileSync(join(SPECIMEN, "model.safetensors"));
+  const header = Number(whole.readBigUInt64LE(0));
+  const absurd = Buffer.from(whole);
+  absurd.writeBigUInt64LE(1n << 50n, 0);
+  const shape = Buffer.from(whole);
+  shape.write(whole.toString("latin1", 8, 8 + header).replace('"shape":[3072,128]', '"shape":[3071,128]'), 8, "latin1");
+  const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu`);
+  await ready(page);
+  for (const [name, bytes, expected] of [
+    ["cut short", whole.subarray(0, whole.length - 5000), new RegExp(String(whole.length - 5000))],
+    ["absurd header", absurd, /header/],
+    ["wrong shape", shape, /3071|3,071/],
+    ["not safetensors", Buffer.from("<html>404</html>"), /model\.safetensors/],
+  ]) {
+    const weights = join(folder, "model.safetensors");
+    writeFileSync(weights, bytes);
+    await choose(page, [join(SPECIMEN, "config.json"), weights, join(SPECIMEN, "tokenizer.json")]);
+    await page.getByRole("button", { name: "Load this model" }).click();
+    const box = page.locator("gs-failure section, gs-failure [role=alert]").last();
+    await box.waitFor({ timeout: 20_000 });
+    const text = await box.innerText();
+    assert.match(text, expected, name);
+    assert.match(text, /model\.safetensors/, name);
+    await page.keyboard.press("Escape");
+  }
+  await context.close();
+  assert.deepEqual(errors, []);
+});
