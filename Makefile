@@ -43,6 +43,7 @@ check: pkg/.built
 # Pictures of every state of the page, and those of the README.
 screenshots: www/dist/.built
 	node tests/web/screenshots.mjs
+	node tools/readme_pictures.mjs
 
 .PHONY: setup setup-rust
 setup: setup-rust www/node_modules/.installed

@@ -42,8 +42,10 @@ export function css([r, g, b]: Rgb, alpha = 1): string {
   return `rgb(${r * 255} ${g * 255} ${b * 255} / ${alpha})`;
 }
 
-function rgb(hex: string): Rgb {
-  const value = /^#[0-9a-f]{6}$/i.test(hex) ? Number.parseInt(hex.slice(1), 16) : 0x808080;
+/** `#rrggbb`, or `#rgb`, to which a build shortens it; anything else is a grey that is seen to be wrong. */
+export function rgb(hex: string): Rgb {
+  const long = hex.replace(/^#([0-9a-f])([0-9a-f])([0-9a-f])$/i, "#$1$1$2$2$3$3");
+  const value = /^#[0-9a-f]{6}$/i.test(long) ? Number.parseInt(long.slice(1), 16) : 0x808080;
   return [(value >> 16) / 255, ((value >> 8) & 255) / 255, (value & 255) / 255];
 }
 
