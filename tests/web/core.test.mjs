@@ -31,6 +31,18 @@ test("the comparer rejects what it must", () => {
   assert.notEqual(disagreement([1, -2, 3], expected), null);
 });
 
+test("the package has SIMD instructions", () => {
+  // f32x4.mul is FD E6 01. By chance the three bytes come up once in sixteen million.
+  const count = (bytes) => {
+    let found = 0;
+    for (let i = bytes.indexOf("fde601", 0, "hex"); i >= 0; i = bytes.indexOf("fde601", i + 1, "hex")) found += 1;
+    return found;
+  };
+  const found = count(readFileSync(join(repository, "pkg/glitchscope_bg.wasm")));
+  assert.ok(found > 50, `${found} f32x4.mul: -C target-feature=+simd128 is missing in .cargo/config.toml`);
+  assert.ok(count(readFileSync(join(repository, "www/public/specimen/model.safetensors"))) < 50, "the count tells code from data");
+});
+
 describe("the core in Chromium", () => {
   let server, browser, page;
   before(async () => {
@@ -64,6 +76,16 @@ describe("the core in Chromium", () => {
         }
       });
     }
+
+    test(`the specimen on the ${device}`, async () => {
+      const expected = JSON.parse(readFileSync(join(repository, "tests/golden/specimen_logits.json"), "utf8"));
+      const info = await open("/www/public/specimen", device);
+      assert.equal(info.kind, device);
+      assert.ok(expected.cases.length > 0);
+      for (const { ids, logits: last } of expected.cases) {
+        assert.equal(disagreement((await logits(ids)).slice(-last.length), last), null);
+      }
+    });
 
     for (const name of ["stories260K", "capp-gpt"]) {
       test(`${name} on the ${device}`, async (t) => {

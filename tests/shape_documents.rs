@@ -1,0 +1,55 @@
+//! Oracle: the repository itself. Every path that a document names exists.
+
+use std::path::Path;
+
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/GLOSSARY.md",
+    "shaders/README.md",
+    "tools/specimen/README.md",
+];
+
+/// Top-level names that begin a path of this repository. What a build makes is not among them.
+const ROOTS: &[&str] =
+    &["src/", "shaders/", "tests/", "tools/", "docs/", "www/src/", "www/public/", "fuzz/", ".cargo/"];
+
+/// Paths in backticks or in the target of a link. A placeholder such as `<op>` or `*` stands for many files.
+fn paths(text: &str) -> Vec<String> {
+    text.split(['`', '(', ')', '"', ' ', '\n'])
+        .map(|word| word.trim_end_matches(['.', ',', ':', ';']))
+        .filter(|word| ROOTS.iter().any(|root| word.starts_with(root)) || word.ends_with(".md"))
+        .filter(|word| !word.contains(['<', '*', '{', '…', '#']) && !word.starts_with("http"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_path_in_the_documents_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut n_paths = 0;
+    let mut missing = Vec::new();
+    for document in DOCUMENTS {
+        let file = root.join(document);
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{document}: {error}"));
+        for path in paths(&text) {
+            n_paths += 1;
+            let beside = file.parent().unwrap().join(&path);
+            if !root.join(&path).exists() && !beside.exists() && !path.starts_with("docs/labs/") {
+                missing.push(format!("{document} names {path}"));
+            }
+        }
+    }
+    assert!(n_paths > 30, "only {n_paths} paths were found: the search is broken");
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// Negative control: a path that does not exist is seen as one.
+#[test]
+fn a_path_is_recognised() {
+    assert_eq!(
+        paths("see `src/nowhere.rs`, [x](docs/NOWHERE.md) and `src/<op>.rs`"),
+        ["src/nowhere.rs", "docs/NOWHERE.md"]
+    );
+}
