@@ -14,7 +14,7 @@ use crate::glitch::oracle::task::Task;
 use crate::glitch::oracle::zero_shot::ZeroShot;
 use crate::glitch::{self, Embedding};
 use crate::progress::{Event, Monitor, Silent, pause};
-use crate::report::{GranularityRow, ModelInfo, Probe, Report, ScanOptions, TaskName, TokenTable};
+use crate::report::{GranularityRow, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName, TokenTable};
 use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
 
 /// A model on a device, ready for questions.
@@ -39,6 +39,8 @@ pub struct SessionInfo {
     /// Entries of the vocabulary by class.
     pub classes: Vec<ClassCount>,
     pub has_tokenizer: bool,
+    /// The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain.
+    pub oracle: Option<OracleInfo>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -133,6 +135,16 @@ impl Session {
             }
         }
         classes.sort_by_key(|count| count.class);
+        let task = Task::named(TaskName::default());
+        let splice = tokenizer.as_ref().map(|tokenizer| tokenizer.splice(task.text_before, task.text_after));
+        let oracle = match splice {
+            Some(Ok(splice)) => Some(task.info(&splice)),
+            Some(Err(error)) => {
+                notes.push(error.to_string());
+                None
+            }
+            None => None,
+        };
         let mut files = model.files.clone();
         files.extend(tokenizer.iter().flat_map(Tokenizer::files).cloned());
         let info = SessionInfo {
@@ -155,6 +167,7 @@ impl Session {
             notes,
             classes,
             has_tokenizer: tokenizer.is_some(),
+            oracle,
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
         Ok(Session { model, tokenizer, info, tokens, stop })

@@ -37,6 +37,10 @@ const CATALOGUE = {
 
   "plan.loading": ["The model is being loaded.", "正在加载模型。"],
   "plan.nothing": ["No model is loaded.", "尚未加载模型。"],
+  "plan.no_oracle": [
+    "This model's vocabulary cannot spell the question, so it cannot be asked; the notes below say why.",
+    "该模型的词表无法拼写出提问，因此无法测试；原因见下方说明。",
+  ],
   "plan.no_tokenizer": [
     "This model came without tokenizer.json, so there is no text to ask about. Load the whole folder.",
     "该模型缺少 tokenizer.json，无法提问。请加载整个文件夹。",

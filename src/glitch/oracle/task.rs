@@ -5,7 +5,8 @@
 //!          the published reproduction
 
 use super::graders::{self, Grade};
-use crate::report::TaskName;
+use crate::report::{OracleInfo, TaskName};
+use crate::tokenizer::Splice;
 
 /// What is asked of a token.
 pub struct Task {
@@ -27,6 +28,32 @@ impl Task {
             TaskName::Repetition => &REPETITION,
             TaskName::Spelling => &SPELLING,
             TaskName::Length => &LENGTH,
+        }
+    }
+}
+
+impl Task {
+    /// The question to the byte, with the ids that one tokenizer makes of it.
+    pub fn info(&self, splice: &Splice) -> OracleInfo {
+        OracleInfo {
+            id: format!("{}-zero-shot", self.name),
+            title: format!("zero-shot {}", self.name),
+            text_before: self.text_before.into(),
+            text_after: self.text_after.into(),
+            ids_before: splice.ids_before.clone(),
+            ids_after: splice.ids_after.clone(),
+            placeholder: splice.placeholder.clone(),
+            max_new_tokens: self.max_new_tokens as u32,
+            decoding: "greedy".into(),
+            rules: vec![
+                format!("verdict: {}", self.verdict_rule),
+                format!("strict: {}", self.strict_rule),
+                format!(
+                    "an answer ends at an end token, after {} tokens, or as soon as both rules are certain",
+                    self.max_new_tokens
+                ),
+            ],
+            source: self.source.into(),
         }
     }
 }

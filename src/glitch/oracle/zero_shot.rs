@@ -124,26 +124,7 @@ impl Row {
 
 impl Oracle for ZeroShot<'_> {
     fn info(&self) -> OracleInfo {
-        OracleInfo {
-            id: format!("{}-zero-shot", self.task.name),
-            title: format!("zero-shot {}", self.task.name),
-            text_before: self.task.text_before.into(),
-            text_after: self.task.text_after.into(),
-            ids_before: self.splice.ids_before.clone(),
-            ids_after: self.splice.ids_after.clone(),
-            placeholder: self.splice.placeholder.clone(),
-            max_new_tokens: self.task.max_new_tokens as u32,
-            decoding: "greedy".into(),
-            rules: vec![
-                format!("verdict: {}", self.task.verdict_rule),
-                format!("strict: {}", self.task.strict_rule),
-                format!(
-                    "an answer ends at an end token, after {} tokens, or as soon as both rules are certain",
-                    self.task.max_new_tokens
-                ),
-            ],
-            source: self.task.source.into(),
-        }
+        self.task.info(&self.splice)
     }
 
     fn probe<'b>(

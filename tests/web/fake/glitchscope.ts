@@ -7,7 +7,7 @@
  * tokens, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
  */
 import type {
-  DeviceInfo, DevicePreference, GranularityRow, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass,
+  DeviceInfo, DevicePreference, GranularityRow, OracleInfo, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass,
   TokenGraph, TokenTable,
 } from "../../../www/src/report/types";
 
@@ -120,6 +120,12 @@ function graphOf(n: number, failing: Set<number>): TokenGraph {
   };
 }
 
+const ORACLE: OracleInfo = {
+  id: "repetition-zero-shot", title: "Can the model repeat the token?", text_before: "Question: '", text_after: "' Answer:",
+  ids_before: [0, 210, 345, 400, 512], ids_after: [611, 154, 733], placeholder: "garden", max_new_tokens: 10, decoding: "greedy",
+  rules: ["The answer holds the token's text, letter case aside."], source: "arXiv 2404.09894",
+};
+
 export class Session {
   private readonly tokenTable: TokenTable;
   private readonly failing: Set<number>;
@@ -169,6 +175,7 @@ export class Session {
         tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
       },
       device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true,
+      oracle: ORACLE,
     };
   }
 
@@ -237,11 +244,7 @@ export class Session {
       schema: "glitchscope.scan", schema_version: 1,
       provenance: {
         glitchscope: version(), model: this.info().model, device: this.device, options: full,
-        oracle: {
-          id: "repetition-zero-shot", title: "Can the model repeat the token?", text_before: "Question: '", text_after: "' Answer:",
-          ids_before: [0, 210, 345, 400, 512], ids_after: [611, 154, 733], placeholder: "garden", max_new_tokens: 10, decoding: "greedy",
-          rules: ["The answer holds the token's text, letter case aside."], source: "arXiv 2404.09894",
-        },
+        oracle: ORACLE,
       },
       summary: ["A scripted scan."], status,
       controls: { asked: 24, passed: controls.filter(({ passed }) => passed).length, testable: !untestable, probes: controls },

@@ -128,7 +128,7 @@ export class GlitchLab extends GlitchscopeElement {
       <div class="run">
         ${session.job
           ? html`<gs-progress .view=${this.progress()} @cancel=${() => session.cancel()}></gs-progress>`
-          : html`<button class="primary" ?disabled=${!session.model || !session.model.info.has_tokenizer} @click=${() => void session.scan()}>${t("glitch.run")}</button>`}
+          : html`<button class="primary" ?disabled=${!session.model?.info.oracle} @click=${() => void session.scan()}>${t("glitch.run")}</button>`}
       </div>
       <div class="segmented small method" role="radiogroup" aria-label=${t("method.label")}>
         ${(["glitchhunter", "exhaustive", "both"] as const).map((method) => html`<label title=${t(`method.${method}.about`)}><input type="radio" name="method"
@@ -171,14 +171,14 @@ export class GlitchLab extends GlitchscopeElement {
           <button @click=${() => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true }))}>${t("export.open")}</button>
         </div>
       </section>
-      <section aria-label=${t("granularity.heading")}>
+      ${rows && rows.length > 0 ? html`<section aria-label=${t("granularity.heading")}>
         <h2>${t("granularity.heading")}</h2>
         <p class="how">${t("granularity.about", { paper: PAPER_RESOLUTION, scaled: scaledResolution(rows?.length ?? 0).toPrecision(3), n: count(rows?.length ?? 0) })}</p>
         <div class="row"><button ?disabled=${!session.model || session.job !== null || session.fromFile !== null}
           @click=${() => void session.compareResolutions()}>${t(session.reports.exhaustive?.status === "complete" ? "granularity.run" : "granularity.run_all")}</button></div>
         ${session.granularity ? html`<gs-granularity .rows=${session.granularity} .paper=${PAPER_RESOLUTION}
           .scaled=${scaledResolution(rows?.length ?? 0)} .stem=${`${this.stem()}-granularity`}></gs-granularity>` : nothing}
-      </section>
+      </section>` : nothing}
       <section class="how">
         <details><summary>${t("how.title")}</summary>
           <p>${t("how.oracle")}</p><p>${t("how.search")}</p><p>${t("how.limits")}</p>
@@ -232,6 +232,7 @@ export class GlitchLab extends GlitchscopeElement {
     const { model, method } = this.session;
     if (!model) return t(this.session.job?.kind === "load" ? "plan.loading" : "plan.nothing");
     if (!model.info.has_tokenizer) return t("plan.no_tokenizer");
+    if (!model.info.oracle) return t("plan.no_oracle");
     const askable = model.info.classes.find((entry) => entry.class === "ok")?.count ?? 0;
     const measured = measuredRate(model.info.model.name, model.info.device.kind);
     const passes = method === "both" ? 2 : 1;

@@ -313,6 +313,8 @@ export interface SessionInfo {
   /** Entries of the vocabulary by class. */
   classes: Array<ClassCount>;
   has_tokenizer: boolean;
+  /** The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain. */
+  oracle: OracleInfo | null;
 }
 
 export interface ClassCount {

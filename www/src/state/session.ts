@@ -285,11 +285,7 @@ export class Session extends EventTarget {
         glitchscope: this.version,
         model: info.model,
         device: info.device,
-        oracle: {
-          id: "unknown", title: "The engine was ended before it could describe the question", text_before: "",
-          text_after: "", ids_before: [], ids_after: [], placeholder: "", max_new_tokens: 0, decoding: "", rules: [],
-          source: "",
-        },
+        oracle: info.oracle!,
         options,
       },
       summary: [`${cancelled ? "Cancelled" : "Ended by an error"}. Until then ${glitchTokens.length} of the `

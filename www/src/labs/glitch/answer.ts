@@ -71,7 +71,7 @@ function numbers(report: Report, show: ShowRows): TemplateResult {
     ${cell("compare.precision", percent(c.precision), filled("compare.precision.about", { tp: count(c.true_positives), n: count(c.true_positives + c.false_positives) }))}
     ${cell("compare.recall", percent(c.recall), filled("compare.recall.about", {
       tp: count(c.true_positives), n: count(c.true_positives + c.false_negatives),
-      missed: link(count(c.false_negatives), () => show("findings", "search:missed", "exhaustive")),
+      missed: c.false_negatives === 0 ? "0" : link(count(c.false_negatives), () => show("findings", "search:missed", "exhaustive")),
     }))}
     ${cell("compare.share", percent(c.query_share), filled("compare.share.about", { n: count(report.hunt?.queries ?? 0), all: count(c.queries_exhaustive) }))}
   </dl>`;
