@@ -26,8 +26,6 @@ pub enum EngineError {
     UnsupportedSetting { family: &'static str, setting: String, got: String, supported: String },
     #[error("config.json: {what}")]
     Inconsistent { what: String },
-    #[error("tensor {name} is missing; the file has {available} tensors, for example {example}")]
-    MissingTensor { name: String, available: usize, example: String },
     #[error("tensor {name} has shape {got:?}, expected {expected:?} from config.json")]
     TensorShape { name: String, got: Vec<usize>, expected: Vec<usize> },
     #[error("token id {id} is outside the embedding, which has {rows} rows")]
@@ -44,7 +42,7 @@ impl EngineError {
             EngineError::UnknownFamily { .. } | EngineError::UnsupportedSetting { .. } => {
                 "Take a model of a supported family; the list is in the README.".into()
             }
-            EngineError::MissingTensor { .. } | EngineError::TensorShape { .. } => {
+            EngineError::TensorShape { .. } => {
                 "The weights do not belong to this config.json, or are of another family: take both files from the same folder.".into()
             }
             EngineError::ContextTooShort { .. } => "Shorten the prompt or ask for fewer new tokens.".into(),

@@ -162,3 +162,20 @@ fn a_truncated_checkpoint_is_refused_with_the_numbers() {
     assert!(message.contains(&cut.to_string()) || message.contains(&whole.len().to_string()), "{message}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Weights of a type that is not read yet are named with their type, not called missing.
+#[test]
+fn an_unreadable_type_is_named() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-type-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join(TINY);
+    std::fs::copy(tiny.join("config.json"), folder.join("config.json")).unwrap();
+    let header = r#"{"model.embed_tokens.weight":{"dtype":"I8","shape":[64,32],"data_offsets":[0,2048]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header.as_bytes());
+    file.resize(file.len() + 2048, 0);
+    std::fs::write(folder.join("model.safetensors"), file).unwrap();
+    let message = refusal(&["logits", "--model", folder.to_str().unwrap(), "--device", "cpu", "--ids", "1", "--json"]);
+    assert!(message.contains("embed_tokens") && message.contains("I8"), "{message}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::EngineError;
 use super::architecture::{Architecture, Norm, Positions};
 use super::families::Family;
-use crate::checkpoint::{Checkpoint, TensorEntry};
+use crate::checkpoint::{Checkpoint, CheckpointError, TensorEntry};
 use crate::compute::ops::matmul::WeightLayout;
 use crate::compute::ops::rope::inverse_frequencies;
 use crate::compute::{DType, Device, Tensor};
@@ -154,23 +154,29 @@ struct Finder<'a> {
 impl<'a> Finder<'a> {
     fn new(family: &Family, checkpoint: &'a Checkpoint) -> Result<Self> {
         let embedding = format!("{}.weight", family.names.token_embedding);
-        let prefix =
-            family.names.prefixes.iter().find(|prefix| checkpoint.tensor(&format!("{prefix}{embedding}")).is_some());
-        match prefix {
-            Some(prefix) => Ok(Finder { checkpoint, prefix, wanted: HashMap::new() }),
-            None => Err(missing(checkpoint, format!("{}{embedding}", family.names.prefixes[0]))),
+        let mut problem = None;
+        for prefix in family.names.prefixes {
+            match checkpoint.require(&format!("{prefix}{embedding}")) {
+                Ok(_) => return Ok(Finder { checkpoint, prefix, wanted: HashMap::new() }),
+                // A type that cannot be read says more than an absence under another prefix.
+                Err(error) if problem.is_none() || matches!(error, CheckpointError::UnsupportedType { .. }) => {
+                    problem = Some(error);
+                }
+                Err(_) => {}
+            }
         }
+        Err(problem.expect("OK because every family has a prefix, if only the empty one").into())
     }
 
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor> {
         let name = format!("{}{name}.weight", self.prefix);
-        let entry = self.checkpoint.tensor(&name).ok_or_else(|| missing(self.checkpoint, name.clone()))?;
+        let entry = self.checkpoint.require(&name)?;
         self.take(entry, &shape)
     }
 
     fn norm(&mut self, name: &str, channels: usize, has_bias: bool) -> Result<NormWeights> {
         let name = format!("{}{name}.weight", self.prefix);
-        let entry = self.checkpoint.tensor(&name).ok_or_else(|| missing(self.checkpoint, name.clone()))?;
+        let entry = self.checkpoint.require(&name)?;
         let weight = self.take(entry, &[channels])?;
         let bias = if has_bias { self.bias(&name, channels)? } else { None };
         Ok(NormWeights { weight, bias })
@@ -195,7 +201,7 @@ impl<'a> Finder<'a> {
 
     fn head(&mut self, name: &str, n: usize, k: usize) -> Result<Projection> {
         let name = format!("{name}.weight");
-        let entry = self.checkpoint.tensor(&name).ok_or_else(|| missing(self.checkpoint, name.clone()))?;
+        let entry = self.checkpoint.require(&name)?;
         let weight = self.take(entry, &[n, k])?;
         let bias = self.bias(&name, n)?;
         Ok(Projection { weight, bias, column_offset: 0 })
@@ -223,9 +229,4 @@ impl<'a> Finder<'a> {
         self.wanted.insert(entry.name.clone(), tensor.clone());
         Ok(tensor)
     }
-}
-
-fn missing(checkpoint: &Checkpoint, name: String) -> crate::Error {
-    let example = checkpoint.tensors().next().map_or("none", |entry| &entry.name).to_owned();
-    EngineError::MissingTensor { name, available: checkpoint.tensors().count(), example }.into()
 }

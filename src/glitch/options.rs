@@ -3,7 +3,7 @@
 use super::ScanError;
 use crate::report::ScanOptions;
 
-/// Neighbours that the search on the GPU can hold, and the vertex itself.
+/// Neighbours a vertex may have, and the vertex itself: the search keeps a sorted list of them for every row.
 const NEIGHBORS_MAX: u32 = 128 + 1;
 
 /// Fails on the first option out of range.
