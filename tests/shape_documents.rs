@@ -25,6 +25,12 @@ fn paths(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Git keeps files only: a folder without one is there at the desk and missing in a clone.
+fn is_kept(path: &Path) -> bool {
+    path.is_file()
+        || std::fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| is_kept(&entry.unwrap().path())))
+}
+
 #[test]
 fn every_path_in_the_documents_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -36,7 +42,7 @@ fn every_path_in_the_documents_exists() {
         for path in paths(&text) {
             n_paths += 1;
             let beside = file.parent().unwrap().join(&path);
-            if !root.join(&path).exists() && !beside.exists() && !path.starts_with("docs/labs/") {
+            if !is_kept(&root.join(&path)) && !is_kept(&beside) && !path.starts_with("docs/labs/") {
                 missing.push(format!("{document} names {path}"));
             }
         }
@@ -52,4 +58,15 @@ fn a_path_is_recognised() {
         paths("see `src/nowhere.rs`, [x](docs/NOWHERE.md) and `src/<op>.rs`"),
         ["src/nowhere.rs", "docs/NOWHERE.md"]
     );
+}
+
+/// Negative control: an empty folder is not kept.
+#[test]
+fn an_empty_folder_is_not_kept() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-empty-folder-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("within")).unwrap();
+    assert!(!is_kept(&folder));
+    std::fs::write(folder.join("within/file"), "").unwrap();
+    assert!(is_kept(&folder));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
