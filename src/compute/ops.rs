@@ -5,16 +5,20 @@
 //! `NKV` key/value heads, `HS` head size, `K` neighbours.
 
 pub mod attention;
+pub mod attention_weights;
 pub mod check;
 pub mod embedding;
+pub mod geglu;
 pub mod gelu;
 pub mod knn;
 pub mod kv_write;
 pub mod layernorm;
 pub mod matmul;
 pub mod next_token;
+pub mod relu;
 pub mod rmsnorm;
 pub mod rope;
+pub mod softcap;
 pub mod swiglu;
 
 use super::{ComputeError, Tensor};
@@ -30,8 +34,12 @@ pub enum Op {
     Rope(rope::Rope),
     KvWrite(kv_write::KvWrite),
     Attention(attention::Attention),
+    AttentionWeights(attention_weights::AttentionWeights),
+    Relu(relu::Relu),
     Gelu(gelu::Gelu),
+    GeGlu(geglu::GeGlu),
     SwiGlu(swiglu::SwiGlu),
+    Softcap(softcap::Softcap),
     NextToken(next_token::NextToken),
     Knn(knn::Knn),
 }
@@ -47,8 +55,12 @@ impl Op {
             Op::Rope(_) => "rope",
             Op::KvWrite(_) => "kv_write",
             Op::Attention(_) => "attention",
+            Op::AttentionWeights(_) => "attention_weights",
+            Op::Relu(_) => "relu",
             Op::Gelu(_) => "gelu",
+            Op::GeGlu(_) => "geglu",
             Op::SwiGlu(_) => "swiglu",
+            Op::Softcap(_) => "softcap",
             Op::NextToken(_) => "next_token",
             Op::Knn(_) => "knn",
         }
@@ -64,8 +76,12 @@ impl Op {
             Op::Rope(op) => op.check(inputs, outputs),
             Op::KvWrite(op) => op.check(inputs, outputs),
             Op::Attention(op) => op.check(inputs, outputs),
+            Op::AttentionWeights(op) => op.check(inputs, outputs),
+            Op::Relu(op) => op.check(inputs, outputs),
             Op::Gelu(op) => op.check(inputs, outputs),
+            Op::GeGlu(op) => op.check(inputs, outputs),
             Op::SwiGlu(op) => op.check(inputs, outputs),
+            Op::Softcap(op) => op.check(inputs, outputs),
             Op::NextToken(op) => op.check(inputs, outputs),
             Op::Knn(op) => op.check(inputs, outputs),
         }
@@ -97,8 +113,12 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "rope", examples: rope::examples },
     OpEntry { name: "kv_write", examples: kv_write::examples },
     OpEntry { name: "attention", examples: attention::examples },
+    OpEntry { name: "attention_weights", examples: attention_weights::examples },
+    OpEntry { name: "relu", examples: relu::examples },
     OpEntry { name: "gelu", examples: gelu::examples },
+    OpEntry { name: "geglu", examples: geglu::examples },
     OpEntry { name: "swiglu", examples: swiglu::examples },
+    OpEntry { name: "softcap", examples: softcap::examples },
     OpEntry { name: "next_token", examples: next_token::examples },
     OpEntry { name: "knn", examples: knn::examples },
 ];

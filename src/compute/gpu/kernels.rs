@@ -4,7 +4,9 @@
 //! bindings, parameters and overrides with what stands here.
 
 mod attention;
+mod attention_weights;
 mod embedding;
+mod geglu;
 mod gelu;
 mod knn;
 mod kv_write;
@@ -12,8 +14,10 @@ mod layernorm;
 mod matmul;
 mod next_token;
 mod params;
+mod relu;
 mod rmsnorm;
 mod rope;
+mod softcap;
 mod swiglu;
 
 use crate::compute::{ComputeError, DType, Dispatch, Op, Tensor};
@@ -42,8 +46,12 @@ pub const KERNELS: &[&Kernel] = &[
     &rope::KERNEL,
     &kv_write::KERNEL,
     &attention::KERNEL,
+    &attention_weights::KERNEL,
+    &relu::KERNEL,
     &gelu::KERNEL,
+    &geglu::KERNEL,
     &swiglu::KERNEL,
+    &softcap::KERNEL,
     &next_token::KERNEL,
     &knn::KERNEL,
 ];
@@ -90,8 +98,12 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::Rope(op) => rope::launch(op, dispatch),
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
         Op::Attention(op) => attention::launch(op, dispatch)?,
+        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch),
+        Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
+        Op::GeGlu(op) => geglu::launch(op, dispatch),
         Op::SwiGlu(_) => swiglu::launch(dispatch),
+        Op::Softcap(op) => softcap::launch(op, dispatch),
         Op::NextToken(_) => next_token::launch(dispatch),
         Op::Knn(op) => knn::launch(op, dispatch),
     })
