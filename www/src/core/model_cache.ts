@@ -104,7 +104,7 @@ export class ModelCache {
       entry.used = Math.max(entry.used, meta.used);
       models.set(meta.model, entry);
     }
-    const estimate = await navigator.storage.estimate().catch(() => ({}) as StorageEstimate);
+    const estimate: StorageEstimate = await navigator.storage.estimate().catch(() => ({}));
     return {
       models: [...models.values()].filter(({ files }) => files > 0).sort((a, b) => b.used - a.used),
       usage: estimate.usage ?? null,
@@ -120,7 +120,7 @@ export class ModelCache {
         if (model === null) await this.folder.removeEntry(name).catch(() => {});
         continue;
       }
-      const meta = await readMeta(handle as FileSystemDirectoryHandle);
+      const meta = await readMeta(handle);
       if (model !== null && meta?.model !== model) continue;
       await this.folder.removeEntry(name, { recursive: true });
       freed += meta ? keptBytes(meta) : 0;
@@ -152,7 +152,7 @@ export class ModelCache {
     const metas: Meta[] = [];
     for await (const handle of this.folder.values()) {
       if (handle.kind !== "directory") continue;
-      const meta = await readMeta(handle as FileSystemDirectoryHandle);
+      const meta = await readMeta(handle);
       if (meta) metas.push(meta);
     }
     return metas;

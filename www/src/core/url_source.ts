@@ -2,7 +2,6 @@
  * A folder at an address, read by ranges and kept in the cache. Only a server that cannot do ranges makes us take a file
  * whole, once, into a Blob, which the browser may keep on disk.
  */
-import type { FileInfo } from "../report/types";
 import { BLOCK_BYTES, type CachedFile, type ModelCache } from "./model_cache";
 import { type Failure, SourceError, type SourceListener } from "./source_error";
 import type { PageSource } from "./sources";
@@ -66,7 +65,7 @@ export class UrlSource implements PageSource {
     return this.range(file, entry, start, end);
   }
 
-  async verify(_files: FileInfo[]): Promise<void> {}
+  async verify(): Promise<void> {}
 
   async close(): Promise<void> {
     for (const entry of this.entries.values()) {

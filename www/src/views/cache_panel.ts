@@ -1,9 +1,21 @@
 /** What this browser keeps of models from elsewhere: how much of each, and a way to be rid of it. */
 import { css, html, nothing } from "lit";
-import type { CachedModel, CacheUse } from "../core/client";
 import { bytes } from "../report/format";
 import { t } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
+
+/** Bytes that are kept of a model, and bytes it has in all. */
+export interface KeptModel {
+  model: string;
+  bytes: number;
+  size: number;
+}
+
+export interface CacheView {
+  models: KeptModel[];
+  /** Bytes the browser allows; null when it does not tell. */
+  quota: number | null;
+}
 
 export class CachePanel extends GlitchscopeElement {
   static override styles = [sheet, css`
@@ -15,7 +27,7 @@ export class CachePanel extends GlitchscopeElement {
   `];
   static override properties = { use: { attribute: false }, busy: { type: Boolean } };
   /** Undefined until it is known, null where the browser keeps nothing. */
-  declare use: CacheUse | null | undefined;
+  declare use: CacheView | null | undefined;
   /** True while a model is being loaded, which holds its files. */
   declare busy: boolean;
 
@@ -39,7 +51,7 @@ export class CachePanel extends GlitchscopeElement {
       </div>`;
   }
 
-  private row(model: CachedModel) {
+  private row(model: KeptModel) {
     const isWhole = model.bytes === model.size;
     const size = isWhole ? bytes(model.bytes) : t("cache.part", { bytes: bytes(model.bytes), size: bytes(model.size) });
     return html`<li>

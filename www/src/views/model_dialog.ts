@@ -1,10 +1,10 @@
 /** Another model or a saved report: from the specimen, files, a folder, an address; and the device that runs it. */
 import { css, html, nothing } from "lit";
-import type { CacheUse } from "../core/client";
 import { bytes } from "../report/format";
 import type { DevicePreference } from "../report/types";
 import { t } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
+import type { CacheView } from "./cache_panel";
 import "./cache_panel";
 
 /** What a drop or a pick turned out to be, in words the dialog can show. */
@@ -56,7 +56,7 @@ export class ModelDialog extends GlitchscopeElement {
   declare refused: TypedAddress["refused"];
   /** Address of the hub; what is typed stays here until it is used. */
   declare hub: string;
-  declare use: CacheUse | null | undefined;
+  declare use: CacheView | null | undefined;
   declare busy: boolean;
   private token = "";
 
