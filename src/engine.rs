@@ -10,6 +10,7 @@ pub mod forward;
 pub mod generate;
 pub mod kv_cache;
 pub mod model;
+pub mod recovery;
 pub mod weights;
 
 pub use architecture::Architecture;

@@ -148,6 +148,14 @@ impl Device {
         }
     }
 
+    /// Takes the GPU away, as a driver that is reset does, so that tests see what follows. Nothing happens to the CPU.
+    pub fn lose(&mut self) {
+        #[cfg(feature = "gpu")]
+        if let Device::Gpu(device) = self {
+            device.lose();
+        }
+    }
+
     /// Bytes that one tensor may have on this device.
     pub fn tensor_bytes_max(&self) -> u64 {
         match self {

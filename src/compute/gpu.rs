@@ -118,6 +118,11 @@ impl GpuDevice {
         self.buffers.free(tensor);
     }
 
+    /// As [`Device::lose`].
+    pub fn lose(&mut self) {
+        self.device.destroy();
+    }
+
     pub fn tensor_bytes_max(&self) -> u64 {
         self.buffers.tensor_bytes_max()
     }
@@ -238,7 +243,7 @@ mod tests {
         };
         let tensor = Tensor::new("tensor", &[4], DType::F32);
         gpu.write(&tensor, 0, &[0; 16]).unwrap();
-        gpu.device.destroy();
+        gpu.lose();
         let read = block_on(gpu.read(&tensor));
         assert!(matches!(read, Err(ComputeError::DeviceLost { .. })), "{read:?}");
         let written = gpu.write(&tensor, 0, &[0; 16]);
