@@ -154,7 +154,7 @@ pub fn record(
         }
         if let (Positions::Rope { pairing, .. }, Some(inv_freq)) = (architecture.positions, &weights.inv_freq) {
             let n_heads = architecture.n_heads + architecture.n_kv_heads;
-            let rope = Rope { n_heads, head_size: architecture.head_size, pairing };
+            let rope = Rope { n_heads, head_size: architecture.head_size, pairing, transposed: false };
             recording.push(Op::Rope(rope), &[&t.positions, inv_freq], &[&t.qkv])?;
         }
         let kv_write = KvWrite { tokens, start, key_offset: query };

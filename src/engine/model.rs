@@ -189,7 +189,8 @@ impl Model {
         types
     }
 
-    fn weight_tensors(&self) -> Vec<&Tensor> {
+    /// The weights, each once; their labels are the checkpoint's own names.
+    pub fn weight_tensors(&self) -> Vec<&Tensor> {
         let w = &self.weights;
         let mut tensors = vec![&w.token_embedding, &w.final_norm.weight, &w.head.weight];
         tensors.extend(w.position_embedding.iter().chain(&w.final_norm.bias).chain(&w.head.bias));
