@@ -7,6 +7,7 @@ use super::architecture::Architecture;
 use super::families::family;
 use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
+use super::recovery::Origin;
 use super::weights::{self, Weights};
 use crate::checkpoint::Checkpoint;
 use crate::compute::{DType, Device, Tensor, TensorId};
@@ -22,6 +23,8 @@ pub struct Model {
     pub files: Vec<FileInfo>,
     /// What the user should know about how the weights were read.
     pub notes: Vec<String>,
+    /// Where it came from; without it a lost device stays lost.
+    pub origin: Option<Origin>,
     /// Working tensors by shape, so that a thousand batches of one shape allocate once.
     tensors: HashMap<PassShape, PassTensors>,
 }
@@ -74,7 +77,7 @@ impl Model {
         let family = family(checkpoint.config())?;
         let architecture = family.architecture(checkpoint.config())?;
         let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
-        Ok(Model { architecture, weights, device, files, notes, tensors: HashMap::new() })
+        Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }
 
     /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.
@@ -213,8 +216,8 @@ impl Model {
         types
     }
 
-    /// Each once, though several tensors of the checkpoint may have become one here, and one several.
-    fn weight_tensors(&self) -> Vec<&Tensor> {
+    /// The weights, each once: labels are the checkpoint's own names where the device's tensor is the checkpoint's.
+    pub fn weight_tensors(&self) -> Vec<&Tensor> {
         let copies = self.weights.parameters.iter().flat_map(|parameter| &parameter.copies);
         let mut seen = std::collections::HashSet::<TensorId>::new();
         copies.map(|copy| &copy.tensor).filter(|tensor| seen.insert(tensor.id())).collect()
