@@ -107,6 +107,15 @@ impl<'a> RotaryKeys<'a> {
     }
 
     pub fn read(&self, defaults: &RotaryDefaults) -> Result<Rotary> {
+        for path in self.objects {
+            // `rope_parameters.full_attention` is nothing when `rope_parameters` is a word.
+            let outer = path.split('.').next().unwrap_or(path);
+            for object in [outer, path] {
+                if self.config.value(object).is_some_and(|value| !value.is_object() && !value.is_null()) {
+                    return Err(self.config.refuse(object, "an object or null").into());
+                }
+            }
+        }
         let theta = match self.opt_f64("rope_theta")? {
             Some(theta) => theta,
             None => self.config.f64_or(self.theta, defaults.theta)?,
