@@ -90,6 +90,152 @@ fn older_spellings_of_positions_say_the_same() {
     assert!(compared >= 12, "only {compared} families have rotary settings");
 }
 
+/// Fields of published files, as transformers 4 and the models' makers wrote them.
+#[test]
+fn published_configurations_are_understood() {
+    let longrope = json!({ "type": "longrope", "short_factor": vec![1.0; 48], "long_factor": vec![2.0; 48] });
+    let layers = |n: usize| vec!["full_attention"; n];
+    for (name, fields) in [
+        (
+            "gpt2",
+            json!({ "activation_function": "gelu_new", "architectures": ["GPT2LMHeadModel"], "attn_pdrop": 0.1,
+                "bos_token_id": 50256, "embd_pdrop": 0.1, "eos_token_id": 50256, "initializer_range": 0.02,
+                "layer_norm_epsilon": 1e-5, "model_type": "gpt2", "n_ctx": 1024, "n_embd": 768, "n_head": 12,
+                "n_layer": 12, "n_positions": 1024, "resid_pdrop": 0.1, "summary_activation": null,
+                "summary_first_dropout": 0.1, "summary_proj_to_labels": true, "summary_type": "cls_index",
+                "summary_use_proj": true, "task_specific_params": { "text-generation": { "do_sample": true } },
+                "vocab_size": 50257 }),
+        ),
+        (
+            "GPT-J 6B",
+            json!({ "activation_function": "gelu_new", "architectures": ["GPTJForCausalLM"], "attn_pdrop": 0.0,
+                "bos_token_id": 50256, "embd_pdrop": 0.0, "eos_token_id": 50256, "gradient_checkpointing": false,
+                "initializer_range": 0.02, "layer_norm_epsilon": 1e-5, "model_type": "gptj", "n_embd": 4096,
+                "n_head": 16, "n_inner": null, "n_layer": 28, "n_positions": 2048, "resid_pdrop": 0.0, "rotary": true,
+                "rotary_dim": 64, "scale_attn_weights": true, "summary_activation": null,
+                "summary_first_dropout": 0.1, "summary_proj_to_labels": true, "summary_type": "cls_index",
+                "summary_use_proj": true, "tie_word_embeddings": false, "tokenizer_class": "GPT2Tokenizer",
+                "transformers_version": "4.18.0.dev0", "use_cache": true, "vocab_size": 50400 }),
+        ),
+        (
+            "GPT-Neo 125M",
+            json!({ "activation_function": "gelu_new", "architectures": ["GPTNeoForCausalLM"],
+                "attention_dropout": 0, "attention_layers": ["global", "local", "global", "local", "global", "local",
+                "global", "local", "global", "local", "global", "local"],
+                "attention_types": [[["global", "local"], 6]], "bos_token_id": 50256, "embed_dropout": 0,
+                "eos_token_id": 50256, "gradient_checkpointing": false, "hidden_size": 768,
+                "initializer_range": 0.02, "intermediate_size": null, "layer_norm_epsilon": 1e-5,
+                "max_position_embeddings": 2048, "model_type": "gpt_neo", "num_heads": 12, "num_layers": 12,
+                "resid_dropout": 0, "summary_activation": null, "summary_first_dropout": 0.1,
+                "summary_proj_to_labels": true, "summary_type": "cls_index", "summary_use_proj": true,
+                "use_cache": true, "vocab_size": 50257, "window_size": 256 }),
+        ),
+        (
+            "Pythia 1B",
+            json!({ "architectures": ["GPTNeoXForCausalLM"], "bos_token_id": 0, "eos_token_id": 0,
+                "hidden_act": "gelu", "hidden_size": 2048, "initializer_range": 0.02, "intermediate_size": 8192,
+                "layer_norm_eps": 1e-5, "max_position_embeddings": 2048, "model_type": "gpt_neox",
+                "num_attention_heads": 8, "num_hidden_layers": 16, "rotary_emb_base": 10000, "rotary_pct": 0.25,
+                "tie_word_embeddings": false, "torch_dtype": "float16", "transformers_version": "4.24.0",
+                "use_cache": true, "use_parallel_residual": true, "vocab_size": 50304 }),
+        ),
+        (
+            "OPT 1.3B",
+            json!({ "_remove_final_layer_norm": false, "activation_dropout": 0.0, "activation_function": "relu",
+                "architectures": ["OPTForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 2,
+                "do_layer_norm_before": true, "dropout": 0.1, "eos_token_id": 2, "ffn_dim": 8192,
+                "hidden_size": 2048, "init_std": 0.02, "layerdrop": 0.0, "max_position_embeddings": 2048,
+                "model_type": "opt", "num_attention_heads": 32, "num_hidden_layers": 24, "pad_token_id": 1,
+                "prefix": "</s>", "torch_dtype": "float16", "use_cache": true, "vocab_size": 50272,
+                "word_embed_proj_dim": 2048 }),
+        ),
+        (
+            "Llama 3.2 1B",
+            json!({ "architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+                "bos_token_id": 128000, "eos_token_id": [128001, 128008, 128009], "head_dim": 64,
+                "hidden_act": "silu", "hidden_size": 2048, "initializer_range": 0.02, "intermediate_size": 8192,
+                "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama",
+                "num_attention_heads": 32, "num_hidden_layers": 16, "num_key_value_heads": 8, "pretraining_tp": 1,
+                "rms_norm_eps": 1e-5, "rope_scaling": { "factor": 32.0, "high_freq_factor": 4.0,
+                "low_freq_factor": 1.0, "original_max_position_embeddings": 8192, "rope_type": "llama3" },
+                "rope_theta": 500000.0, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+                "transformers_version": "4.45.0.dev0", "use_cache": true, "vocab_size": 128256 }),
+        ),
+        (
+            "Qwen2.5 0.5B",
+            json!({ "architectures": ["Qwen2ForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 151643,
+                "eos_token_id": 151643, "hidden_act": "silu", "hidden_size": 896, "initializer_range": 0.02,
+                "intermediate_size": 4864, "max_position_embeddings": 32768, "max_window_layers": 24,
+                "model_type": "qwen2", "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2,
+                "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": true,
+                "torch_dtype": "bfloat16", "use_cache": true, "use_mrope": false, "use_sliding_window": false,
+                "vocab_size": 151936 }),
+        ),
+        (
+            "Gemma 2 2B",
+            json!({ "architectures": ["Gemma2ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+                "attn_logit_softcapping": 50.0, "bos_token_id": 2, "cache_implementation": "hybrid",
+                "eos_token_id": [1, 107], "final_logit_softcapping": 30.0, "head_dim": 256,
+                "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 2304,
+                "initializer_range": 0.02, "intermediate_size": 9216, "max_position_embeddings": 8192,
+                "model_type": "gemma2", "num_attention_heads": 8, "num_hidden_layers": 26, "num_key_value_heads": 4,
+                "pad_token_id": 0, "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+                "sliding_window": 4096, "sliding_window_size": 4096, "torch_dtype": "bfloat16", "use_cache": true,
+                "vocab_size": 256000 }),
+        ),
+        (
+            "Gemma 3 1B",
+            json!({ "architectures": ["Gemma3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+                "attn_logit_softcapping": null, "bos_token_id": 2, "cache_implementation": "hybrid",
+                "eos_token_id": [1, 106], "final_logit_softcapping": null, "head_dim": 256,
+                "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 1152, "initializer_range": 0.02,
+                "intermediate_size": 6912, "max_position_embeddings": 32768, "model_type": "gemma3_text",
+                "num_attention_heads": 4, "num_hidden_layers": 26, "num_key_value_heads": 1, "pad_token_id": 0,
+                "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-6, "rope_local_base_freq": 10000,
+                "rope_scaling": null, "rope_theta": 1000000, "sliding_window": 512, "sliding_window_pattern": 6,
+                "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 262144 }),
+        ),
+        (
+            "Phi-4 mini",
+            json!({ "_name_or_path": "Phi-4-mini-instruct", "architectures": ["Phi3ForCausalLM"],
+                "attention_bias": false, "attention_dropout": 0.0, "auto_map": { "AutoConfig": "c.Phi3Config" },
+                "bos_token_id": 199999, "embd_pdrop": 0.0, "eos_token_id": 199999, "full_attn_mod": 1,
+                "hidden_act": "silu", "hidden_size": 3072, "initializer_range": 0.02, "intermediate_size": 8192,
+                "interpolate_factor": 1, "lm_head_bias": false, "max_position_embeddings": 131072, "mlp_bias": false,
+                "model_type": "phi3", "num_attention_heads": 24, "num_hidden_layers": 32, "num_key_value_heads": 8,
+                "original_max_position_embeddings": 4096, "pad_token_id": 199999, "partial_rotary_factor": 0.75,
+                "resid_pdrop": 0.0, "rms_norm_eps": 1e-5, "rope_scaling": longrope, "rope_theta": 10000.0,
+                "sliding_window": 262144, "tie_word_embeddings": true, "torch_dtype": "bfloat16", "use_cache": true,
+                "vocab_size": 200064 }),
+        ),
+        (
+            "SmolLM3 3B",
+            json!({ "architectures": ["SmolLM3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+                "bos_token_id": null, "eos_token_id": 128001, "hidden_act": "silu", "hidden_size": 2048,
+                "initializer_range": 0.02, "intermediate_size": 11008, "layer_types": layers(36),
+                "max_position_embeddings": 65536, "max_window_layers": 28, "mlp_bias": false,
+                "model_type": "smollm3", "no_rope_layer_interval": 4, "num_attention_heads": 16,
+                "num_hidden_layers": 36, "num_key_value_heads": 4, "pad_token_id": 128004, "pretraining_tp": 2,
+                "rms_norm_eps": 1e-6, "rope_scaling": null, "rope_theta": 5000000.0, "sliding_window": null,
+                "torch_dtype": "bfloat16", "use_cache": true, "use_sliding_window": false, "vocab_size": 128256 }),
+        ),
+        (
+            "OpenELM 270M, two layers of it",
+            json!({ "activation_fn_name": "swish", "architectures": ["OpenELMForCausalLM"],
+                "auto_map": { "AutoConfig": "configuration_openelm.OpenELMConfig" }, "bos_token_id": 1,
+                "eos_token_id": 2, "ffn_dim_divisor": 256, "ffn_multipliers": [0.5, 0.73], "ffn_with_glu": true,
+                "head_dim": 64, "initializer_range": 0.02, "max_context_length": 2048, "model_dim": 1280,
+                "model_type": "openelm", "normalization_layer_name": "rms_norm", "normalize_qk_projections": true,
+                "num_gqa_groups": 4, "num_kv_heads": [3, 3], "num_query_heads": [12, 12],
+                "num_transformer_layers": 2, "qkv_multipliers": [0.5, 1.0], "rope_freq_constant": 10000,
+                "rope_max_length": 4096, "share_input_output_layers": true, "torch_dtype": "float32",
+                "use_cache": true, "vocab_size": 32000 }),
+        ),
+    ] {
+        architecture(fields.as_object().unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
 /// A stretched context, spelled as in published files of each kind, against the newer spelling.
 #[test]
 fn older_spellings_of_stretched_positions_say_the_same() {
