@@ -25,7 +25,7 @@ impl Buffers {
             buffers: HashMap::new(),
             unsettled: Vec::new(),
             unsubmitted_bytes: 0,
-            // Kernels count elements in u32, and an element has at least two bytes. Buffers are rounded up to 16.
+            // Kernels count elements and bytes in u32. Buffers are rounded up to 16.
             tensor_bytes_max: limits
                 .max_buffer_size
                 .min(limits.max_storage_buffer_binding_size)
@@ -50,7 +50,8 @@ impl Buffers {
             return Ok(());
         }
         let bytes = tensor.bytes() as u64;
-        if bytes > self.tensor_bytes_max {
+        // An element may take half a byte, so that a buffer that can be bound holds more of them than kernels count.
+        if bytes > self.tensor_bytes_max || u32::try_from(tensor.elements()).is_err() {
             return Err(ComputeError::BufferTooLarge {
                 label: tensor.label().into(),
                 needed_bytes: bytes,

@@ -2,6 +2,7 @@
 
 /// Code shared by kernels, by import name.
 pub const LIBRARY: &[(&str, &str)] = &[
+    ("blocks", include_str!("../../../shaders/lib/blocks.wgsl")),
     ("index", include_str!("../../../shaders/lib/index.wgsl")),
     ("reduce", include_str!("../../../shaders/lib/reduce.wgsl")),
     ("stored", include_str!("../../../shaders/lib/stored.wgsl")),
