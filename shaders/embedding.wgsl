@@ -12,6 +12,8 @@ struct Params {
     n_columns: u32,
     n_vocabulary: u32,
     accumulate: u32,
+    // Id of the table's first row
+    first_row: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,7 +34,8 @@ fn forward(
     if index >= params.n_elements {
         return;
     }
-    let id = ids[index / params.n_columns];
+    // An id below the first row wraps round and so lies outside as well.
+    let id = ids[index / params.n_columns] - params.first_row;
     var value = 0.0;
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;

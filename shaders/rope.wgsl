@@ -16,6 +16,8 @@ struct Params {
     n_pairs: u32,
     // 0: channel i with i + R/2; 1: channel 2i with 2i + 1.
     interleaved: u32,
+    // 1: turn the other way.
+    transposed: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -58,7 +60,10 @@ fn forward(
     let head = index / params.n_pairs % params.n_heads;
     let n = index / params.n_pairs / params.n_heads;
 
-    let turn = cos_sin(f32(positions[n]) * inv_freq[i]);
+    var turn = cos_sin(f32(positions[n]) * inv_freq[i]);
+    if params.transposed != 0u {
+        turn.y = -turn.y;
+    }
     let base = n * params.n_columns + head * params.head_size;
     var first = base + i;
     var second = first + params.n_pairs;

@@ -255,7 +255,7 @@ fn rotary_angles_keep_their_digits_far_out() {
         (inv_freq.clone(), 1.0f32.to_le_bytes().to_vec()),
         (qkv.clone(), bytemuck::cast_slice(&ones).to_vec()),
     ];
-    let rope = Op::Rope(Rope { n_heads: 1, head_size: 2, pairing: Pairing::Half });
+    let rope = Op::Rope(Rope { n_heads: 1, head_size: 2, pairing: Pairing::Half, transposed: false });
     let got = replay(&mut gpu, &contents, &record(rope, &[positions.0, inv_freq], std::slice::from_ref(&qkv)));
     let expected: Vec<f32> = bytemuck::pod_collect_to_vec::<u8, u32>(&positions.1)
         .into_iter()

@@ -3,6 +3,7 @@
 //! In the browser this is wasm SIMD, on one thread or on a few; natively rows are shared out over the cores. How the work
 //! is shared never changes a sum's order, so results repeat bit for bit.
 
+mod backward;
 mod lanes;
 mod matmul;
 mod parallel;
@@ -138,10 +139,11 @@ impl CpuDevice {
             Op::Knn(op) => {
                 let (x, columns, k) = (f32s(0)?, tensor(0).columns(), dispatch.outputs[0].columns());
                 let (neighbours, distances) = (first.u32s_mut(), rest[0].f32s_mut());
-                parallel::over_two(neighbours, distances, k, |row, neighbours, distances| {
+                parallel::over_two(neighbours, k, distances, k, |row, neighbours, distances| {
                     knn::forward_row(x, columns, op.row_start + row, neighbours, distances);
                 });
             }
+            _ => self.train(dispatch, outputs)?,
         }
         Ok(())
     }

@@ -136,13 +136,13 @@ pub fn record(
     let (query, tokens) = (architecture.query_channels(), t.shape.tokens);
 
     recording.push(
-        Op::Embedding(Embedding { accumulate: false }),
+        Op::Embedding(Embedding { accumulate: false, first_row: 0 }),
         &[&t.ids, &weights.token_embedding],
         &[&t.hidden],
     )?;
     if let Some(position_embedding) = &weights.position_embedding {
         recording.push(
-            Op::Embedding(Embedding { accumulate: true }),
+            Op::Embedding(Embedding { accumulate: true, first_row: 0 }),
             &[&t.positions, position_embedding],
             &[&t.hidden],
         )?;
@@ -154,7 +154,7 @@ pub fn record(
         }
         if let (Positions::Rope { pairing, .. }, Some(inv_freq)) = (architecture.positions, &weights.inv_freq) {
             let n_heads = architecture.n_heads + architecture.n_kv_heads;
-            let rope = Rope { n_heads, head_size: architecture.head_size, pairing };
+            let rope = Rope { n_heads, head_size: architecture.head_size, pairing, transposed: false };
             recording.push(Op::Rope(rope), &[&t.positions, inv_freq], &[&t.qkv])?;
         }
         let kv_write = KvWrite { tokens, start, key_offset: query };
@@ -188,7 +188,11 @@ pub fn record(
     }
     if t.shape.logits > 0 {
         // Rows are picked before the last norm: the others have no further use.
-        recording.push(Op::Embedding(Embedding { accumulate: false }), &[&t.wanted, &t.hidden], &[&t.last])?;
+        recording.push(
+            Op::Embedding(Embedding { accumulate: false, first_row: 0 }),
+            &[&t.wanted, &t.hidden],
+            &[&t.last],
+        )?;
         norm(&mut recording, architecture.norm, &t.last, &weights.final_norm, &t.last_normed)?;
         project(&mut recording, weights.head_layout, &t.last_normed, &weights.head, &t.logits, false)?;
         recording.push(Op::NextToken(NextToken), &[&t.logits, &t.targets], &[&t.stats, &t.argmax])?;

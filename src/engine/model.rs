@@ -7,6 +7,7 @@ use super::architecture::Architecture;
 use super::families::family;
 use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
+use super::recovery::Origin;
 use super::weights::{self, Weights};
 use crate::checkpoint::Checkpoint;
 use crate::compute::{DType, Device, Tensor, TensorId};
@@ -22,6 +23,8 @@ pub struct Model {
     pub files: Vec<FileInfo>,
     /// What the user should know about how the weights were read.
     pub notes: Vec<String>,
+    /// Where it came from; without it a lost device stays lost.
+    pub origin: Option<Origin>,
     /// Working tensors by shape, so that a thousand batches of one shape allocate once.
     tensors: HashMap<PassShape, PassTensors>,
 }
@@ -64,7 +67,7 @@ impl Model {
         let family = family(checkpoint.config())?;
         let architecture = (family.architecture)(checkpoint.config())?;
         let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
-        Ok(Model { architecture, weights, device, files, notes, tensors: HashMap::new() })
+        Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }
 
     /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.
@@ -186,7 +189,8 @@ impl Model {
         types
     }
 
-    fn weight_tensors(&self) -> Vec<&Tensor> {
+    /// The weights, each once; their labels are the checkpoint's own names.
+    pub fn weight_tensors(&self) -> Vec<&Tensor> {
         let w = &self.weights;
         let mut tensors = vec![&w.token_embedding, &w.final_norm.weight, &w.head.weight];
         tensors.extend(w.position_embedding.iter().chain(&w.final_norm.bias).chain(&w.head.bias));

@@ -3,18 +3,35 @@
 //! One file per op, named like the op and its shader. `tests/shape_shaders.rs` reads the parsed shaders and compares
 //! bindings, parameters and overrides with what stands here.
 
+mod adamw;
 mod attention;
+mod attention_backward_key;
+mod attention_backward_query;
+mod attention_backward_value;
+mod axpy;
+mod column_sum;
+mod cross_entropy;
+mod cross_entropy_backward;
 mod embedding;
+mod embedding_backward;
+mod fill;
 mod gelu;
+mod gelu_backward;
 mod knn;
 mod kv_write;
+mod kv_write_backward;
 mod layernorm;
 mod matmul;
+mod matmul_weight_backward;
 mod next_token;
+mod norm_backward;
+mod norm_weight_backward;
 mod params;
 mod rmsnorm;
 mod rope;
+mod sum_squares;
 mod swiglu;
+mod swiglu_backward;
 
 use crate::compute::{ComputeError, DType, Dispatch, Op, Tensor};
 pub use params::Field;
@@ -46,6 +63,23 @@ pub const KERNELS: &[&Kernel] = &[
     &swiglu::KERNEL,
     &next_token::KERNEL,
     &knn::KERNEL,
+    &fill::KERNEL,
+    &axpy::KERNEL,
+    &cross_entropy::KERNEL,
+    &cross_entropy_backward::KERNEL,
+    &embedding_backward::KERNEL,
+    &norm_backward::KERNEL,
+    &norm_weight_backward::KERNEL,
+    &matmul_weight_backward::KERNEL,
+    &column_sum::KERNEL,
+    &kv_write_backward::KERNEL,
+    &attention_backward_query::KERNEL,
+    &attention_backward_key::KERNEL,
+    &attention_backward_value::KERNEL,
+    &gelu_backward::KERNEL,
+    &swiglu_backward::KERNEL,
+    &sum_squares::KERNEL,
+    &adamw::KERNEL,
 ];
 
 /// One dispatch in the GPU's terms.
@@ -94,6 +128,23 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::SwiGlu(_) => swiglu::launch(dispatch),
         Op::NextToken(_) => next_token::launch(dispatch),
         Op::Knn(op) => knn::launch(op, dispatch),
+        Op::Fill(op) => fill::launch(op, dispatch),
+        Op::Axpy(op) => axpy::launch(op, dispatch),
+        Op::CrossEntropy(_) => cross_entropy::launch(dispatch),
+        Op::CrossEntropyBackward(op) => cross_entropy_backward::launch(op, dispatch),
+        Op::EmbeddingBackward(op) => embedding_backward::launch(op, dispatch),
+        Op::NormBackward(op) => norm_backward::launch(op, dispatch),
+        Op::NormWeightBackward(op) => norm_weight_backward::launch(op, dispatch),
+        Op::MatMulWeightBackward(op) => matmul_weight_backward::launch(op, dispatch),
+        Op::ColumnSum(op) => column_sum::launch(op, dispatch),
+        Op::KvWriteBackward(op) => kv_write_backward::launch(op, dispatch),
+        Op::AttentionBackwardQuery(op) => attention_backward_query::launch(op, dispatch)?,
+        Op::AttentionBackwardKey(op) => attention_backward_key::launch(op, dispatch)?,
+        Op::AttentionBackwardValue(op) => attention_backward_value::launch(op, dispatch)?,
+        Op::GeluBackward(op) => gelu_backward::launch(op, dispatch),
+        Op::SwiGluBackward(op) => swiglu_backward::launch(op, dispatch),
+        Op::SumSquares(_) => sum_squares::launch(dispatch),
+        Op::AdamW(op) => adamw::launch(op, dispatch),
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Rope {
     pub n_heads: usize,
     pub head_size: usize,
     pub pairing: Pairing,
+    /// Turn the other way: the transpose of the turn, and so its backward.
+    pub transposed: bool,
 }
 
 impl Rope {
@@ -58,6 +60,7 @@ pub fn forward(op: &Rope, positions: &[u32], inv_freq: &[f32], columns: usize, q
     for (n, &position) in positions.iter().enumerate() {
         for (i, &frequency) in inv_freq.iter().enumerate() {
             let (sin, cos) = (position as f32 * frequency).sin_cos();
+            let sin = if op.transposed { -sin } else { sin };
             for head in 0..op.n_heads {
                 let start = n * columns + head * op.head_size;
                 let (first, second) = match op.pairing {
@@ -79,11 +82,11 @@ pub fn inverse_frequencies(theta: f64, rotary_size: usize) -> Vec<f32> {
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, n_heads, head_size, rotary, extra, pairing) in [
-        (1, 1, 2, 2, 0, Pairing::Half),
-        (9, 6, 16, 16, 32, Pairing::Half),
-        (65, 3, 24, 8, 5, Pairing::Interleaved),
-        (17, 2, 10, 6, 0, Pairing::Half),
+    for (n, n_heads, head_size, rotary, extra, pairing, transposed) in [
+        (1, 1, 2, 2, 0, Pairing::Half, false),
+        (9, 6, 16, 16, 32, Pairing::Half, false),
+        (65, 3, 24, 8, 5, Pairing::Interleaved, true),
+        (17, 2, 10, 6, 0, Pairing::Half, true),
     ] {
         let positions: Vec<u32> = (0..n).map(|_| rng.below(300)).collect();
         let positions = check::indices("positions", &positions);
@@ -92,7 +95,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
             (Tensor::new("inv_freq", &[frequencies.len()], DType::F32), bytemuck::cast_slice(&frequencies).to_vec());
         let qkv = check::random("qkv", &[n, n_heads * head_size + extra], DType::F32, rng);
         examples.push(Example {
-            op: Op::Rope(Rope { n_heads, head_size, pairing }),
+            op: Op::Rope(Rope { n_heads, head_size, pairing, transposed }),
             inputs: vec![positions.0.clone(), inv_freq.0.clone()],
             outputs: vec![qkv.0.clone()],
             contents: vec![positions, inv_freq, qkv],
@@ -111,7 +114,7 @@ mod tests {
     /// Oracle: closed form. A turn by π/2 takes (1, 0) to (0, 1); channels past R stay.
     #[test]
     fn a_quarter_turn() {
-        let op = Rope { n_heads: 1, head_size: 4, pairing: Pairing::Half };
+        let op = Rope { n_heads: 1, head_size: 4, pairing: Pairing::Half, transposed: false };
         let mut qkv = [1.0, 0.0, 7.0, 8.0];
         forward(&op, &[1], &[std::f32::consts::FRAC_PI_2], 4, &mut qkv);
         assert!(qkv[0].abs() <= 1e-6 && (qkv[1] - 1.0).abs() <= 1e-6);

@@ -2,7 +2,7 @@
 
 use super::{Kernel, Launch, number, params::params, tensors};
 use crate::compute::ops::attention::Attention;
-use crate::compute::{ComputeError, Dispatch};
+use crate::compute::{ComputeError, Dispatch, Tensor};
 
 params! {
     n_rows: u32,
@@ -34,14 +34,7 @@ const HEAD_SIZE_MAX: usize = 4 * LANES;
 
 pub fn launch<'a>(op: &Attention, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
     let (qkv, k_own, v_own) = (&dispatch.inputs[0], &dispatch.inputs[2], &dispatch.inputs[3]);
-    if op.head_size > HEAD_SIZE_MAX {
-        return Err(ComputeError::ShapeMismatch {
-            op: "attention",
-            label: qkv.label().into(),
-            expected: format!("heads of at most {HEAD_SIZE_MAX} channels on the GPU, not {}", op.head_size),
-            got: qkv.shape().to_vec(),
-        });
-    }
+    heads_fit("attention", op, qkv)?;
     let params = Params {
         n_rows: number(qkv.rows()),
         n_columns: number(qkv.columns()),
@@ -63,9 +56,27 @@ pub fn launch<'a>(op: &Attention, dispatch: &'a Dispatch) -> Result<Launch<'a>, 
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![("channels_per_lane", number(op.head_size.div_ceil(LANES)))],
+        constants: vec![("channels_per_lane", channels_per_lane(op))],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors,
         workgroups: qkv.rows() as u64 * op.n_heads as u64,
     })
+}
+
+/// The accumulators of a head must fit the lanes of a workgroup.
+pub(super) fn heads_fit(name: &'static str, op: &Attention, qkv: &Tensor) -> Result<(), ComputeError> {
+    if op.head_size <= HEAD_SIZE_MAX {
+        return Ok(());
+    }
+    Err(ComputeError::ShapeMismatch {
+        op: name,
+        label: qkv.label().into(),
+        expected: format!("heads of at most {HEAD_SIZE_MAX} channels on the GPU, not {}", op.head_size),
+        got: qkv.shape().to_vec(),
+    })
+}
+
+/// Channels of a head that one lane adds up.
+pub(super) fn channels_per_lane(op: &Attention) -> u32 {
+    number(op.head_size.div_ceil(LANES))
 }
