@@ -1,4 +1,4 @@
-// Rotary positions, in place: (a, b) → (a·cos θ − b·sin θ, a·sin θ + b·cos θ), θ = positions[n] · inv_freq[i]
+// Rotary positions, in place: (a, b) → m · (a·cos θ − b·sin θ, a·sin θ + b·cos θ), θ = positions[n] · inv_freq[i]
 //
 // Shapes   positions: (N) · inv_freq: (R/2) · qkv: (N,S), heads of HS channels from column 0, the first R are turned
 // Grid     one lane per (row, head, pair)
@@ -16,6 +16,9 @@ struct Params {
     n_pairs: u32,
     // 0: channel i with i + R/2; 1: channel 2i with 2i + 1.
     interleaved: u32,
+    // 1: turn the other way.
+    transposed: u32,
+    magnitude: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -58,7 +61,10 @@ fn forward(
     let head = index / params.n_pairs % params.n_heads;
     let n = index / params.n_pairs / params.n_heads;
 
-    let turn = cos_sin(f32(positions[n]) * inv_freq[i]);
+    var turn = params.magnitude * cos_sin(f32(positions[n]) * inv_freq[i]);
+    if params.transposed != 0u {
+        turn.y = -turn.y;
+    }
     let base = n * params.n_columns + head * params.head_size;
     var first = base + i;
     var second = first + params.n_pairs;

@@ -14,6 +14,7 @@ mod load;
 mod safetensors;
 mod shards;
 pub mod source;
+pub mod tensor_file;
 
 pub use config::{Config, MAX_CONFIG_BYTES, MAX_CONFIG_NUMBER, MAX_CONFIG_VALUES};
 pub use error::CheckpointError;
@@ -21,6 +22,7 @@ pub use load::{CHUNK_BYTES, MAX_UNWANTED_SHARE, WriteChunk};
 pub use safetensors::{MAX_HEADER_BYTES, MAX_RANK, TensorEntry};
 pub use shards::{MAX_INDEX_BYTES, MAX_SHARDS};
 pub use source::Source;
+pub use tensor_file::TensorFile;
 
 use std::rc::Rc;
 

@@ -3,6 +3,7 @@
 //! Work is a [`Recording`]: a list of dispatches over tensors, as data. [`cpu`] and [`gpu`] replay the same recording.
 //! Nothing here knows a vocabulary or a model family.
 
+pub mod backward;
 pub mod cpu;
 mod device;
 mod dtype;
@@ -10,6 +11,7 @@ mod error;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod ops;
+pub mod real;
 mod recording;
 mod tensor;
 pub mod tolerance;

@@ -1,7 +1,8 @@
 //! Token ids → logits. Decoder families are data; a forward pass is a recording.
 //!
 //! Reading order: [`architecture`] says what a decoder is made of, [`families`] says it for each family, [`weights`]
-//! brings the tensors to the device, [`forward`] writes a pass down, [`fan_out`] runs many rows behind one prefix.
+//! brings the tensors to the device, [`forward`] writes a pass down, [`fan_out`] runs many rows behind one prefix,
+//! [`training`] turns a pass around.
 
 pub mod architecture;
 pub mod families;
@@ -10,6 +11,8 @@ pub mod forward;
 pub mod generate;
 pub mod kv_cache;
 pub mod model;
+pub mod recovery;
+pub mod training;
 pub mod weights;
 
 pub use architecture::Architecture;
@@ -24,6 +27,8 @@ pub enum EngineError {
     UnknownFamily { got: String, known: String },
     #[error("config.json: {family} with {setting} = {got} is not supported, only {supported}")]
     UnsupportedSetting { family: &'static str, setting: String, got: String, supported: String },
+    #[error("config.json: {field} is {value}, which is not understood for {family} and may change the result")]
+    UnknownField { family: &'static str, field: String, value: String },
     #[error("config.json: {what}")]
     Inconsistent { what: String },
     #[error("tensor {name} has shape {got:?}, expected {expected:?} from config.json")]
@@ -34,6 +39,16 @@ pub enum EngineError {
     ContextTooShort { tokens: usize, context: usize },
     #[error("no token ids were given")]
     Empty,
+    #[error("a batch of training rows is malformed: {what}")]
+    BatchMalformed { what: String },
+    #[error("{pattern:?} matches none of the model's {parameters} parameters, for example {example}")]
+    NoSuchParameter { pattern: String, parameters: usize, example: String },
+    #[error("{setting} is {got}, expected {expected}")]
+    TrainingSetting { setting: &'static str, got: String, expected: &'static str },
+    #[error("the loss is {loss}, not a number to descend on")]
+    LossNotFinite { loss: f64 },
+    #[error("the training checkpoint does not fit: {what}")]
+    TrainingCheckpoint { what: String },
 }
 
 impl EngineError {
@@ -42,10 +57,17 @@ impl EngineError {
             EngineError::UnknownFamily { .. } | EngineError::UnsupportedSetting { .. } => {
                 "Take a model of a supported family; the list is in the README.".into()
             }
+            EngineError::UnknownField { field, .. } => format!(
+                "If {field} plays no part in the computation, take it out of config.json; otherwise this model is a \
+                 variant that is not supported."
+            ),
             EngineError::TensorShape { .. } => {
                 "The weights do not belong to this config.json, or are of another family: take both files from the same folder.".into()
             }
             EngineError::ContextTooShort { .. } => "Shorten the prompt or ask for fewer new tokens.".into(),
+            EngineError::LossNotFinite { .. } => {
+                "The weights or activations hold NaN or infinity: check the checkpoint, or lower the learning rate.".into()
+            }
             _ => return None,
         })
     }

@@ -13,8 +13,10 @@ mod command {
     use std::time::Instant;
 
     use clap::{Args, Parser, Subcommand, ValueEnum};
+    use glitchscope::checkpoint::TensorFile;
     use glitchscope::checkpoint::source::FolderSource;
     use glitchscope::compute::DevicePreference;
+    use glitchscope::engine::training::{self, Batch};
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
     use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
@@ -37,6 +39,8 @@ mod command {
         Logits(Logits),
         /// Continue a sequence of token ids greedily
         Generate(Generate),
+        /// Loss of rows of token ids, and its gradient
+        Loss(Loss),
         /// Split a text into tokens
         Tokens(Tokens),
         /// What a model folder holds
@@ -175,6 +179,18 @@ mod command {
     }
 
     #[derive(Args)]
+    struct Loss {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Rows of token ids: ids separated by commas, rows by semicolons; rows may differ in length
+        #[arg(long, required = true)]
+        ids: String,
+        /// Write the gradient of every parameter, under the checkpoint's own names, to this safetensors file
+        #[arg(long, value_name = "FILE")]
+        grad: Option<PathBuf>,
+    }
+
+    #[derive(Args)]
     struct Tokens {
         /// Folder with tokenizer.json
         #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
@@ -213,6 +229,7 @@ mod command {
             Command::Scan(args) => scan(&args),
             Command::Logits(args) => logits(&args),
             Command::Generate(args) => generate(&args),
+            Command::Loss(args) => loss(&args),
             Command::Tokens(args) => tokens(&args),
             Command::Info(args) => info(&args),
         };
@@ -424,6 +441,38 @@ mod command {
         Ok(0)
     }
 
+    fn loss(args: &Loss) -> Result<i32, Failure> {
+        let batch = Batch::next_token(&rows(&args.ids)?)?;
+        let mut monitor = Terminal::new();
+        let mut session = open(&args.model, &mut monitor)?;
+        let wanted = |_: &str| args.grad.is_some();
+        let (loss, gradients) = pollster::block_on(training::loss_and_gradients(&mut session.model, &batch, &wanted))?;
+        monitor.finish();
+        if let Some(path) = &args.grad {
+            let mut file = TensorFile::default();
+            for gradient in gradients {
+                file.insert_f32(gradient.name, &gradient.shape, gradient.values);
+            }
+            write_bytes(path, &file.to_bytes())?;
+        }
+        if args.model.json {
+            print(&serde_json::json!({ "loss": loss.mean }).to_string())?;
+        } else {
+            let targets = batch.targets.len();
+            print(&format!("{:.6} nats a token over {targets} tokens of {} rows\n", loss.mean, batch.rows))?;
+        }
+        Ok(0)
+    }
+
+    /// `1,2,3;4,5,6`
+    fn rows(text: &str) -> Result<Vec<Vec<u32>>, Failure> {
+        let id = |id: &str| {
+            let id = id.trim();
+            id.parse().map_err(|_| Failure::Usage(format!("--ids has {id:?} where a token id is expected")))
+        };
+        text.split(';').map(|row| row.split(',').map(id).collect()).collect()
+    }
+
     fn tokens(args: &Tokens) -> Result<i32, Failure> {
         let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
         let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
@@ -498,7 +547,11 @@ mod command {
     }
 
     fn write(path: &Path, text: &str) -> Result<(), Failure> {
-        std::fs::write(path, text)
+        write_bytes(path, text.as_bytes())
+    }
+
+    fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        std::fs::write(path, bytes)
             .map_err(|error| Failure::Io { what: format!("cannot write {}", path.display()), error })
     }
 

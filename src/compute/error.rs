@@ -14,6 +14,10 @@ pub enum ComputeError {
     NotOnDevice { label: String },
     #[error("tensor {label} holds {capacity_bytes} bytes, and {len} bytes at offset {offset} do not fit")]
     WriteOutOfRange { label: String, capacity_bytes: usize, offset: usize, len: usize },
+    #[error("{op} has no gradient: {reason}")]
+    NotDifferentiable { op: &'static str, reason: String },
+    #[error("{op} needs tensor {label} for its gradient, and the pass writes over it: give every value its own tensor")]
+    Overwritten { label: String, op: &'static str },
     #[error("tensor {label} needs {needed_bytes} bytes, the device allows {limit_bytes} in one buffer")]
     BufferTooLarge { label: String, needed_bytes: u64, limit_bytes: u64 },
     #[error("out of memory on {device}: {needed_bytes} bytes were asked for")]

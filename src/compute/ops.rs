@@ -4,18 +4,39 @@
 //! Letters: `B` rows of a batch, `T` tokens of a row, `N = B·T`, `C` channels, `V` vocabulary, `NH` heads,
 //! `NKV` key/value heads, `HS` head size, `K` neighbours.
 
+pub mod adamw;
 pub mod attention;
+pub mod attention_backward_key;
+pub mod attention_backward_query;
+pub mod attention_backward_value;
+pub mod attention_weights;
+pub mod axpy;
 pub mod check;
+pub mod column_sum;
+pub mod cross_entropy;
+pub mod cross_entropy_backward;
 pub mod embedding;
+pub mod embedding_backward;
+pub mod fill;
+pub mod geglu;
 pub mod gelu;
+pub mod gelu_backward;
 pub mod knn;
 pub mod kv_write;
+pub mod kv_write_backward;
 pub mod layernorm;
 pub mod matmul;
+pub mod matmul_weight_backward;
 pub mod next_token;
+pub mod norm_backward;
+pub mod norm_weight_backward;
+pub mod relu;
 pub mod rmsnorm;
 pub mod rope;
+pub mod softcap;
+pub mod sum_squares;
 pub mod swiglu;
+pub mod swiglu_backward;
 
 use super::{ComputeError, Tensor};
 use crate::rng::Rng;
@@ -30,10 +51,31 @@ pub enum Op {
     Rope(rope::Rope),
     KvWrite(kv_write::KvWrite),
     Attention(attention::Attention),
+    AttentionWeights(attention_weights::AttentionWeights),
+    Relu(relu::Relu),
     Gelu(gelu::Gelu),
+    GeGlu(geglu::GeGlu),
     SwiGlu(swiglu::SwiGlu),
+    Softcap(softcap::Softcap),
     NextToken(next_token::NextToken),
     Knn(knn::Knn),
+    Fill(fill::Fill),
+    Axpy(axpy::Axpy),
+    CrossEntropy(cross_entropy::CrossEntropy),
+    CrossEntropyBackward(cross_entropy_backward::CrossEntropyBackward),
+    EmbeddingBackward(embedding_backward::EmbeddingBackward),
+    NormBackward(norm_backward::NormBackward),
+    NormWeightBackward(norm_weight_backward::NormWeightBackward),
+    MatMulWeightBackward(matmul_weight_backward::MatMulWeightBackward),
+    ColumnSum(column_sum::ColumnSum),
+    KvWriteBackward(kv_write_backward::KvWriteBackward),
+    AttentionBackwardQuery(attention_backward_query::AttentionBackwardQuery),
+    AttentionBackwardKey(attention_backward_key::AttentionBackwardKey),
+    AttentionBackwardValue(attention_backward_value::AttentionBackwardValue),
+    GeluBackward(gelu_backward::GeluBackward),
+    SwiGluBackward(swiglu_backward::SwiGluBackward),
+    SumSquares(sum_squares::SumSquares),
+    AdamW(adamw::AdamW),
 }
 
 impl Op {
@@ -47,10 +89,31 @@ impl Op {
             Op::Rope(_) => "rope",
             Op::KvWrite(_) => "kv_write",
             Op::Attention(_) => "attention",
+            Op::AttentionWeights(_) => "attention_weights",
+            Op::Relu(_) => "relu",
             Op::Gelu(_) => "gelu",
+            Op::GeGlu(_) => "geglu",
             Op::SwiGlu(_) => "swiglu",
+            Op::Softcap(_) => "softcap",
             Op::NextToken(_) => "next_token",
             Op::Knn(_) => "knn",
+            Op::Fill(_) => "fill",
+            Op::Axpy(_) => "axpy",
+            Op::CrossEntropy(_) => "cross_entropy",
+            Op::CrossEntropyBackward(_) => "cross_entropy_backward",
+            Op::EmbeddingBackward(_) => "embedding_backward",
+            Op::NormBackward(_) => "norm_backward",
+            Op::NormWeightBackward(_) => "norm_weight_backward",
+            Op::MatMulWeightBackward(_) => "matmul_weight_backward",
+            Op::ColumnSum(_) => "column_sum",
+            Op::KvWriteBackward(_) => "kv_write_backward",
+            Op::AttentionBackwardQuery(_) => "attention_backward_query",
+            Op::AttentionBackwardKey(_) => "attention_backward_key",
+            Op::AttentionBackwardValue(_) => "attention_backward_value",
+            Op::GeluBackward(_) => "gelu_backward",
+            Op::SwiGluBackward(_) => "swiglu_backward",
+            Op::SumSquares(_) => "sum_squares",
+            Op::AdamW(_) => "adamw",
         }
     }
 
@@ -64,10 +127,31 @@ impl Op {
             Op::Rope(op) => op.check(inputs, outputs),
             Op::KvWrite(op) => op.check(inputs, outputs),
             Op::Attention(op) => op.check(inputs, outputs),
+            Op::AttentionWeights(op) => op.check(inputs, outputs),
+            Op::Relu(op) => op.check(inputs, outputs),
             Op::Gelu(op) => op.check(inputs, outputs),
+            Op::GeGlu(op) => op.check(inputs, outputs),
             Op::SwiGlu(op) => op.check(inputs, outputs),
+            Op::Softcap(op) => op.check(inputs, outputs),
             Op::NextToken(op) => op.check(inputs, outputs),
             Op::Knn(op) => op.check(inputs, outputs),
+            Op::Fill(op) => op.check(inputs, outputs),
+            Op::Axpy(op) => op.check(inputs, outputs),
+            Op::CrossEntropy(op) => op.check(inputs, outputs),
+            Op::CrossEntropyBackward(op) => op.check(inputs, outputs),
+            Op::EmbeddingBackward(op) => op.check(inputs, outputs),
+            Op::NormBackward(op) => op.check(inputs, outputs),
+            Op::NormWeightBackward(op) => op.check(inputs, outputs),
+            Op::MatMulWeightBackward(op) => op.check(inputs, outputs),
+            Op::ColumnSum(op) => op.check(inputs, outputs),
+            Op::KvWriteBackward(op) => op.check(inputs, outputs),
+            Op::AttentionBackwardQuery(op) => op.check(inputs, outputs),
+            Op::AttentionBackwardKey(op) => op.check(inputs, outputs),
+            Op::AttentionBackwardValue(op) => op.check(inputs, outputs),
+            Op::GeluBackward(op) => op.check(inputs, outputs),
+            Op::SwiGluBackward(op) => op.check(inputs, outputs),
+            Op::SumSquares(op) => op.check(inputs, outputs),
+            Op::AdamW(op) => op.check(inputs, outputs),
         }
     }
 }
@@ -97,8 +181,29 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "rope", examples: rope::examples },
     OpEntry { name: "kv_write", examples: kv_write::examples },
     OpEntry { name: "attention", examples: attention::examples },
+    OpEntry { name: "attention_weights", examples: attention_weights::examples },
+    OpEntry { name: "relu", examples: relu::examples },
     OpEntry { name: "gelu", examples: gelu::examples },
+    OpEntry { name: "geglu", examples: geglu::examples },
     OpEntry { name: "swiglu", examples: swiglu::examples },
+    OpEntry { name: "softcap", examples: softcap::examples },
     OpEntry { name: "next_token", examples: next_token::examples },
     OpEntry { name: "knn", examples: knn::examples },
+    OpEntry { name: "fill", examples: fill::examples },
+    OpEntry { name: "axpy", examples: axpy::examples },
+    OpEntry { name: "cross_entropy", examples: cross_entropy::examples },
+    OpEntry { name: "cross_entropy_backward", examples: cross_entropy_backward::examples },
+    OpEntry { name: "embedding_backward", examples: embedding_backward::examples },
+    OpEntry { name: "norm_backward", examples: norm_backward::examples },
+    OpEntry { name: "norm_weight_backward", examples: norm_weight_backward::examples },
+    OpEntry { name: "matmul_weight_backward", examples: matmul_weight_backward::examples },
+    OpEntry { name: "column_sum", examples: column_sum::examples },
+    OpEntry { name: "kv_write_backward", examples: kv_write_backward::examples },
+    OpEntry { name: "attention_backward_query", examples: attention_backward_query::examples },
+    OpEntry { name: "attention_backward_key", examples: attention_backward_key::examples },
+    OpEntry { name: "attention_backward_value", examples: attention_backward_value::examples },
+    OpEntry { name: "gelu_backward", examples: gelu_backward::examples },
+    OpEntry { name: "swiglu_backward", examples: swiglu_backward::examples },
+    OpEntry { name: "sum_squares", examples: sum_squares::examples },
+    OpEntry { name: "adamw", examples: adamw::examples },
 ];

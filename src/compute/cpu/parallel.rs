@@ -16,15 +16,22 @@ pub fn over_rows(out: &mut [f32], columns: usize, work: impl Fn(usize, &mut [f32
     }
 }
 
-/// Calls `work(row, a, b)` for every row of two arrays with `columns` elements a row.
-pub fn over_two(a: &mut [u32], b: &mut [f32], columns: usize, work: impl Fn(usize, &mut [u32], &mut [f32]) + Sync) {
+/// Calls `work(row, a, b)` for every row of two arrays, with `a_columns` and `b_columns` elements a row.
+pub fn over_two<A: Send, B: Send>(
+    a: &mut [A],
+    a_columns: usize,
+    b: &mut [B],
+    b_columns: usize,
+    work: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
     #[cfg(not(target_arch = "wasm32"))]
     {
         use rayon::prelude::*;
-        a.par_chunks_mut(columns).zip(b.par_chunks_mut(columns)).enumerate().for_each(|(row, (a, b))| work(row, a, b));
+        let rows = a.par_chunks_mut(a_columns).zip(b.par_chunks_mut(b_columns));
+        rows.enumerate().for_each(|(row, (a, b))| work(row, a, b));
     }
     #[cfg(target_arch = "wasm32")]
-    for (row, (a, b)) in a.chunks_mut(columns).zip(b.chunks_mut(columns)).enumerate() {
+    for (row, (a, b)) in a.chunks_mut(a_columns).zip(b.chunks_mut(b_columns)).enumerate() {
         work(row, a, b);
     }
 }

@@ -3,18 +3,39 @@
 //! One file per op, named like the op and its shader. `tests/shape_shaders.rs` reads the parsed shaders and compares
 //! bindings, parameters and overrides with what stands here.
 
+mod adamw;
 mod attention;
+mod attention_backward_key;
+mod attention_backward_query;
+mod attention_backward_value;
+mod attention_weights;
+mod axpy;
+mod column_sum;
+mod cross_entropy;
+mod cross_entropy_backward;
 mod embedding;
+mod embedding_backward;
+mod fill;
+mod geglu;
 mod gelu;
+mod gelu_backward;
 mod knn;
 mod kv_write;
+mod kv_write_backward;
 mod layernorm;
 mod matmul;
+mod matmul_weight_backward;
 mod next_token;
+mod norm_backward;
+mod norm_weight_backward;
 mod params;
+mod relu;
 mod rmsnorm;
 mod rope;
+mod softcap;
+mod sum_squares;
 mod swiglu;
+mod swiglu_backward;
 
 use crate::compute::{ComputeError, DType, Dispatch, Op, Tensor};
 pub use params::Field;
@@ -42,10 +63,31 @@ pub const KERNELS: &[&Kernel] = &[
     &rope::KERNEL,
     &kv_write::KERNEL,
     &attention::KERNEL,
+    &attention_weights::KERNEL,
+    &relu::KERNEL,
     &gelu::KERNEL,
+    &geglu::KERNEL,
     &swiglu::KERNEL,
+    &softcap::KERNEL,
     &next_token::KERNEL,
     &knn::KERNEL,
+    &fill::KERNEL,
+    &axpy::KERNEL,
+    &cross_entropy::KERNEL,
+    &cross_entropy_backward::KERNEL,
+    &embedding_backward::KERNEL,
+    &norm_backward::KERNEL,
+    &norm_weight_backward::KERNEL,
+    &matmul_weight_backward::KERNEL,
+    &column_sum::KERNEL,
+    &kv_write_backward::KERNEL,
+    &attention_backward_query::KERNEL,
+    &attention_backward_key::KERNEL,
+    &attention_backward_value::KERNEL,
+    &gelu_backward::KERNEL,
+    &swiglu_backward::KERNEL,
+    &sum_squares::KERNEL,
+    &adamw::KERNEL,
 ];
 
 /// One dispatch in the GPU's terms.
@@ -90,10 +132,31 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::Rope(op) => rope::launch(op, dispatch),
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
         Op::Attention(op) => attention::launch(op, dispatch)?,
+        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch),
+        Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
+        Op::GeGlu(op) => geglu::launch(op, dispatch),
         Op::SwiGlu(_) => swiglu::launch(dispatch),
+        Op::Softcap(op) => softcap::launch(op, dispatch),
         Op::NextToken(_) => next_token::launch(dispatch),
         Op::Knn(op) => knn::launch(op, dispatch),
+        Op::Fill(op) => fill::launch(op, dispatch),
+        Op::Axpy(op) => axpy::launch(op, dispatch),
+        Op::CrossEntropy(_) => cross_entropy::launch(dispatch),
+        Op::CrossEntropyBackward(op) => cross_entropy_backward::launch(op, dispatch),
+        Op::EmbeddingBackward(op) => embedding_backward::launch(op, dispatch),
+        Op::NormBackward(op) => norm_backward::launch(op, dispatch),
+        Op::NormWeightBackward(op) => norm_weight_backward::launch(op, dispatch),
+        Op::MatMulWeightBackward(op) => matmul_weight_backward::launch(op, dispatch),
+        Op::ColumnSum(op) => column_sum::launch(op, dispatch),
+        Op::KvWriteBackward(op) => kv_write_backward::launch(op, dispatch),
+        Op::AttentionBackwardQuery(op) => attention_backward_query::launch(op, dispatch)?,
+        Op::AttentionBackwardKey(op) => attention_backward_key::launch(op, dispatch)?,
+        Op::AttentionBackwardValue(op) => attention_backward_value::launch(op, dispatch)?,
+        Op::GeluBackward(op) => gelu_backward::launch(op, dispatch),
+        Op::SwiGluBackward(op) => swiglu_backward::launch(op, dispatch),
+        Op::SumSquares(_) => sum_squares::launch(dispatch),
+        Op::AdamW(op) => adamw::launch(op, dispatch),
     })
 }
 

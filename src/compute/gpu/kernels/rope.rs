@@ -11,6 +11,8 @@ params! {
     head_size: u32,
     n_pairs: u32,
     interleaved: u32,
+    transposed: u32,
+    magnitude: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -32,6 +34,8 @@ pub fn launch<'a>(op: &Rope, dispatch: &'a Dispatch) -> Launch<'a> {
         head_size: number(op.head_size),
         n_pairs: number(inv_freq.elements()),
         interleaved: (op.pairing == Pairing::Interleaved).into(),
+        transposed: op.transposed.into(),
+        magnitude: op.magnitude,
     };
     Launch {
         kernel: &KERNEL,

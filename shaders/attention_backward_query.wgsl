@@ -1,0 +1,166 @@
+// Backward of attention by the queries: dq += scale · Σ_j p_j (dp_j − δ) k_j with dp_j = dout · v_j and δ = Σ_j p_j dp_j.
+//
+// Shapes   qkv, dqkv: (B·T,S), queries of NH heads from column 0 · slots: (B) · k_own, v_own: (slots, capacity, KV)
+//          · dout: (B·T, NH·HS) · stats: (B·T, 2·NH), for each head log Σ_j exp(score_j) and δ
+// Grid     one workgroup per (row, head). First a lane goes through every 64th key for the maximum, the sum and δ; then
+//          64 keys at a time: a lane finds the factor of one key, and owns every 64th channel
+// Source   Dao et al. 2022, appendix B
+// Limits   HS ≤ 256
+// Twin     src/compute/ops/attention_backward_query.rs
+
+#import index
+
+struct Params {
+    // B · T
+    n_rows: u32,
+    n_columns: u32,
+    n_heads: u32,
+    n_kv_heads: u32,
+    head_size: u32,
+    n_tokens: u32,
+    start: u32,
+    n_slots: u32,
+    capacity: u32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> slots: array<u32>;
+@group(0) @binding(3) var<storage, read> k_own: array<f32>;
+@group(0) @binding(4) var<storage, read> v_own: array<f32>;
+@group(0) @binding(5) var<storage, read> dout: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
+
+// Lanes of a workgroup, and keys of a tile.
+const TILE = 64u;
+const HEAD_SIZE_MAX = 256u;
+
+// ceil(HS / 64): known when the pipeline is built, so that the accumulators stay in registers.
+override channels_per_lane: u32 = 4u;
+
+const LOG_ZERO = -3.0e38;
+
+var<workgroup> sh_query: array<f32, HEAD_SIZE_MAX>;
+var<workgroup> sh_dout: array<f32, HEAD_SIZE_MAX>;
+var<workgroup> sh_maximum: array<f32, TILE>;
+var<workgroup> sh_sum: array<f32, TILE>;
+var<workgroup> sh_delta: array<f32, TILE>;
+var<workgroup> sh_factor: array<f32, TILE>;
+
+// (score, dp) of the key whose channels begin at `base`.
+fn score_and_dweight(base: u32) -> vec2f {
+    var sums = vec2f(0.0);
+    for (var c = 0u; c < params.head_size; c++) {
+        sums += vec2f(sh_query[c] * k_own[base + c], sh_dout[c] * v_own[base + c]);
+    }
+    return vec2f(params.scale * sums.x, sums.y);
+}
+
+fn k_at(base: u32, c: u32) -> f32 {
+    if c < params.head_size {
+        return k_own[base + c];
+    }
+    return 0.0;
+}
+
+@compute @workgroup_size(TILE)
+fn forward(
+    @builtin(workgroup_id) workgroup_id: vec3u,
+    @builtin(num_workgroups) num_workgroups: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row_head = workgroup_index(workgroup_id, num_workgroups);
+    if row_head >= params.n_rows * params.n_heads {
+        return;
+    }
+    let row = row_head / params.n_heads;
+    let head = row_head % params.n_heads;
+    let slot = slots[row / params.n_tokens];
+    if slot >= params.n_slots {
+        if lane < 2u {
+            stats[2u * row_head + lane] = 0.0;
+        }
+        return;
+    }
+    let kv_size = params.n_kv_heads * params.head_size;
+    let own_base =
+        slot * params.capacity * kv_size + head / (params.n_heads / params.n_kv_heads) * params.head_size;
+    let n_keys = params.start + row % params.n_tokens + 1u;
+    let query_base = row * params.n_columns + head * params.head_size;
+    let dout_base = row_head * params.head_size;
+    for (var c = lane; c < params.head_size; c += TILE) {
+        sh_query[c] = qkv[query_base + c];
+        sh_dout[c] = dout[dout_base + c];
+    }
+    workgroupBarrier();
+
+    var maximum = LOG_ZERO;
+    var sum = 0.0;
+    var delta = 0.0;
+    for (var key = lane; key < n_keys; key += TILE) {
+        let found = score_and_dweight(own_base + key * kv_size);
+        let larger = max(maximum, found.x);
+        let rescale = exp(maximum - larger);
+        let weight = exp(found.x - larger);
+        sum = sum * rescale + weight;
+        delta = delta * rescale + weight * found.y;
+        maximum = larger;
+    }
+    sh_maximum[lane] = maximum;
+    sh_sum[lane] = sum;
+    sh_delta[lane] = delta;
+    workgroupBarrier();
+    // Every lane adds the 64 parts for itself, in the same order.
+    for (var i = 0u; i < TILE; i++) {
+        maximum = max(maximum, sh_maximum[i]);
+    }
+    sum = 0.0;
+    delta = 0.0;
+    for (var i = 0u; i < TILE; i++) {
+        let rescale = exp(sh_maximum[i] - maximum);
+        sum += sh_sum[i] * rescale;
+        delta += sh_delta[i] * rescale;
+    }
+    delta /= sum;
+    let log_z = maximum + log(sum);
+    if lane == 0u {
+        stats[2u * row_head] = log_z;
+        stats[2u * row_head + 1u] = delta;
+    }
+
+    var accumulator = vec4f(0.0);
+    for (var tile_start = 0u; tile_start < n_keys; tile_start += TILE) {
+        let key = tile_start + lane;
+        var factor = 0.0;
+        if key < n_keys {
+            let found = score_and_dweight(own_base + key * kv_size);
+            factor = params.scale * exp(found.x - log_z) * (found.y - delta);
+        }
+        sh_factor[lane] = factor;
+        workgroupBarrier();
+        let n_tile = min(TILE, n_keys - tile_start);
+        for (var j = 0u; j < n_tile; j++) {
+            let base = own_base + (tile_start + j) * kv_size;
+            var value = vec4f(k_at(base, lane), 0.0, 0.0, 0.0);
+            if channels_per_lane > 1u {
+                value.y = k_at(base, lane + TILE);
+            }
+            if channels_per_lane > 2u {
+                value.z = k_at(base, lane + 2u * TILE);
+            }
+            if channels_per_lane > 3u {
+                value.w = k_at(base, lane + 3u * TILE);
+            }
+            accumulator += sh_factor[j] * value;
+        }
+        workgroupBarrier();
+    }
+    for (var i = 0u; i < channels_per_lane; i++) {
+        let c = lane + i * TILE;
+        if c < params.head_size {
+            dqkv[query_base + c] += accumulator[i];
+        }
+    }
+}

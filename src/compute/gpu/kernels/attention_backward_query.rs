@@ -1,0 +1,53 @@
+//! One workgroup per row and head.
+
+use super::attention::{channels_per_lane, heads_fit};
+use super::{Kernel, Launch, number, params::params, tensors};
+use crate::compute::ops::attention_backward_query::AttentionBackwardQuery;
+use crate::compute::{ComputeError, Dispatch};
+
+params! {
+    n_rows: u32,
+    n_columns: u32,
+    n_heads: u32,
+    n_kv_heads: u32,
+    head_size: u32,
+    n_tokens: u32,
+    start: u32,
+    n_slots: u32,
+    capacity: u32,
+    scale: f32,
+}
+
+pub const KERNEL: Kernel = Kernel {
+    name: "attention_backward_query",
+    source: include_str!("../../../../shaders/attention_backward_query.wgsl"),
+    params: FIELDS,
+    params_bytes: size_of::<Params>(),
+    n_inputs: 5,
+    n_outputs: 2,
+};
+
+pub fn launch<'a>(op: &AttentionBackwardQuery, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
+    let (qkv, k_own, forward) = (&dispatch.inputs[0], &dispatch.inputs[2], &op.forward);
+    heads_fit("attention_backward_query", forward, qkv)?;
+    let params = Params {
+        n_rows: number(qkv.rows()),
+        n_columns: number(qkv.columns()),
+        n_heads: number(forward.n_heads),
+        n_kv_heads: number(forward.n_kv_heads),
+        head_size: number(forward.head_size),
+        n_tokens: number(forward.tokens),
+        start: number(forward.start),
+        n_slots: number(k_own.shape()[0]),
+        capacity: number(k_own.shape()[1]),
+        scale: forward.scale,
+    };
+    Ok(Launch {
+        kernel: &KERNEL,
+        entry_point: "forward",
+        constants: vec![("channels_per_lane", channels_per_lane(forward))],
+        params: bytemuck::bytes_of(&params).to_vec(),
+        tensors: tensors(dispatch),
+        workgroups: qkv.rows() as u64 * forward.n_heads as u64,
+    })
+}

@@ -1,0 +1,205 @@
+//! A batch forward and backward, as one recording.
+//!
+//! The forward is the one that inference records ([`forward::record`](crate::engine::forward::record)); its report on
+//! the next token is exchanged for the loss, its values get tensors of their own, and the whole is reversed.
+
+use std::collections::HashMap;
+
+use super::batch::{Batch, Target};
+use crate::compute::backward::{reverse, separate};
+use crate::compute::ops::cross_entropy::{CrossEntropy, IGNORED};
+use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
+use crate::engine::forward::{PassShape, PassTensors, record};
+use crate::engine::kv_cache::KvCache;
+use crate::engine::weights::{Parameter, RotaryFrequencies};
+use crate::engine::{EngineError, Model};
+use crate::error::Result;
+
+/// What a batch costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    /// Weighted mean of the targets' negative log-likelihoods, in nats.
+    pub mean: f64,
+    /// Of each target, in the batch's order, in nats.
+    pub nll: Vec<f32>,
+}
+
+/// What has to be alike for two batches to share a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PassForm {
+    pub rows: usize,
+    pub tokens: usize,
+    pub targets: usize,
+}
+
+impl PassForm {
+    pub fn of(batch: &Batch) -> Self {
+        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len() }
+    }
+}
+
+/// A recorded batch: written once for a form, run for every batch of it.
+pub struct Pass {
+    inputs: PassTensors,
+    /// What the family adds to positions to look them up.
+    position_offset: u32,
+    nll: Tensor,
+    dnll: Tensor,
+    recording: Recording,
+    /// Where the gradients of the wanted tensors end up.
+    pub gradients: HashMap<TensorId, Tensor>,
+    /// What the pass has made for itself.
+    own: Vec<Tensor>,
+}
+
+impl Pass {
+    /// Records a form.
+    ///
+    /// `replaced` are weights that others stand in for, such as the f32 masters of weights stored in f16. `started` are
+    /// gradients that already hold something to which this pass adds: pairs of tensor and gradient. `wanted` are the
+    /// tensors whose gradients are asked for; with none, the pass is a forward only.
+    pub fn new(
+        model: &Model,
+        form: PassForm,
+        replaced: &HashMap<TensorId, Tensor>,
+        started: &[(Tensor, Tensor)],
+        wanted: &[TensorId],
+    ) -> Result<Pass> {
+        let shape = PassShape { rows: form.rows, tokens: form.tokens, logits: form.targets };
+        let inputs = PassTensors::new(&model.architecture, shape);
+        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.tokens);
+        let inference = record(&model.architecture, &model.weights, &inputs, &cache, 0, None)?;
+        let mut forward = inference.rewrite(|dispatch| match dispatch.op {
+            Op::NextToken(_) => None,
+            _ => Some(substitute(dispatch, replaced)),
+        })?;
+        let nll = Tensor::new("nll", &[form.targets], DType::F32);
+        let dnll = Tensor::new("dnll", &[form.targets], DType::F32);
+        forward.push(Op::CrossEntropy(CrossEntropy), &[&inputs.logits, &inputs.targets], &[&nll])?;
+
+        let (mut recording, mut gradients) = (forward, HashMap::new());
+        if !wanted.is_empty() {
+            let separated = separate(&recording)?;
+            let mut seeds = vec![(nll.clone(), dnll.clone())];
+            seeds.extend_from_slice(started);
+            let reversed = reverse(&separated.recording, &seeds, wanted)?;
+            recording = separated.recording;
+            recording.append(&reversed.recording);
+            gradients = reversed.gradients;
+        }
+        let foreign: Vec<TensorId> = model
+            .weight_tensors()
+            .into_iter()
+            .chain(model.weights.rotary.iter().flat_map(RotaryFrequencies::tensors))
+            .chain(replaced.values())
+            .chain(started.iter().map(|(_, gradient)| gradient))
+            .map(Tensor::id)
+            .collect();
+        let mut own = recording.tensors();
+        own.push(dnll.clone());
+        own.retain(|tensor| !foreign.contains(&tensor.id()));
+        let position_offset = model.architecture.position_offset() as u32;
+        Ok(Pass { inputs, position_offset, nll, dnll, recording, gradients, own })
+    }
+
+    /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
+    /// Σ weight · nll / `total_weight`, so that parts of a batch, each with the whole's weight, add up to the whole.
+    pub async fn run(&self, device: &mut Device, batch: &Batch, total_weight: f64) -> Result<Loss> {
+        let slots: Vec<u32> = (0..batch.rows as u32).collect();
+        let of = |part: fn(&Target) -> u32| batch.targets.iter().map(part).collect::<Vec<u32>>();
+        // A target without weight is no target: its row then has no gradient at all, rather than zero times something.
+        let targets = of(|target| if target.weight > 0.0 { target.id } else { IGNORED });
+        let dnll: Vec<f32> =
+            batch.targets.iter().map(|target| (f64::from(target.weight) / total_weight) as f32).collect();
+        device.write_u32(&self.inputs.ids, &batch.ids)?;
+        let positions: Vec<u32> = batch.positions.iter().map(|position| position + self.position_offset).collect();
+        device.write_u32(&self.inputs.positions, &positions)?;
+        device.write_u32(&self.inputs.slots, &slots)?;
+        device.write_u32(&self.inputs.wanted, &of(|target| target.at))?;
+        device.write_u32(&self.inputs.targets, &targets)?;
+        device.write_f32(&self.dnll, &dnll)?;
+        device.run(&self.recording).await?;
+        let nll = device.read_f32(&self.nll).await?;
+        let sum: f64 =
+            nll.iter().zip(&batch.targets).map(|(&nll, target)| f64::from(nll) * f64::from(target.weight)).sum();
+        let mean = sum / batch.weight();
+        if mean.is_finite() { Ok(Loss { mean, nll }) } else { Err(EngineError::LossNotFinite { loss: mean }.into()) }
+    }
+
+    /// Gives the device its memory back.
+    pub fn free(&self, device: &mut Device) {
+        for tensor in &self.own {
+            device.free(tensor);
+        }
+    }
+}
+
+fn substitute(dispatch: &Dispatch, replaced: &HashMap<TensorId, Tensor>) -> Dispatch {
+    let swap = |tensor: &Tensor| replaced.get(&tensor.id()).unwrap_or(tensor).clone();
+    Dispatch {
+        op: dispatch.op.clone(),
+        inputs: dispatch.inputs.iter().map(swap).collect(),
+        outputs: dispatch.outputs.clone(),
+    }
+}
+
+/// The loss of a batch.
+pub async fn loss(model: &mut Model, batch: &Batch) -> Result<Loss> {
+    let (loss, _) = loss_and_gradients(model, batch, &|_| false).await?;
+    Ok(loss)
+}
+
+/// The gradient of one parameter, under the checkpoint's own name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterGradient {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// The loss of a batch and its gradient with respect to every parameter whose name `wanted` accepts, whatever type the
+/// weights are stored in. A parameter that the loss does not depend on has a gradient of zeros.
+pub async fn loss_and_gradients(
+    model: &mut Model,
+    batch: &Batch,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(Loss, Vec<ParameterGradient>)> {
+    batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
+    let parameters: Vec<&Parameter> =
+        model.weights.parameters.iter().filter(|parameter| wanted(&parameter.name)).collect();
+    let copies = parameters.iter().flat_map(|parameter| &parameter.copies);
+    let mut ids: Vec<TensorId> = copies.map(|copy| copy.tensor.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids)?;
+    let result = run_and_read(&pass, &mut model.device, batch, &parameters).await;
+    pass.free(&mut model.device);
+    result
+}
+
+async fn run_and_read(
+    pass: &Pass,
+    device: &mut Device,
+    batch: &Batch,
+    parameters: &[&Parameter],
+) -> Result<(Loss, Vec<ParameterGradient>)> {
+    let loss = pass.run(device, batch, batch.weight()).await?;
+    let mut gradients = Vec::with_capacity(parameters.len());
+    for parameter in parameters {
+        let mut values = vec![0.0; parameter.shape.iter().product()];
+        // Of the tensor last read: a parameter whose rows are interleaved is many runs of the same one.
+        let mut last: Option<(TensorId, Vec<f32>)> = None;
+        for copy in &parameter.copies {
+            let Some(gradient) = pass.gradients.get(&copy.tensor.id()) else { continue };
+            if last.as_ref().is_none_or(|(id, _)| *id != copy.tensor.id()) {
+                last = Some((copy.tensor.id(), device.read_f32(gradient).await?));
+            }
+            let Some((_, read)) = &last else { continue };
+            let row = copy.tensor.elements() / copy.tensor.shape()[0].max(1);
+            values[copy.from_row * row..][..copy.rows * row]
+                .copy_from_slice(&read[copy.to_row * row..][..copy.rows * row]);
+        }
+        gradients.push(ParameterGradient { name: parameter.name.clone(), shape: parameter.shape.clone(), values });
+    }
+    Ok((loss, gradients))
+}
