@@ -165,7 +165,8 @@ pub async fn load(
 }
 
 /// Tensors whose rows come from several places, gathered here and written when the last row has come. The parts of one
-/// fused tensor lie side by side in a file, so at most one such tensor is held at a time.
+/// fused tensor lie side by side in a file, so one such tensor is held at a time; only norms of single heads, which are
+/// small, stay open longer.
 #[derive(Default)]
 struct Staged {
     /// By the device's tensor: its bytes, and how many are still to come.
