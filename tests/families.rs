@@ -353,6 +353,53 @@ fn every_understood_field_is_read() {
     assert!(checked > 200, "only {checked} fields");
 }
 
+/// No oracle but the clock and the memory: a configuration is data from strangers, and nothing in it may panic, hang or
+/// ask for gigabytes. What it describes is then either refused or within the limits.
+#[test]
+fn no_value_of_a_field_does_harm() {
+    let mut described = 0;
+    let values = [
+        json!(-1),
+        json!(0),
+        json!(1),
+        json!(3),
+        json!(1 << 31),
+        json!(u64::MAX),
+        json!(0.5),
+        json!(-0.5),
+        json!(1e308),
+        json!(1e-308),
+        json!(""),
+        json!("gelu"),
+        json!(true),
+        Value::Null,
+        json!([]),
+        json!([0]),
+        json!([[[], 1 << 31]]),
+        json!([[["local"], 1 << 31]]),
+        json!(vec![1 << 31; 12]),
+        json!({}),
+        json!({ "rope_type": "yarn", "factor": 0 }),
+        json!({ "rope_type": "llama3", "factor": 1, "low_freq_factor": 0, "high_freq_factor": 0 }),
+        json!({ "rope_type": "longrope", "short_factor": [0.0], "long_factor": [0.0] }),
+        json!({ "rope_type": "linear", "factor": 1e-308, "rope_theta": 1e308, "partial_rotary_factor": 1e-9 }),
+    ];
+    for (family, fields) in configurations() {
+        for field in family.fields {
+            for value in &values {
+                let mut changed = fields.clone();
+                changed.insert((*field).into(), value.clone());
+                if let Ok(architecture) = architecture(&changed) {
+                    assert!(architecture.n_layers() <= 1024 && architecture.head_size <= 1024, "{}", family.model_type);
+                    assert!(architecture.flops_per_token() > 0 && architecture.widest_row() > 0);
+                    described += 1;
+                }
+            }
+        }
+    }
+    assert!(described > 100, "nearly everything is refused: {described}");
+}
+
 #[test]
 fn an_unknown_family_is_refused_with_the_known_ones() {
     let fields = json!({ "model_type": "mamba" });

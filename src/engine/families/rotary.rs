@@ -7,7 +7,7 @@
 //!          Team 2024 (llama3); formulas as in transformers' `modeling_rope_utils.py`
 
 use super::fields::{asks_for_nothing, unknown};
-use super::settings::unsupported;
+use super::settings::{HEAD_SIZE_MAX, limit, unsupported};
 use crate::checkpoint::Config;
 use crate::compute::ops::rope::inverse_frequencies;
 use crate::engine::EngineError;
@@ -116,6 +116,8 @@ impl<'a> RotaryKeys<'a> {
                 }
             }
         }
+        // Before there is a list as long.
+        limit("head size", self.head_size, HEAD_SIZE_MAX)?;
         let theta = match self.opt_f64("rope_theta")? {
             Some(theta) => theta,
             None => self.config.f64_or(self.theta, defaults.theta)?,
