@@ -348,3 +348,21 @@ fn the_comparer_rejects_what_it_must() {
     }
     assert!(attentions_agree(&expected[..3], &expected).is_err() && attentions_agree(&[], &[]).is_err());
 }
+
+/// A closed form: a weight that is NaN makes everything after it NaN, and nothing before it.
+#[test]
+fn activations_that_are_not_finite_are_named_by_layer() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models/llama-grouped-untied");
+    for device in devices("activations_that_are_not_finite_are_named_by_layer") {
+        let mut session = open(&folder, device);
+        let ids = [3, 9, 27];
+        let logits = pollster::block_on(session.model.logits(&ids)).unwrap();
+        // Negative control: large and finite is fine.
+        assert!(logits.iter().all(|logit| logit.is_finite()));
+        let weight = session.model.weights.layers[1].mlp_out.weight.clone();
+        session.model.device.write(&weight, 0, bytemuck::cast_slice(&[f32::NAN])).unwrap();
+        let error = pollster::block_on(session.model.logits(&ids)).unwrap_err().to_string();
+        assert!(error.contains("layers.1.mlp.down_proj.weight"), "{device:?}: {error}");
+        assert!(error.contains("matmul"), "{device:?}: {error}");
+    }
+}
