@@ -164,7 +164,7 @@ impl Model {
         logits
     }
 
-    /// What each token attends to, layer by layer.
+    /// What each token attends to, layer by layer. The maps of all layers, L·H·T² numbers, are on the device at once.
     pub async fn attentions(&mut self, ids: &[u32]) -> Result<Vec<AttentionMaps>> {
         if ids.is_empty() {
             return Err(EngineError::Empty.into());
