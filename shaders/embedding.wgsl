@@ -1,4 +1,4 @@
-// Row lookup: out[n,c] (+)= table[ids[n], c]; an id outside the table gives a row of zeros.
+// Row lookup: out[n,c] (+)= scale · table[ids[n], c]; an id outside the table gives a row of zeros.
 //
 // Shapes   ids: (N) · table: (V,C) in stored type · out: (N,C)
 // Grid     one lane per element of `out`
@@ -12,6 +12,7 @@ struct Params {
     n_columns: u32,
     n_vocabulary: u32,
     accumulate: u32,
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +37,7 @@ fn forward(
     var value = 0.0;
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;
-        value = widen(table_type, table[word_index(table_type, element)], element);
+        value = params.scale * widen(table_type, table[word_index(table_type, element)], element);
     }
     if params.accumulate != 0u {
         value += out[index];

@@ -446,8 +446,7 @@ mod command {
         let mut monitor = Terminal::new();
         let mut session = open(&args.model, &mut monitor)?;
         let wanted = |_: &str| args.grad.is_some();
-        let (loss, gradients) =
-            pollster::block_on(training::loss_and_gradients(&mut session.model, &batch, &wanted))?;
+        let (loss, gradients) = pollster::block_on(training::loss_and_gradients(&mut session.model, &batch, &wanted))?;
         monitor.finish();
         if let Some(path) = &args.grad {
             let mut file = TensorFile::default();

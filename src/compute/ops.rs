@@ -9,6 +9,7 @@ pub mod attention;
 pub mod attention_backward_key;
 pub mod attention_backward_query;
 pub mod attention_backward_value;
+pub mod attention_weights;
 pub mod axpy;
 pub mod check;
 pub mod column_sum;
@@ -17,6 +18,8 @@ pub mod cross_entropy_backward;
 pub mod embedding;
 pub mod embedding_backward;
 pub mod fill;
+pub mod geglu;
+pub mod geglu_backward;
 pub mod gelu;
 pub mod gelu_backward;
 pub mod knn;
@@ -28,8 +31,12 @@ pub mod matmul_weight_backward;
 pub mod next_token;
 pub mod norm_backward;
 pub mod norm_weight_backward;
+pub mod relu;
+pub mod relu_backward;
 pub mod rmsnorm;
 pub mod rope;
+pub mod softcap;
+pub mod softcap_backward;
 pub mod sum_squares;
 pub mod swiglu;
 pub mod swiglu_backward;
@@ -47,8 +54,12 @@ pub enum Op {
     Rope(rope::Rope),
     KvWrite(kv_write::KvWrite),
     Attention(attention::Attention),
+    AttentionWeights(attention_weights::AttentionWeights),
+    Relu(relu::Relu),
     Gelu(gelu::Gelu),
+    GeGlu(geglu::GeGlu),
     SwiGlu(swiglu::SwiGlu),
+    Softcap(softcap::Softcap),
     NextToken(next_token::NextToken),
     Knn(knn::Knn),
     Fill(fill::Fill),
@@ -66,6 +77,9 @@ pub enum Op {
     AttentionBackwardValue(attention_backward_value::AttentionBackwardValue),
     GeluBackward(gelu_backward::GeluBackward),
     SwiGluBackward(swiglu_backward::SwiGluBackward),
+    ReluBackward(relu_backward::ReluBackward),
+    GeGluBackward(geglu_backward::GeGluBackward),
+    SoftcapBackward(softcap_backward::SoftcapBackward),
     SumSquares(sum_squares::SumSquares),
     AdamW(adamw::AdamW),
 }
@@ -81,8 +95,12 @@ impl Op {
             Op::Rope(_) => "rope",
             Op::KvWrite(_) => "kv_write",
             Op::Attention(_) => "attention",
+            Op::AttentionWeights(_) => "attention_weights",
+            Op::Relu(_) => "relu",
             Op::Gelu(_) => "gelu",
+            Op::GeGlu(_) => "geglu",
             Op::SwiGlu(_) => "swiglu",
+            Op::Softcap(_) => "softcap",
             Op::NextToken(_) => "next_token",
             Op::Knn(_) => "knn",
             Op::Fill(_) => "fill",
@@ -100,6 +118,9 @@ impl Op {
             Op::AttentionBackwardValue(_) => "attention_backward_value",
             Op::GeluBackward(_) => "gelu_backward",
             Op::SwiGluBackward(_) => "swiglu_backward",
+            Op::ReluBackward(_) => "relu_backward",
+            Op::GeGluBackward(_) => "geglu_backward",
+            Op::SoftcapBackward(_) => "softcap_backward",
             Op::SumSquares(_) => "sum_squares",
             Op::AdamW(_) => "adamw",
         }
@@ -115,8 +136,12 @@ impl Op {
             Op::Rope(op) => op.check(inputs, outputs),
             Op::KvWrite(op) => op.check(inputs, outputs),
             Op::Attention(op) => op.check(inputs, outputs),
+            Op::AttentionWeights(op) => op.check(inputs, outputs),
+            Op::Relu(op) => op.check(inputs, outputs),
             Op::Gelu(op) => op.check(inputs, outputs),
+            Op::GeGlu(op) => op.check(inputs, outputs),
             Op::SwiGlu(op) => op.check(inputs, outputs),
+            Op::Softcap(op) => op.check(inputs, outputs),
             Op::NextToken(op) => op.check(inputs, outputs),
             Op::Knn(op) => op.check(inputs, outputs),
             Op::Fill(op) => op.check(inputs, outputs),
@@ -134,6 +159,9 @@ impl Op {
             Op::AttentionBackwardValue(op) => op.check(inputs, outputs),
             Op::GeluBackward(op) => op.check(inputs, outputs),
             Op::SwiGluBackward(op) => op.check(inputs, outputs),
+            Op::ReluBackward(op) => op.check(inputs, outputs),
+            Op::GeGluBackward(op) => op.check(inputs, outputs),
+            Op::SoftcapBackward(op) => op.check(inputs, outputs),
             Op::SumSquares(op) => op.check(inputs, outputs),
             Op::AdamW(op) => op.check(inputs, outputs),
         }
@@ -165,8 +193,12 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "rope", examples: rope::examples },
     OpEntry { name: "kv_write", examples: kv_write::examples },
     OpEntry { name: "attention", examples: attention::examples },
+    OpEntry { name: "attention_weights", examples: attention_weights::examples },
+    OpEntry { name: "relu", examples: relu::examples },
     OpEntry { name: "gelu", examples: gelu::examples },
+    OpEntry { name: "geglu", examples: geglu::examples },
     OpEntry { name: "swiglu", examples: swiglu::examples },
+    OpEntry { name: "softcap", examples: softcap::examples },
     OpEntry { name: "next_token", examples: next_token::examples },
     OpEntry { name: "knn", examples: knn::examples },
     OpEntry { name: "fill", examples: fill::examples },
@@ -184,6 +216,9 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "attention_backward_value", examples: attention_backward_value::examples },
     OpEntry { name: "gelu_backward", examples: gelu_backward::examples },
     OpEntry { name: "swiglu_backward", examples: swiglu_backward::examples },
+    OpEntry { name: "relu_backward", examples: relu_backward::examples },
+    OpEntry { name: "geglu_backward", examples: geglu_backward::examples },
+    OpEntry { name: "softcap_backward", examples: softcap_backward::examples },
     OpEntry { name: "sum_squares", examples: sum_squares::examples },
     OpEntry { name: "adamw", examples: adamw::examples },
 ];

@@ -136,13 +136,13 @@ pub fn record(
     let (query, tokens) = (architecture.query_channels(), t.shape.tokens);
 
     recording.push(
-        Op::Embedding(Embedding { accumulate: false }),
+        Op::Embedding(Embedding { scale: 1.0, accumulate: false }),
         &[&t.ids, &weights.token_embedding],
         &[&t.hidden],
     )?;
     if let Some(position_embedding) = &weights.position_embedding {
         recording.push(
-            Op::Embedding(Embedding { accumulate: true }),
+            Op::Embedding(Embedding { scale: 1.0, accumulate: true }),
             &[&t.positions, position_embedding],
             &[&t.hidden],
         )?;
@@ -154,19 +154,15 @@ pub fn record(
         }
         if let (Positions::Rope { pairing, .. }, Some(inv_freq)) = (architecture.positions, &weights.inv_freq) {
             let n_heads = architecture.n_heads + architecture.n_kv_heads;
-            let rope = Rope { n_heads, head_size: architecture.head_size, pairing, transposed: false };
+            let rope = Rope { n_heads, head_size: architecture.head_size, pairing, transposed: false, magnitude: 1.0 };
             recording.push(Op::Rope(rope), &[&t.positions, inv_freq], &[&t.qkv])?;
         }
         let kv_write = KvWrite { tokens, start, key_offset: query };
         recording.push(Op::KvWrite(kv_write), &[&t.qkv, &t.slots], &[&cached.k, &cached.v])?;
+        let (n_heads, n_kv_heads) = (architecture.n_heads, architecture.n_kv_heads);
         let attention = Attention {
-            n_heads: architecture.n_heads,
-            n_kv_heads: architecture.n_kv_heads,
-            head_size: architecture.head_size,
-            scale: 1.0 / (architecture.head_size as f32).sqrt(),
-            tokens,
-            start,
             prefix_tokens: prefix.map_or(0, |prefix| prefix.tokens),
+            ..Attention::causal(n_heads, n_kv_heads, architecture.head_size, tokens, start)
         };
         let mut inputs = vec![&t.qkv, &t.slots, &cached.k, &cached.v];
         if let Some(prefix) = prefix {
@@ -188,7 +184,11 @@ pub fn record(
     }
     if t.shape.logits > 0 {
         // Rows are picked before the last norm: the others have no further use.
-        recording.push(Op::Embedding(Embedding { accumulate: false }), &[&t.wanted, &t.hidden], &[&t.last])?;
+        recording.push(
+            Op::Embedding(Embedding { scale: 1.0, accumulate: false }),
+            &[&t.wanted, &t.hidden],
+            &[&t.last],
+        )?;
         norm(&mut recording, architecture.norm, &t.last, &weights.final_norm, &t.last_normed)?;
         project(&mut recording, weights.head_layout, &t.last_normed, &weights.head, &t.logits, false)?;
         recording.push(Op::NextToken(NextToken), &[&t.logits, &t.targets], &[&t.stats, &t.argmax])?;
@@ -205,10 +205,10 @@ fn norm(
 ) -> Result<(), ComputeError> {
     let mut inputs = vec![x, &weights.weight];
     match kind {
-        Norm::Rms { eps } => recording.push(Op::RmsNorm(RmsNorm { eps }), &inputs, &[out]),
+        Norm::Rms { eps } => recording.push(Op::RmsNorm(RmsNorm::rows(eps)), &inputs, &[out]),
         Norm::Layer { eps } => {
             inputs.extend(&weights.bias);
-            recording.push(Op::LayerNorm(LayerNorm { eps }), &inputs, &[out])
+            recording.push(Op::LayerNorm(LayerNorm::rows(eps)), &inputs, &[out])
         }
     }
 }

@@ -8,6 +8,7 @@ mod attention;
 mod attention_backward_key;
 mod attention_backward_query;
 mod attention_backward_value;
+mod attention_weights;
 mod axpy;
 mod column_sum;
 mod cross_entropy;
@@ -15,6 +16,8 @@ mod cross_entropy_backward;
 mod embedding;
 mod embedding_backward;
 mod fill;
+mod geglu;
+mod geglu_backward;
 mod gelu;
 mod gelu_backward;
 mod knn;
@@ -27,8 +30,12 @@ mod next_token;
 mod norm_backward;
 mod norm_weight_backward;
 mod params;
+mod relu;
+mod relu_backward;
 mod rmsnorm;
 mod rope;
+mod softcap;
+mod softcap_backward;
 mod sum_squares;
 mod swiglu;
 mod swiglu_backward;
@@ -59,8 +66,12 @@ pub const KERNELS: &[&Kernel] = &[
     &rope::KERNEL,
     &kv_write::KERNEL,
     &attention::KERNEL,
+    &attention_weights::KERNEL,
+    &relu::KERNEL,
     &gelu::KERNEL,
+    &geglu::KERNEL,
     &swiglu::KERNEL,
+    &softcap::KERNEL,
     &next_token::KERNEL,
     &knn::KERNEL,
     &fill::KERNEL,
@@ -78,6 +89,9 @@ pub const KERNELS: &[&Kernel] = &[
     &attention_backward_value::KERNEL,
     &gelu_backward::KERNEL,
     &swiglu_backward::KERNEL,
+    &relu_backward::KERNEL,
+    &geglu_backward::KERNEL,
+    &softcap_backward::KERNEL,
     &sum_squares::KERNEL,
     &adamw::KERNEL,
 ];
@@ -124,8 +138,12 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::Rope(op) => rope::launch(op, dispatch),
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
         Op::Attention(op) => attention::launch(op, dispatch)?,
+        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch),
+        Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
+        Op::GeGlu(op) => geglu::launch(op, dispatch),
         Op::SwiGlu(_) => swiglu::launch(dispatch),
+        Op::Softcap(op) => softcap::launch(op, dispatch),
         Op::NextToken(_) => next_token::launch(dispatch),
         Op::Knn(op) => knn::launch(op, dispatch),
         Op::Fill(op) => fill::launch(op, dispatch),
@@ -143,6 +161,9 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::AttentionBackwardValue(op) => attention_backward_value::launch(op, dispatch)?,
         Op::GeluBackward(op) => gelu_backward::launch(op, dispatch),
         Op::SwiGluBackward(op) => swiglu_backward::launch(op, dispatch),
+        Op::ReluBackward(op) => relu_backward::launch(op, dispatch),
+        Op::GeGluBackward(op) => geglu_backward::launch(op, dispatch),
+        Op::SoftcapBackward(op) => softcap_backward::launch(op, dispatch),
         Op::SumSquares(_) => sum_squares::launch(dispatch),
         Op::AdamW(op) => adamw::launch(op, dispatch),
     })

@@ -1,19 +1,21 @@
 //! Row lookup: token embeddings, learned positions, and picking the rows whose logits are wanted.
 //!
-//! out[n,c] = table[ids[n], c], or out[n,c] += table[ids[n], c] when `accumulate`
+//! out[n,c] = scale · table[ids[n], c], or out[n,c] += scale · table[ids[n], c] when `accumulate`
 //!
 //! Shapes   ids: (N) U32 · table: (V,C) F32, F16 or BF16 · out: (N,C) F32
 //! Limits   an id outside the table gives a row of zeros; callers check ids before they record
 //! Kernel   shaders/embedding.wgsl
-//! Agrees   twins: exact
+//! Agrees   twins: exact, since one product rounds the same everywhere; with `accumulate`, for a scale of 1
 
 use super::{Example, Op, check};
-use crate::compute::cpu::Weights;
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding {
+    /// On every element; 1 but for families that scale their embeddings.
+    pub scale: f32,
     /// Add to what `out` holds, as learned positions are added to token embeddings.
     pub accumulate: bool,
 }
@@ -32,29 +34,36 @@ impl Embedding {
     }
 }
 
-pub fn forward(op: &Embedding, ids: &[u32], table: Weights<'_>, columns: usize, out: &mut [f32]) {
-    let vocabulary = table.len() / columns;
-    let mut row = vec![0.0; columns];
-    for (n, &id) in ids.iter().enumerate() {
+/// `row(id, out)` reads a row of the table, so that the others need not be widened.
+pub fn forward<R: Real>(
+    op: &Embedding,
+    ids: &[u32],
+    vocabulary: usize,
+    row: impl Fn(usize, &mut [R]),
+    columns: usize,
+    out: &mut [R],
+) {
+    let scale = R::from_f32(op.scale);
+    let mut values = vec![R::ZERO; columns];
+    for (&id, out) in ids.iter().zip(out.chunks_exact_mut(columns)) {
         if (id as usize) < vocabulary {
-            table.widen(id as usize * columns, &mut row);
+            row(id as usize, &mut values);
         } else {
-            row.fill(0.0);
+            values.fill(R::ZERO);
         }
-        for c in 0..columns {
-            let index = n * columns + c;
-            out[index] = if op.accumulate { out[index] + row[c] } else { row[c] };
+        for (out, &value) in out.iter_mut().zip(&values) {
+            *out = if op.accumulate { *out + scale * value } else { scale * value };
         }
     }
 }
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, v, c, dtype, accumulate) in [
-        (1, 3, 1, DType::F32, false),
-        (5, 17, 6, DType::F16, true),
-        (70, 33, 65, DType::BF16, false),
-        (9, 5, 7, DType::F16, false),
+    for (n, v, c, dtype, scale, accumulate) in [
+        (1, 3, 1, DType::F32, 1.0, false),
+        (5, 17, 6, DType::F16, 1.0, true),
+        (70, 33, 65, DType::BF16, 8.0623, false),
+        (9, 5, 7, DType::F16, 1.0, false),
     ] {
         // One id past the end of the table, to hold both twins to the same zeros.
         let values: Vec<u32> = (0..n).map(|_| rng.below(v as u32 + 1)).collect();
@@ -62,7 +71,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         let table = check::random("table", &[v, c], dtype, rng);
         let out = check::random("out", &[n, c], DType::F32, rng);
         examples.push(Example {
-            op: Op::Embedding(Embedding { accumulate }),
+            op: Op::Embedding(Embedding { scale, accumulate }),
             inputs: vec![ids.0.clone(), table.0.clone()],
             outputs: vec![out.0.clone()],
             contents: vec![ids, table, out],
