@@ -231,8 +231,16 @@ pub fn forward_token<R: Real>(
     }
 }
 
-/// The cases of both attention ops: the op, its inputs in order, and rows of the batch.
-pub(super) fn cases(rng: &mut Rng) -> Vec<(Attention, Vec<(Tensor, Vec<u8>)>, usize)> {
+/// A case of both attention ops.
+pub(super) struct Case {
+    pub op: Attention,
+    /// In the order of the inputs.
+    pub contents: Vec<(Tensor, Vec<u8>)>,
+    /// Rows of the batch.
+    pub rows: usize,
+}
+
+pub(super) fn cases(rng: &mut Rng) -> Vec<Case> {
     let plain = |n_heads, n_kv_heads, head_size, tokens, start| {
         Attention::causal(n_heads, n_kv_heads, head_size, tokens, start)
     };
@@ -275,7 +283,7 @@ pub(super) fn cases(rng: &mut Rng) -> Vec<(Attention, Vec<(Tensor, Vec<u8>)>, us
             values[op.n_keys()..2 * op.n_keys()].fill(0);
             contents.push((mask, bytemuck::cast_slice(&values).to_vec()));
         }
-        cases.push((op, contents, b));
+        cases.push(Case { op, contents, rows: b });
     }
     cases
 }
@@ -283,8 +291,8 @@ pub(super) fn cases(rng: &mut Rng) -> Vec<(Attention, Vec<(Tensor, Vec<u8>)>, us
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     cases(rng)
         .into_iter()
-        .map(|(op, contents, b)| Example {
-            outputs: vec![Tensor::new("out", &[b * op.tokens, op.n_heads * op.head_size], DType::F32)],
+        .map(|Case { op, contents, rows }| Example {
+            outputs: vec![Tensor::new("out", &[rows * op.tokens, op.n_heads * op.head_size], DType::F32)],
             op: Op::Attention(op),
             inputs: contents.iter().map(|(tensor, _)| tensor.clone()).collect(),
             contents,

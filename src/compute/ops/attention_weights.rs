@@ -8,7 +8,7 @@
 //! Kernel   shaders/attention_weights.wgsl
 //! Agrees   twins: tolerance::REDUCTION
 
-use super::attention::{Attention, Mask, Seen, cases, softmax_weights};
+use super::attention::{Attention, Case, Mask, Seen, cases, softmax_weights};
 use super::{Example, Op, check};
 use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
@@ -44,8 +44,8 @@ pub fn forward_row<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, wei
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     cases(rng)
         .into_iter()
-        .map(|(op, contents, b)| Example {
-            outputs: vec![Tensor::new("out", &[b, op.n_heads, op.tokens, op.n_keys()], DType::F32)],
+        .map(|Case { op, contents, rows }| Example {
+            outputs: vec![Tensor::new("out", &[rows, op.n_heads, op.tokens, op.n_keys()], DType::F32)],
             op: Op::AttentionWeights(AttentionWeights { attention: op }),
             inputs: contents
                 .iter()

@@ -11,6 +11,7 @@ use crate::compute::ops::cross_entropy::{CrossEntropy, IGNORED};
 use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
 use crate::engine::forward::{PassShape, PassTensors, record};
 use crate::engine::kv_cache::KvCache;
+use crate::engine::weights::{Parameter, RowCopy};
 use crate::engine::{EngineError, Model};
 use crate::error::Result;
 
@@ -45,8 +46,9 @@ pub struct Pass {
     recording: Recording,
     /// Where the gradients of the wanted tensors end up.
     pub gradients: HashMap<TensorId, Tensor>,
-    /// What the pass has made for itself.
-    own: Vec<Tensor>,
+    /// What the pass writes for itself.
+    own: HashMap<TensorId, Tensor>,
+    position_offset: u32,
 }
 
 impl Pass {
@@ -64,7 +66,7 @@ impl Pass {
     ) -> Result<Pass> {
         let shape = PassShape { rows: form.rows, tokens: form.tokens, logits: form.targets };
         let inputs = PassTensors::new(&model.architecture, shape);
-        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens);
+        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.tokens);
         let inference = record(&model.architecture, &model.weights, &inputs, &cache, 0, None)?;
         let mut forward = inference.rewrite(|dispatch| match dispatch.op {
             Op::NextToken(_) => None,
@@ -84,18 +86,15 @@ impl Pass {
             recording.append(&reversed.recording);
             gradients = reversed.gradients;
         }
-        let foreign: Vec<TensorId> = model
-            .weight_tensors()
-            .into_iter()
-            .chain(&model.weights.inv_freq)
-            .chain(replaced.values())
-            .chain(started.iter().map(|(_, gradient)| gradient))
-            .map(Tensor::id)
-            .collect();
-        let mut own = recording.tensors();
-        own.push(dnll.clone());
-        own.retain(|tensor| !foreign.contains(&tensor.id()));
-        Ok(Pass { inputs, nll, dnll, recording, gradients, own })
+        let mut own: HashMap<TensorId, Tensor> = HashMap::new();
+        for tensor in recording.dispatches().iter().flat_map(|dispatch| &dispatch.outputs) {
+            own.insert(tensor.id(), tensor.clone());
+        }
+        for (_, gradient) in started {
+            own.remove(&gradient.id());
+        }
+        let position_offset = model.architecture.position_offset() as u32;
+        Ok(Pass { inputs, nll, dnll, recording, gradients, own, position_offset })
     }
 
     /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
@@ -108,7 +107,8 @@ impl Pass {
         let dnll: Vec<f32> =
             batch.targets.iter().map(|target| (f64::from(target.weight) / total_weight) as f32).collect();
         device.write_u32(&self.inputs.ids, &batch.ids)?;
-        device.write_u32(&self.inputs.positions, &batch.positions)?;
+        let positions: Vec<u32> = batch.positions.iter().map(|position| position + self.position_offset).collect();
+        device.write_u32(&self.inputs.positions, &positions)?;
         device.write_u32(&self.inputs.slots, &slots)?;
         device.write_u32(&self.inputs.wanted, &of(|target| target.at))?;
         device.write_u32(&self.inputs.targets, &targets)?;
@@ -123,9 +123,10 @@ impl Pass {
 
     /// Gives the device its memory back.
     pub fn free(&self, device: &mut Device) {
-        for tensor in &self.own {
+        for tensor in self.own.values().chain([&self.dnll]) {
             device.free(tensor);
         }
+        self.inputs.free(device);
     }
 }
 
@@ -160,9 +161,10 @@ pub async fn loss_and_gradients(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<(Loss, Vec<ParameterGradient>)> {
     batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
-    let parameters: Vec<Tensor> =
-        model.weight_tensors().into_iter().filter(|tensor| wanted(tensor.label())).cloned().collect();
-    let ids: Vec<TensorId> = parameters.iter().map(Tensor::id).collect();
+    let parameters: Vec<&Parameter> =
+        model.weights.parameters.iter().filter(|parameter| wanted(&parameter.name)).collect();
+    let ids: Vec<TensorId> =
+        parameters.iter().flat_map(|parameter| &parameter.copies).map(|copy| copy.tensor.id()).collect();
     let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids)?;
     let result = run_and_read(&pass, &mut model.device, batch, &parameters).await;
     pass.free(&mut model.device);
@@ -173,16 +175,25 @@ async fn run_and_read(
     pass: &Pass,
     device: &mut Device,
     batch: &Batch,
-    parameters: &[Tensor],
+    parameters: &[&Parameter],
 ) -> Result<(Loss, Vec<ParameterGradient>)> {
     let loss = pass.run(device, batch, batch.weight()).await?;
     let mut gradients = Vec::with_capacity(parameters.len());
     for parameter in parameters {
-        let values = match pass.gradients.get(&parameter.id()) {
-            Some(gradient) => device.read_f32(gradient).await?,
-            None => vec![0.0; parameter.elements()],
-        };
-        gradients.push(ParameterGradient { name: parameter.label().into(), shape: parameter.shape().to_vec(), values });
+        let mut values = vec![0.0; parameter.shape.iter().product()];
+        for copy in &parameter.copies {
+            if let Some(gradient) = pass.gradients.get(&copy.tensor.id()) {
+                gather(&mut values, &device.read_f32(gradient).await?, copy);
+            }
+        }
+        gradients.push(ParameterGradient { name: parameter.name.clone(), shape: parameter.shape.clone(), values });
     }
     Ok((loss, gradients))
+}
+
+/// Rows of a tensor on the device to where the checkpoint has them.
+pub(super) fn gather(values: &mut [f32], on_device: &[f32], copy: &RowCopy) {
+    let row = copy.tensor.elements() / copy.tensor.shape().first().copied().unwrap_or(1).max(1);
+    let (from, to, count) = (copy.from_row * row, copy.to_row * row, copy.rows * row);
+    values[from..from + count].copy_from_slice(&on_device[to..to + count]);
 }
