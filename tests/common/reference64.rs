@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use glitchscope::compute::ops::attention::{Mask, Seen};
 use glitchscope::compute::ops::attention_backward_key::OwnRows;
 use glitchscope::compute::ops::matmul::WeightLayout;
-use glitchscope::compute::ops::sum_squares::SumSquares;
 use glitchscope::compute::ops::*;
 use glitchscope::compute::{DType, Dispatch, Op, Recording, Tensor, TensorId};
 
@@ -209,9 +208,7 @@ impl Reference64 {
             Op::SwiGluBackward(op) => swiglu_backward::backward(op, f(0), f(1), tensor(1).columns(), out),
             Op::ReluBackward(op) => relu_backward::backward(op, f(0), f(1), out),
             Op::SoftcapBackward(op) => softcap_backward::backward(op, f(0), out),
-            Op::SumSquares(_) => {
-                sum_squares::forward(f(0), SumSquares::stretch(tensor(0), &dispatch.outputs[0]), out);
-            }
+            Op::SumSquares(op) => sum_squares::forward(op, f(0), op.stretch(tensor(0)), out),
             Op::AdamW(op) => {
                 let [m, v] = rest else { panic!("three outputs") };
                 adamw::forward(op, f(0), out, m, v);

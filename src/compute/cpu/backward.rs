@@ -7,11 +7,10 @@ use crate::compute::ops::attention::{Attention, Mask};
 use crate::compute::ops::attention_backward_key::OwnRows;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::ops::matmul_weight_backward::MatMulWeightBackward;
-use crate::compute::ops::sum_squares::{self, SumSquares};
 use crate::compute::ops::{
     adamw, attention_backward_key, attention_backward_query, attention_backward_value, axpy, column_sum, cross_entropy,
     cross_entropy_backward, embedding_backward, fill, geglu_backward, gelu_backward, kv_write_backward, norm_backward,
-    norm_weight_backward, relu_backward, softcap_backward, swiglu_backward,
+    norm_weight_backward, relu_backward, softcap_backward, sum_squares, swiglu_backward,
 };
 use crate::compute::{ComputeError, Dispatch, Op};
 
@@ -127,10 +126,7 @@ impl super::CpuDevice {
                     swiglu_backward::backward(op, &gate_up[start..], &dout[start / 2..], inner, dgate_up);
                 });
             }
-            Op::SumSquares(_) => {
-                let (x, stretch) = (f32s(0)?, SumSquares::stretch(tensor(0), &dispatch.outputs[0]));
-                sum_squares::forward(x, stretch, first.f32s_mut());
-            }
+            Op::SumSquares(op) => sum_squares::forward(op, f32s(0)?, op.stretch(tensor(0)), first.f32s_mut()),
             Op::AdamW(op) => {
                 let [m, v] = rest else { unreachable!("checked: three outputs") };
                 adamw::forward(op, f32s(0)?, first.f32s_mut(), m.f32s_mut(), v.f32s_mut());

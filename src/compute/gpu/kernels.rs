@@ -164,7 +164,7 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::ReluBackward(op) => relu_backward::launch(op, dispatch),
         Op::GeGluBackward(op) => geglu_backward::launch(op, dispatch),
         Op::SoftcapBackward(op) => softcap_backward::launch(op, dispatch),
-        Op::SumSquares(_) => sum_squares::launch(dispatch),
+        Op::SumSquares(op) => sum_squares::launch(op, dispatch),
         Op::AdamW(op) => adamw::launch(op, dispatch),
     })
 }

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::batch::{Batch, Target};
+use super::batch::{AttentionMask, Batch, Target};
 use crate::compute::backward::{reverse, separate};
+use crate::compute::ops::attention::Mask;
 use crate::compute::ops::cross_entropy::{CrossEntropy, IGNORED};
 use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
 use crate::engine::forward::{PassShape, PassTensors, record};
@@ -25,22 +26,31 @@ pub struct Loss {
 }
 
 /// What has to be alike for two batches to share a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassForm {
     pub rows: usize,
     pub tokens: usize,
     pub targets: usize,
+    pub mask: Mask,
 }
 
 impl PassForm {
     pub fn of(batch: &Batch) -> Self {
-        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len() }
+        let mask = match &batch.mask {
+            AttentionMask::Causal => Mask::Causal,
+            AttentionMask::Full => Mask::Full,
+            AttentionMask::Prefix(n) => Mask::Prefix(*n),
+            AttentionMask::Given(_) => Mask::Given,
+        };
+        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len(), mask }
     }
 }
 
 /// A recorded batch: written once for a form, run for every batch of it.
 pub struct Pass {
     inputs: PassTensors,
+    /// (B,T,T), where the form's mask is given.
+    mask: Tensor,
     nll: Tensor,
     dnll: Tensor,
     recording: Recording,
@@ -68,9 +78,10 @@ impl Pass {
         let inputs = PassTensors::new(&model.architecture, shape);
         let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.tokens);
         let inference = record(&model.architecture, &model.weights, &inputs, &cache, 0, None)?;
+        let mask = Tensor::new("mask", &[form.rows, form.tokens, form.tokens], DType::U32);
         let mut forward = inference.rewrite(|dispatch| match dispatch.op {
             Op::NextToken(_) => None,
-            _ => Some(substitute(dispatch, replaced)),
+            _ => Some(masked(substitute(dispatch, replaced), form.mask, &mask)),
         })?;
         let nll = Tensor::new("nll", &[form.targets], DType::F32);
         let dnll = Tensor::new("dnll", &[form.targets], DType::F32);
@@ -94,7 +105,7 @@ impl Pass {
             own.remove(&gradient.id());
         }
         let position_offset = model.architecture.position_offset() as u32;
-        Ok(Pass { inputs, nll, dnll, recording, gradients, own, position_offset })
+        Ok(Pass { inputs, mask, nll, dnll, recording, gradients, own, position_offset })
     }
 
     /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
@@ -112,6 +123,9 @@ impl Pass {
         device.write_u32(&self.inputs.slots, &slots)?;
         device.write_u32(&self.inputs.wanted, &of(|target| target.at))?;
         device.write_u32(&self.inputs.targets, &targets)?;
+        if let AttentionMask::Given(mask) = &batch.mask {
+            device.write_u32(&self.mask, mask)?;
+        }
         device.write_f32(&self.dnll, &dnll)?;
         device.run(&self.recording).await?;
         let nll = device.read_f32(&self.nll).await?;
@@ -123,7 +137,7 @@ impl Pass {
 
     /// Gives the device its memory back.
     pub fn free(&self, device: &mut Device) {
-        for tensor in self.own.values().chain([&self.dnll]) {
+        for tensor in self.own.values().chain([&self.dnll, &self.mask]) {
             device.free(tensor);
         }
         self.inputs.free(device);
@@ -137,6 +151,17 @@ fn substitute(dispatch: &Dispatch, replaced: &HashMap<TensorId, Tensor>) -> Disp
         inputs: dispatch.inputs.iter().map(swap).collect(),
         outputs: dispatch.outputs.clone(),
     }
+}
+
+/// Attention as inference records it is causal.
+fn masked(mut dispatch: Dispatch, kind: Mask, mask: &Tensor) -> Dispatch {
+    if let Op::Attention(op) = &mut dispatch.op {
+        op.mask = kind;
+        if kind == Mask::Given {
+            dispatch.inputs.push(mask.clone());
+        }
+    }
+    dispatch
 }
 
 /// The loss of a batch.
