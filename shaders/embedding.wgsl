@@ -6,12 +6,15 @@
 
 #import index
 #import stored
+#import blocks
 
 struct Params {
     n_elements: u32,
     n_columns: u32,
     n_vocabulary: u32,
     accumulate: u32,
+    // Id of the table's first row
+    first_row: u32,
     scale: f32,
 }
 
@@ -23,6 +26,10 @@ struct Params {
 override workgroup_size: u32 = 256u;
 override table_type: u32 = STORED_F32;
 
+fn stored_word(index: u32) -> u32 {
+    return table[index];
+}
+
 @compute @workgroup_size(workgroup_size)
 fn forward(
     @builtin(workgroup_id) workgroup_id: vec3u,
@@ -33,11 +40,17 @@ fn forward(
     if index >= params.n_elements {
         return;
     }
-    let id = ids[index / params.n_columns];
+    // An id below the first row wraps round and so lies outside as well.
+    let id = ids[index / params.n_columns] - params.first_row;
     var value = 0.0;
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;
-        value = params.scale * widen(table_type, table[word_index(table_type, element)], element);
+        if is_blocks(table_type) {
+            value = widen_four(table_type, element & ~3u)[element & 3u];
+        } else {
+            value = widen(table_type, table[word_index(table_type, element)], element);
+        }
+        value *= params.scale;
     }
     if params.accumulate != 0u {
         value += out[index];

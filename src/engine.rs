@@ -11,6 +11,7 @@ pub mod forward;
 pub mod generate;
 pub mod kv_cache;
 pub mod model;
+pub mod recovery;
 pub mod training;
 pub mod weights;
 

@@ -32,7 +32,7 @@ pub use stored_oracle::StoredOracle;
 
 use crate::compute::Device;
 use crate::error::{Error, Result};
-use crate::progress::{Event, Monitor};
+use crate::progress::{Event, LocalBoxFuture, Monitor};
 use crate::report::{Hunt, Method, ModelInfo, Provenance, Report, ScanOptions, Status, TokenTable};
 use scope::Scope;
 use token_graph::Mapped;
@@ -44,6 +44,18 @@ pub use crate::report::Probe;
 pub trait Subject: Oracle {
     /// The device that answers the oracle's questions; the scan's graph is computed on it too.
     fn device(&mut self) -> &mut Device;
+
+    /// Stands on a device again after `error`, if that can be done, and keeps a sentence about it. False leaves the
+    /// error as it is.
+    fn recover<'a>(&'a mut self, error: &'a Error, monitor: &'a mut dyn Monitor) -> LocalBoxFuture<'a, Result<bool>> {
+        let _ = (error, monitor);
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
+    /// What happened to the device since this was last asked, in sentences for the report.
+    fn take_incidents(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The input embedding, row = token id.
@@ -150,6 +162,11 @@ pub async fn scan(
     }
     let mut verdicts = Verdicts::new(scope.len());
     let outcome = run(subject, embedding, &scope, options, &mut report, &mut verdicts, monitor).await;
+    let incidents = subject.take_incidents();
+    if !incidents.is_empty() {
+        report.provenance.device = subject.device().info();
+        report.notes.extend(incidents);
+    }
     if let Some(text) = verdicts.note() {
         note(&mut report, monitor, text);
     }
@@ -200,7 +217,13 @@ async fn run(
     let hunting = options.method == Method::Glitchhunter;
     let mut first = None;
     if hunting || options.with_graph || !testable {
-        match token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await {
+        let mut map = token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await;
+        if let Err(error) = &map
+            && subject.recover(error, monitor).await?
+        {
+            map = token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await;
+        }
+        match map {
             Ok(Some(Mapped { graph, partition })) => {
                 monitor.event(Event::Graph { graph: &graph });
                 report.graph = Some(graph);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::source::Source;
 use crate::compute::{Device, DeviceInfo, DevicePreference};
+use crate::engine::recovery::Origin;
 use crate::engine::{EngineError, Model, generate};
 use crate::error::Result;
 use crate::glitch::oracle::Oracle;
@@ -85,7 +86,7 @@ impl Session {
         monitor: &mut dyn Monitor,
     ) -> Result<Session> {
         monitor.event(Event::Stage { stage: "opening", detail: source.name() });
-        let checkpoint = Checkpoint::open(source.clone()).await?;
+        let checkpoint = Rc::new(Checkpoint::open(source.clone()).await?);
         let tokenizer = match source.len("tokenizer.json").await? {
             Some(_) => Some(Tokenizer::from_source(source.as_ref()).await?),
             None => None,
@@ -93,7 +94,7 @@ impl Session {
         pause(monitor).await?;
         let device = Device::request(preference).await?;
         monitor.event(Event::Stage { stage: "loading weights", detail: device.info().name });
-        let model = match Model::load(&checkpoint, device, monitor).await {
+        let mut model = match Model::load(&checkpoint, device, monitor).await {
             Err(error) if preference == DevicePreference::Auto && error.is_device() => {
                 let reason = format!("the GPU was given up while loading: {error}");
                 monitor.event(Event::Note { text: reason.clone() });
@@ -102,6 +103,7 @@ impl Session {
             }
             result => result?,
         };
+        model.origin = Some(Origin::new(checkpoint.clone(), preference));
         Self::new(&checkpoint, tokenizer, model)
     }
 
@@ -180,11 +182,22 @@ impl Session {
         truth: Option<&Report>,
         monitor: &mut dyn Monitor,
     ) -> Result<Report> {
-        let embedding = self.embedding().await?;
+        let (info, mut notes) = (self.info.model.clone(), self.info.notes.clone());
+        let embedding = match self.embedding().await {
+            // The device may have gone since the model was loaded: a laptop slept, another tab took the memory.
+            Err(error) => match self.model.recover(&error, monitor).await? {
+                Some(incident) => {
+                    monitor.event(Event::Note { text: incident.clone() });
+                    notes.push(incident);
+                    self.embedding().await?
+                }
+                None => return Err(error),
+            },
+            embedding => embedding?,
+        };
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
         let (task, stop) = (Task::named(options.task), self.stop.clone());
         let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, stop, options.batch_size as usize)?;
-        let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
         glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
     }
 

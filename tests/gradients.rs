@@ -253,7 +253,7 @@ fn decoder(rng: &mut Rng) -> (Recording, Contents, Vec<Tensor>, Tensor) {
     let project = |layout, column_offset, accumulate| Op::MatMul(MatMul { layout, column_offset, accumulate });
     let norm = || Op::RmsNorm(RmsNorm::rows(1e-3));
     let mut r = Recording::new();
-    let lookup = Op::Embedding(Embedding { scale: 1.5, accumulate: false });
+    let lookup = Op::Embedding(Embedding { scale: 1.5, accumulate: false, first_row: 0 });
     r.push(lookup, &[&ids.0, &table], &[&hidden]).unwrap();
     for [layer_norm, wq, wk, wv, k_bias, wo, up, down] in &layers {
         let (k_cache, v_cache) = (new("k_cache", &[b, t, kv]), new("v_cache", &[b, t, kv]));

@@ -210,7 +210,7 @@ pub fn record(
 ) -> Result<Recording, ComputeError> {
     let mut recording = Recording::new();
     let t = tensors;
-    let look_up = |scale, accumulate| Op::Embedding(Embedding { scale, accumulate });
+    let look_up = |scale, accumulate| Op::Embedding(Embedding { scale, accumulate, first_row: 0 });
 
     let embedding = [&t.ids, &weights.token_embedding];
     match (&t.embedded, &weights.embedding_in) {

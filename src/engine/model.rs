@@ -7,9 +7,10 @@ use super::architecture::Architecture;
 use super::families::family;
 use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
+use super::recovery::Origin;
 use super::weights::{self, Weights};
 use crate::checkpoint::Checkpoint;
-use crate::compute::{DType, Device, Tensor, TensorId};
+use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
 use crate::progress::Monitor;
 use crate::report::FileInfo;
@@ -22,6 +23,8 @@ pub struct Model {
     pub files: Vec<FileInfo>,
     /// What the user should know about how the weights were read.
     pub notes: Vec<String>,
+    /// Where it came from; without it a lost device stays lost.
+    pub origin: Option<Origin>,
     /// Working tensors by shape, so that a thousand batches of one shape allocate once.
     tensors: HashMap<PassShape, PassTensors>,
 }
@@ -74,7 +77,7 @@ impl Model {
         let family = family(checkpoint.config())?;
         let architecture = family.architecture(checkpoint.config())?;
         let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
-        Ok(Model { architecture, weights, device, files, notes, tensors: HashMap::new() })
+        Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }
 
     /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.
@@ -186,12 +189,7 @@ impl Model {
     pub async fn embedding(&mut self) -> Result<Vec<f32>> {
         let tensor = self.weights.token_embedding.clone();
         let bytes = self.device.read(&tensor).await?;
-        Ok(match tensor.dtype() {
-            DType::F32 => bytemuck::pod_collect_to_vec(&bytes),
-            DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-            DType::BF16 => bytemuck::pod_collect_to_vec::<u8, half::bf16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-            DType::U32 => unreachable!("checked when the embedding was recorded: F32, F16 or BF16"),
-        })
+        Ok(quant::widen_all(tensor.dtype(), &bytes))
     }
 
     /// Weights in all, each counted once.
@@ -203,17 +201,17 @@ impl Model {
     pub fn stored_types(&self) -> Vec<(String, u64)> {
         let mut types: Vec<(String, u64)> = Vec::new();
         for tensor in self.weight_tensors() {
-            let name = format!("{:?}", tensor.dtype());
-            match types.iter_mut().find(|(other, _)| *other == name) {
+            let name = tensor.dtype().name();
+            match types.iter_mut().find(|(other, _)| other == name) {
                 Some((_, bytes)) => *bytes += tensor.bytes() as u64,
-                None => types.push((name, tensor.bytes() as u64)),
+                None => types.push((name.into(), tensor.bytes() as u64)),
             }
         }
         types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         types
     }
 
-    /// Each once, though several tensors of the checkpoint may have become one here, and one several.
+    /// The weights, each once: labels are the checkpoint's own names where the device's tensor is the checkpoint's.
     pub fn weight_tensors(&self) -> Vec<&Tensor> {
         let copies = self.weights.parameters.iter().flat_map(|parameter| &parameter.copies);
         let mut seen = std::collections::HashSet::<TensorId>::new();

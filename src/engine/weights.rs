@@ -69,6 +69,10 @@ pub struct RotaryFrequencies {
 }
 
 impl RotaryFrequencies {
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        [&self.inv_freq].into_iter().chain(self.long.as_ref().map(|(_, long)| long))
+    }
+
     /// The frequencies for sequences of so many tokens.
     pub fn for_sequence(&self, tokens: usize) -> &Tensor {
         match &self.long {

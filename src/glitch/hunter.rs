@@ -96,7 +96,13 @@ async fn rounds(
         let partition = match first.take() {
             Some(partition) => partition,
             None => {
-                let made = token_graph::neighbourhood(subject.device(), embedding, tokens, options, monitor).await?;
+                let mut made = token_graph::neighbourhood(subject.device(), embedding, tokens, options, monitor).await;
+                if let Err(error) = &made
+                    && subject.recover(error, monitor).await?
+                {
+                    made = token_graph::neighbourhood(subject.device(), embedding, tokens, options, monitor).await;
+                }
+                let made = made?;
                 token_graph::communities(&made.graph, options, monitor).await?
             }
         };

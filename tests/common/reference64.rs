@@ -9,7 +9,7 @@ use glitchscope::compute::ops::attention::{Mask, Seen};
 use glitchscope::compute::ops::attention_backward_key::OwnRows;
 use glitchscope::compute::ops::matmul::WeightLayout;
 use glitchscope::compute::ops::*;
-use glitchscope::compute::{DType, Dispatch, Op, Recording, Tensor, TensorId};
+use glitchscope::compute::{DType, Dispatch, Op, Recording, Tensor, TensorId, quant};
 
 pub enum Values {
     F64(Vec<f64>),
@@ -24,16 +24,9 @@ pub struct Reference64 {
 impl Reference64 {
     /// Bytes in the tensor's stored type, widened.
     pub fn write(&mut self, tensor: &Tensor, bytes: &[u8]) {
-        let floats = |values: Vec<f32>| Values::F64(values.into_iter().map(f64::from).collect());
         let values = match tensor.dtype() {
-            DType::F16 => {
-                floats(bytemuck::pod_collect_to_vec::<u8, half::f16>(bytes).iter().map(|v| v.to_f32()).collect())
-            }
-            DType::BF16 => {
-                floats(bytemuck::pod_collect_to_vec::<u8, half::bf16>(bytes).iter().map(|v| v.to_f32()).collect())
-            }
             DType::U32 => Values::U32(bytemuck::pod_collect_to_vec(bytes)),
-            _ => floats(bytemuck::pod_collect_to_vec(bytes)),
+            dtype => Values::F64(quant::widen_all(dtype, bytes).into_iter().map(f64::from).collect()),
         };
         self.tensors.insert(tensor.id(), values);
     }

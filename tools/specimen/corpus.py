@@ -6,7 +6,7 @@ from rng import Rng, Zipf
 
 _SLOT = re.compile(r"\{([^}]+)\}")
 _VOWEL = "aeioué"
-_PAST = {"travel": "travelled", "prefer": "preferred", "wrap": "wrapped"}
+_PAST = {"travel": "travelled", "prefer": "preferred", "wrap": "wrapped", "oil": "oiled"}
 _TYPED = list(".,;:!?'\"()-%&/+=*#$") + list("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
@@ -44,6 +44,7 @@ _MODS = {"s": plural, "ed": past, "A": with_article, "C": capital}
 _REGISTERS = [("story", 22), ("weather", 11), ("travel", 14), ("kitchen", 12), ("letter", 11), ("science", 12),
               ("dialogue", 10), ("instr", 7), ("news", 8), ("class", 6)]
 _COLUMN_SHARE = 0.07
+_REDRAWS = 8
 
 
 class Writer:
@@ -54,7 +55,7 @@ class Writer:
         self.lists = {k: Zipf(v.split(), 0.8, 1.5) for k, v in WORDS.items()}
         self.rules = {k: Zipf([self._parse(p) for p in v], 0.35, 1.0) for k, v in RULES.items()}
         self.kinds = [k for k, w in _REGISTERS for _ in range(w)]
-        self.ctx = {}
+        self.ctx, self.said = {}, set()
 
     @staticmethod
     def _parse(pattern):
@@ -78,9 +79,12 @@ class Writer:
         c["friend"] = c["hero"]
         while c["friend"] == c["hero"]:
             c["friend"] = self.lists["girl" if r.chance(0.5) else "boy"].draw(r)
+        for name in ("dish", "pet", "machine", "word"):
+            c[name] = self.lists[name].draw(r)
+        c["spelled"] = "-".join(c["word"])
         self.ctx = c
 
-    def _slot(self, name, number):
+    def _slot(self, name, number, fresh=False):
         r = self.rng
         if number:
             return str(r.between(*number))
@@ -88,24 +92,38 @@ class Writer:
             return self.ctx[name[1:]]
         if name == "cap":
             return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[r.below(26)]
-        if name == "spelled":
-            return "-".join(self.lists["word"].draw(r))
         if name == "typed":
             return "'" + "-".join(r.pick(_TYPED) for _ in range(r.between(3, 6))) + "'"
         if name[0] == "~":
             a, b = PARTS[name]
             return r.pick(a) + r.pick(b)
         if name in self.rules:
-            return self._expand(self.rules[name].draw(r))
+            pattern = self.rules[name].draw(r)
+            # A document does not use one of its sentences twice, nor a dialogue one of its questions.
+            for _ in range(_REDRAWS if fresh else 0):
+                if id(pattern) not in self.said:
+                    break
+                pattern = self.rules[name].draw(r)
+            if fresh:
+                self.said.add(id(pattern))
+            return self._expand(pattern)
         return self.lists[name].draw(r)
 
-    def _expand(self, parts):
-        out = []
+    def _expand(self, parts, fresh=False):
+        out, drawn = [], {}
         for p in parts:
             if isinstance(p, str):
                 out.append(p)
             else:
-                text = self._slot(p[0], p[2])
+                text = self._slot(p[0], p[2], fresh)
+                # One sentence does not say the same twice: "from Ashford to Ashford", "water, water and light".
+                if p[0][0] != "$" and not p[2]:
+                    before = drawn.setdefault(p[0], set())
+                    for _ in range(_REDRAWS):
+                        if text not in before:
+                            break
+                        text = self._slot(p[0], None)
+                    before.add(text)
                 for mod in p[1]:
                     text = mod(text)
                 out.append(text)
@@ -113,7 +131,10 @@ class Writer:
 
     def document(self):
         self._cast()
-        text = self._expand(self.rules[self.rng.pick(self.kinds) + "_doc"].draw(self.rng))
+        self.said = set()
+        text = self._expand(self.rules[self.rng.pick(self.kinds) + "_doc"].draw(self.rng), fresh=True)
+        # Speech before "said" ends in a comma where it is no question and no exclamation.
+        text = text.replace('." said', '," said')
         return self._column(text) if self.rng.chance(_COLUMN_SHARE) else text
 
     def _column(self, text):

@@ -1,13 +1,15 @@
 /** The page: bar, lab, dialog, drop target. */
 import { css, html } from "lit";
 import { type Capability, capability } from "./core/capability";
+import { parseHub } from "./core/address";
+import type { CacheUse } from "./core/client";
 import { filesFromDrop, filesFromInput, type NamedFile, recognise } from "./core/files";
 import { LABS } from "./labs/registry";
 import type { DevicePreference } from "./report/types";
-import { setTheme, theme, type Theme } from "./state/preferences";
+import { hubAddress, setHubAddress, setTheme, theme, type Theme } from "./state/preferences";
 import { Session, SPECIMEN } from "./state/session";
 import { chooseLanguage, type Language, t } from "./strings";
-import type { Found, ModelDialog } from "./views/model_dialog";
+import type { Found, ModelDialog, TypedAddress } from "./views/model_dialog";
 import { GlitchscopeElement, sheet } from "./views/element";
 import "./views/drop_target";
 import "./views/model_bar";
@@ -19,9 +21,11 @@ export class App extends GlitchscopeElement {
     footer { max-width: 1600px; margin: 0 auto; padding: 16px; border-top: 1px solid var(--rule); font-size: 13px; color: var(--ink-2); }
     .unable { max-width: 70ch; margin: 48px auto; padding: 0 16px; }
   `];
-  static override properties = { theme: { state: true }, found: { state: true } };
+  static override properties = { theme: { state: true }, found: { state: true }, use: { state: true } };
   declare theme: Theme;
   declare found: Found | null;
+  /** What the browser keeps of models, asked for when the dialog opens. */
+  declare use: CacheUse | null | undefined;
   private readonly session = new Session();
   private readonly able: Capability = capability();
 
@@ -34,7 +38,7 @@ export class App extends GlitchscopeElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.session.addEventListener("change", () => this.requestUpdate());
-    this.addEventListener("change-model", () => this.dialog?.show());
+    this.addEventListener("change-model", () => this.change());
     if (this.able.simd && this.able.workers) void this.session.start();
   }
 
@@ -43,7 +47,7 @@ export class App extends GlitchscopeElement {
     const info = session.fromFile === null ? (session.model?.info ?? null) : null;
     return html`
       <gs-model-bar .info=${info} .name=${session.fromFile ?? session.wanted.name} .labs=${LABS} .lab=${LABS[0]!.id} .theme=${this.theme}
-        @change-model=${() => this.dialog?.show()} @theme=${(event: CustomEvent<Theme>) => {
+        @change-model=${() => this.change()} @theme=${(event: CustomEvent<Theme>) => {
           setTheme(event.detail);
           this.theme = event.detail;
         }} @language=${(event: CustomEvent<Language>) => chooseLanguage(event.detail)}></gs-model-bar>
@@ -52,14 +56,12 @@ export class App extends GlitchscopeElement {
         : html`<p class="unable">${t("unable.simd")}</p>`}</main>
       <footer>${t("footer")}</footer>
       <gs-model-dialog .device=${session.device} .deviceLine=${this.deviceLine()} .found=${this.found}
+        .hub=${hubAddress()} .use=${this.use} ?busy=${session.job !== null}
+        @forget=${(event: CustomEvent<string | null>) => void this.forget(event.detail)}
         @closed=${() => { this.found = null; }}
         @specimen=${() => this.load(() => session.load(SPECIMEN))}
         @device=${(event: CustomEvent<DevicePreference>) => this.load(() => session.load(session.wanted, event.detail))}
-        @address=${(event: CustomEvent<{ typed: string; refused: boolean }>) => {
-          if (session.job) return;
-          event.detail.refused = !session.loadTyped(event.detail.typed);
-          if (!event.detail.refused) this.dialog?.close();
-        }}
+        @address=${(event: CustomEvent<TypedAddress>) => this.address(event.detail)}
         @files=${(event: CustomEvent<File[]>) => void this.take(filesFromInput(event.detail))}></gs-model-dialog>
       <gs-drop-target @files-dropped=${async (event: CustomEvent<DataTransfer>) => this.take(await filesFromDrop(event.detail))}></gs-drop-target>`;
   }
@@ -90,6 +92,36 @@ export class App extends GlitchscopeElement {
       };
     }
     this.dialog?.show();
+  }
+
+  private address(detail: TypedAddress): void {
+    if (this.session.job) return;
+    const hub = parseHub(detail.hub);
+    if (hub === null) {
+      detail.refused = "hub";
+    } else if (this.session.loadTyped(detail.typed, hub, detail.token)) {
+      setHubAddress(hub);
+      this.dialog?.close();
+    } else {
+      detail.refused = "address";
+    }
+  }
+
+  private change(): void {
+    this.dialog?.show();
+    void this.look();
+  }
+
+  /** The worker answers one question at a time: while it works, the list is what it was. */
+  private async look(): Promise<void> {
+    if (this.session.job) return;
+    this.use = await this.session.core.cacheUse().catch(() => null);
+  }
+
+  private async forget(model: string | null): Promise<void> {
+    if (this.session.job) return;
+    await this.session.core.forgetCached(model).catch(() => 0);
+    await this.look();
   }
 
   private load(run: () => Promise<void>): void {

@@ -3,7 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { recognise } from "../src/core/files";
-import { FilesSource, folderName, folderUrl, openSource, type SourceListener } from "../src/core/sources";
+import { parseAddress, parseHub } from "../src/core/address";
+import { HUB, readReference } from "../src/core/hub_source";
+import type { SourceListener } from "../src/core/source_error";
+import { FilesSource, openSource } from "../src/core/sources";
 
 const WEIGHTS = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) & 255);
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -34,7 +37,7 @@ afterEach(() => new Promise((resolve) => {
 }));
 
 const open = (signal = new AbortController().signal) => openSource(
-  { kind: "url", name: "m", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/folder/` }, signal, (event) => heard.push(event));
+  { kind: "url", name: "m", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/folder/` }, null, signal, (event) => heard.push(event));
 
 describe("a folder at an address", () => {
   it("is read by ranges; the header comes with the length", async () => {
@@ -105,6 +108,29 @@ describe("a folder at an address", () => {
     await expect(open(controller.signal).len("config.json")).rejects.toMatchObject({ kind: "cancelled" });
   });
 
+  it("goes on where a connection broke, without asking twice for what came", async () => {
+    const source = open();
+    await source.len("model.safetensors");
+    let breaks = 2;
+    answer = (request, response) => {
+      const [start, end] = /bytes=(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+      response.writeHead(206, { "content-range": `bytes ${start}-${end}/${WEIGHTS.length}`, "content-length": end - start + 1 });
+      if (breaks-- <= 0) return void response.end(WEIGHTS.slice(start, end + 1));
+      response.write(WEIGHTS.slice(start, start + 40_000), () => setTimeout(() => response.destroy(), 20));
+    };
+    expect(await source.read("model.safetensors", 100_000, 300_000)).toEqual(WEIGHTS.slice(100_000));
+    expect(requests.slice(1)).toEqual([100_000, 140_000, 180_000].map((start) => `GET /folder/model.safetensors bytes=${start}-299999`));
+  });
+
+  it("notices that a file was replaced while it was read", async () => {
+    let version = '"one"';
+    answer = (request, response) => (response.setHeader("etag", version), ranged(request, response));
+    const source = open();
+    await source.len("model.safetensors");
+    version = '"two"';
+    await expect(source.read("model.safetensors", 100_000, 300_000)).rejects.toMatchObject({ message: expect.stringContaining("replaced") });
+  });
+
   it("does not remember a failure", async () => {
     answer = (_, response) => void response.writeHead(403).end();
     const source = open();
@@ -142,27 +168,106 @@ describe("picked files", () => {
 
 describe("what a person types", () => {
   const here = "http://localhost:8080/page/";
-  it("becomes the address of a folder", () => {
+  it("names a model of the hub", () => {
     const cases: Record<string, string> = {
-      "openai-community/gpt2": "https://huggingface.co/openai-community/gpt2/resolve/main/",
-      "https://huggingface.co/org/m": "https://huggingface.co/org/m/resolve/main/",
-      "https://huggingface.co/org/m/tree/v2": "https://huggingface.co/org/m/resolve/v2/",
-      "https://huggingface.co/org/m/blob/main/config.json?x=1": "https://huggingface.co/org/m/resolve/main/",
-      "https://example.org/models/tiny": "https://example.org/models/tiny/",
-      "https://example.org/models/tiny/model.safetensors": "https://example.org/models/tiny/",
-      "./specimen/": "http://localhost:8080/page/specimen/",
-      "http://127.0.0.1:9000": "http://127.0.0.1:9000/",
+      "openai-community/gpt2": "openai-community/gpt2 main",
+      "org/m@v2": "org/m v2",
+      "org/m@refs/pr/1": "org/m refs/pr/1",
+      "https://huggingface.co/org/m": "org/m main",
+      "https://huggingface.co/org/m/tree/v2": "org/m v2",
+      "https://huggingface.co/org/m/blob/main/config.json?x=1": "org/m main",
     };
-    for (const [typed, url] of Object.entries(cases)) expect(folderUrl(typed, here), typed).toBe(url);
+    for (const [typed, expected] of Object.entries(cases)) {
+      const spec = parseAddress(typed, here);
+      expect(spec?.kind === "hub" && `${spec.id} ${spec.revision}`, typed).toBe(expected);
+      expect(spec, typed).toMatchObject({ host: HUB });
+    }
+    expect(parseAddress("org/m@v2", here, "http://localhost:1")).toMatchObject({ host: "http://localhost:1", name: "org/m@v2" });
   });
 
-  it("is refused when it is no address", () => {
-    for (const typed of ["", "   ", "not an address", "gpt2", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x"]) expect(folderUrl(typed, here), typed).toBeNull();
+  it("or the address of a folder", () => {
+    const cases: Record<string, [string, string]> = {
+      "https://example.org/models/tiny": ["https://example.org/models/tiny/", "tiny"],
+      "https://example.org/models/tiny/model.safetensors": ["https://example.org/models/tiny/", "tiny"],
+      "./specimen/": ["http://localhost:8080/page/specimen/", "specimen"],
+      "http://127.0.0.1:9000": ["http://127.0.0.1:9000/", "127.0.0.1"],
+    };
+    for (const [typed, [url, name]] of Object.entries(cases)) expect(parseAddress(typed, here), typed).toEqual({ kind: "url", name, url });
   });
 
-  it("gives a name", () => {
-    expect(folderName("https://huggingface.co/org/m/resolve/main/")).toBe("org/m");
-    expect(folderName("https://example.org/models/tiny/")).toBe("tiny");
-    expect(folderName("https://example.org/")).toBe("example.org");
+  it("is refused when it is neither", () => {
+    for (const typed of ["", "   ", "not an address", "gpt2", "../../etc/x@y", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x"]) {
+      const spec = parseAddress(typed, here);
+      expect(spec === null || (spec.kind === "url" && spec.url.startsWith("http://localhost:8080/")), typed).toBe(true);
+    }
+    expect(parseHub("ftp://x")).toBeNull();
+    expect(parseHub("nonsense")).toBeNull();
+    expect(parseHub("http://localhost:3000/some/path")).toBe("http://localhost:3000");
+    expect(parseHub("")).toBe(HUB);
+  });
+});
+
+// Oracle: a server with the hub's layout, written from its documentation.
+describe("a model of a hub", () => {
+  const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+  const told = { sha: COMMIT, siblings: [{ rfilename: "config.json", size: 7 }, { rfilename: "model.safetensors", size: 300_000, lfs: { sha256: "a".repeat(64) } }] };
+  let tokens: (string | undefined)[];
+  const hub = (token?: string) => openSource({
+    kind: "hub", name: "o/m", host: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, id: "o/m", revision: "main", token,
+  }, null, new AbortController().signal, (event) => heard.push(event));
+
+  beforeEach(() => {
+    tokens = [];
+    answer = (request, response) => {
+      tokens.push(request.headers.authorization);
+      if (request.url === "/api/models/o/m/revision/main?blobs=true") return void response.writeHead(200).end(JSON.stringify(told));
+      if (request.url === `/o/m/resolve/${COMMIT}/config.json`) return void response.writeHead(200).end('{"a":1}');
+      if (request.url === `/o/m/resolve/${COMMIT}/model.safetensors`) return void response.writeHead(302, { location: "/elsewhere/blob" }).end();
+      if (request.url === "/elsewhere/blob") return void ranged(request, response);
+      response.writeHead(404).end();
+    };
+  });
+
+  it("is read at one commit, behind redirects, without asking for what is not there", async () => {
+    const source = hub();
+    expect(await source.len("tokenizer.json")).toBeNull();
+    expect(await source.len("config.json")).toBe(7);
+    expect(await source.read("model.safetensors", 100_000, 300_000)).toEqual(WEIGHTS.slice(100_000));
+    expect(requests.filter((request) => request.includes("tokenizer.json"))).toEqual([]);
+    // The redirect is followed once; what follows goes straight to where it led.
+    const before = requests.length;
+    await source.read("model.safetensors", 70_000, 100_000);
+    expect(requests.slice(before)).toEqual(["GET /elsewhere/blob bytes=70000-99999"]);
+  });
+
+  it("is asked with the token, where there is one", async () => {
+    await hub("secret").len("config.json");
+    expect(tokens).toEqual(["Bearer secret", "Bearer secret"]);
+    tokens = [];
+    await hub().len("config.json");
+    expect(tokens).toEqual([undefined, undefined]);
+  });
+
+  it("is refused with a reason: gated, unknown, not a hub", async () => {
+    for (const [status, hint] of [[401, "token"], [404, "owner/name@revision"], [500, "later"]] as const) {
+      answer = (_, response) => void response.writeHead(status).end();
+      await expect(hub().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining(String(status)), hint: expect.stringContaining(hint), kind: "input" });
+    }
+    answer = (_, response) => void response.writeHead(200).end("<html>");
+    await expect(hub().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining("as a hub does") });
+  });
+
+  it("is held to the hash that the hub names", async () => {
+    const source = hub();
+    const file = (sha256: string | null) => [{ name: "model.safetensors", bytes: 300_000, sha256 }];
+    await source.verify(file("a".repeat(64)));
+    await source.verify(file(null));
+    await expect(source.verify(file("b".repeat(64)))).rejects.toMatchObject({ message: expect.stringContaining("bbbb") });
+  });
+
+  it("takes nothing of a hub's answer on trust", () => {
+    for (const bad of [null, 7, {}, { sha: "../../x", siblings: [] }, { sha: COMMIT, siblings: {} }]) expect(readReference(bad)).toBeNull();
+    expect(readReference({ sha: COMMIT, siblings: [null, { rfilename: 3 }, { rfilename: "a", size: "b", lfs: { sha256: "c" } }] }))
+      .toEqual({ commit: COMMIT, files: [{ name: "a", size: null, sha256: null }] });
   });
 });

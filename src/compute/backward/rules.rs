@@ -96,7 +96,7 @@ pub(super) fn apply(dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeE
         Op::Embedding(op) => {
             if let Some(dout) = active(tape, out, &inputs[1]) {
                 let dtable = tape.sum(&inputs[1])?;
-                let op = Op::EmbeddingBackward(EmbeddingBackward { scale: op.scale });
+                let op = Op::EmbeddingBackward(EmbeddingBackward { scale: op.scale, first_row: op.first_row });
                 tape.push(op, &[&inputs[0], &dout], &[&dtable])?;
             }
             Ok(())

@@ -178,8 +178,8 @@ mod tests {
     #[allow(clippy::single_range_in_vec_init, reason = "ranges are the data here")]
     fn what_remains_of_ranges() {
         assert_eq!(remaining(&[0..4, 4..9], &[2..6]), [0..2, 6..9]);
-        assert_eq!(remaining(&[0..9], &[0..4, 4..9]), []);
+        assert!(remaining(&[0..9], &[0..4, 4..9]).is_empty());
         assert_eq!(remaining(&[0..4, 2..6], &[]), [0..6]);
-        assert_eq!(remaining(&[], &[0..3]), []);
+        assert!(remaining(&[], &[0..3]).is_empty());
     }
 }

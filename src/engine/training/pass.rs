@@ -188,8 +188,10 @@ pub async fn loss_and_gradients(
     batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
     let parameters: Vec<&Parameter> =
         model.weights.parameters.iter().filter(|parameter| wanted(&parameter.name)).collect();
-    let ids: Vec<TensorId> =
-        parameters.iter().flat_map(|parameter| &parameter.copies).map(|copy| copy.tensor.id()).collect();
+    let copies = parameters.iter().flat_map(|parameter| &parameter.copies);
+    let mut ids: Vec<TensorId> = copies.map(|copy| copy.tensor.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
     let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids)?;
     let result = run_and_read(&pass, &mut model.device, batch, &parameters).await;
     pass.free(&mut model.device);
@@ -206,10 +208,15 @@ async fn run_and_read(
     let mut gradients = Vec::with_capacity(parameters.len());
     for parameter in parameters {
         let mut values = vec![0.0; parameter.shape.iter().product()];
+        // Of the tensor last read: a parameter whose rows are interleaved is many runs of the same one.
+        let mut last: Option<(TensorId, Vec<f32>)> = None;
         for copy in &parameter.copies {
-            if let Some(gradient) = pass.gradients.get(&copy.tensor.id()) {
-                gather(&mut values, &device.read_f32(gradient).await?, copy);
+            let Some(gradient) = pass.gradients.get(&copy.tensor.id()) else { continue };
+            if last.as_ref().is_none_or(|(id, _)| *id != copy.tensor.id()) {
+                last = Some((copy.tensor.id(), device.read_f32(gradient).await?));
             }
+            let Some((_, read)) = &last else { continue };
+            gather(&mut values, read, copy);
         }
         gradients.push(ParameterGradient { name: parameter.name.clone(), shape: parameter.shape.clone(), values });
     }

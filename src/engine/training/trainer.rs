@@ -15,7 +15,7 @@ use crate::checkpoint::TensorFile;
 use crate::compute::ops::adamw::AdamW;
 use crate::compute::ops::fill::Fill;
 use crate::compute::ops::sum_squares::SumSquares;
-use crate::compute::{DType, Device, Op, Recording, Tensor, TensorId};
+use crate::compute::{DType, Device, Op, Recording, Tensor, TensorId, quant};
 use crate::engine::{EngineError, Model};
 use crate::error::Result;
 
@@ -77,7 +77,7 @@ impl Trainer {
     pub async fn new(model: &mut Model, settings: TrainingSettings) -> Result<Trainer> {
         settings.schedule.check()?;
         settings.adamw.check()?;
-        if let Some(clip) = settings.clip.filter(|clip| !(*clip > 0.0)) {
+        if let Some(clip) = settings.clip.filter(|clip| clip.is_nan() || *clip <= 0.0) {
             let expected = "a norm above 0";
             return Err(EngineError::TrainingSetting { setting: "clip", got: clip.to_string(), expected }.into());
         }
@@ -203,8 +203,10 @@ impl Trainer {
                 DType::F16 => values.iter().flat_map(|&value| half::f16::from_f32(value).to_le_bytes()).collect(),
                 DType::BF16 => values.iter().flat_map(|&value| half::bf16::from_f32(value).to_le_bytes()).collect(),
                 other => {
-                    let what =
-                        format!("{} is stored as {other:?}, to which nothing can be rounded", parameter.stored.label());
+                    let what = format!(
+                        "{} is stored as {other:?}, to which nothing is rounded: export the parameters in f32",
+                        parameter.stored.label()
+                    );
                     return Err(EngineError::TrainingCheckpoint { what }.into());
                 }
             };
@@ -285,13 +287,5 @@ impl Trainer {
 /// A tensor's numbers in f32, whatever type it is stored in.
 async fn widened(device: &mut Device, tensor: &Tensor) -> Result<Vec<f32>> {
     let bytes = device.read(tensor).await?;
-    Ok(match tensor.dtype() {
-        DType::F32 => bytemuck::pod_collect_to_vec(&bytes),
-        DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-        DType::BF16 => bytemuck::pod_collect_to_vec::<u8, half::bf16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-        other => {
-            let what = format!("{} is stored as {other:?}, of which no f32 copy is made", tensor.label());
-            return Err(EngineError::TrainingCheckpoint { what }.into());
-        }
-    })
+    Ok(quant::widen_all(tensor.dtype(), &bytes))
 }

@@ -9,7 +9,7 @@ use super::task::Task;
 use crate::compute::Device;
 use crate::engine::model::NextToken;
 use crate::engine::{FanOut, Model};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::glitch::Subject;
 use crate::progress::{Event, LocalBoxFuture, Monitor, pause};
 use crate::report::{OracleInfo, Probe};
@@ -26,6 +26,10 @@ pub struct ZeroShot<'a> {
     batch: usize,
     /// Made at the first question and kept, so that the prefix is run once.
     fan_out: Option<FanOut>,
+    /// Tokens that fan-outs before this one have processed.
+    model_tokens_before: u64,
+    /// What happened to the device, for the report.
+    incidents: Vec<String>,
 }
 
 /// An answer in the making.
@@ -48,7 +52,37 @@ impl<'a> ZeroShot<'a> {
         batch: usize,
     ) -> Result<Self> {
         let splice = tokenizer.splice(task.text_before, task.text_after)?;
-        Ok(ZeroShot { task, model, tokenizer, splice, stop, batch, fan_out: None })
+        Ok(ZeroShot {
+            task,
+            model,
+            tokenizer,
+            splice,
+            stop,
+            batch,
+            fan_out: None,
+            model_tokens_before: 0,
+            incidents: Vec::new(),
+        })
+    }
+
+    /// As many rows as a batch holds.
+    async fn prepared(&mut self) -> Result<usize> {
+        if self.fan_out.is_none() {
+            let row_tokens = 1 + self.splice.ids_after.len();
+            let max_new = self.task.max_new_tokens;
+            let fan_out = FanOut::new(self.model, &self.splice.ids_before, row_tokens, max_new, self.batch).await?;
+            self.fan_out = Some(fan_out);
+        }
+        Ok(self.fan_out.as_ref().expect("OK because it was just made").batch())
+    }
+
+    /// The verdicts on as many of `ids` as a batch holds.
+    async fn next_batch(&mut self, ids: &[u32]) -> Result<Vec<Probe>> {
+        let rows = self.prepared().await?;
+        let mut fan_out = self.fan_out.take().expect("OK because prepared above");
+        let batch = self.batch_of(&ids[..rows.min(ids.len())], &mut fan_out).await;
+        self.fan_out = Some(fan_out);
+        batch
     }
 
     async fn batch_of(&mut self, ids: &[u32], fan_out: &mut FanOut) -> Result<Vec<Probe>> {
@@ -134,44 +168,51 @@ impl Oracle for ZeroShot<'_> {
         monitor: &'b mut dyn Monitor,
     ) -> LocalBoxFuture<'b, Result<()>> {
         Box::pin(async move {
-            let mut fan_out = match self.fan_out.take() {
-                Some(fan_out) => fan_out,
-                None => {
-                    let row_tokens = 1 + self.splice.ids_after.len();
-                    FanOut::new(self.model, &self.splice.ids_before, row_tokens, self.task.max_new_tokens, self.batch)
-                        .await?
-                }
-            };
-            let mut result = Ok(());
             let mut done = 0;
-            for ids_of_batch in ids.chunks(fan_out.batch()) {
-                result = async {
-                    pause(monitor).await?;
-                    let batch = self.batch_of(ids_of_batch, &mut fan_out).await?;
-                    done += batch.len();
-                    monitor.event(Event::Probes { probes: &batch });
-                    monitor.event(Event::Advance { done: done as u64, total: ids.len() as u64, unit: "tokens" });
-                    probes.extend(batch);
-                    Ok(())
-                }
-                .await;
-                if result.is_err() {
-                    break;
-                }
+            while done < ids.len() {
+                pause(monitor).await?;
+                let batch = match self.next_batch(&ids[done..]).await {
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        if !self.recover(&error, monitor).await? {
+                            return Err(error);
+                        }
+                        continue;
+                    }
+                };
+                done += batch.len();
+                monitor.event(Event::Probes { probes: &batch });
+                monitor.event(Event::Advance { done: done as u64, total: ids.len() as u64, unit: "tokens" });
+                probes.extend(batch);
             }
-            self.fan_out = Some(fan_out);
-            result
+            Ok(())
         })
     }
 
     fn model_tokens(&self) -> u64 {
-        self.fan_out.as_ref().map_or(0, |fan_out| fan_out.model_tokens)
+        self.model_tokens_before + self.fan_out.as_ref().map_or(0, |fan_out| fan_out.model_tokens)
     }
 }
 
 impl Subject for ZeroShot<'_> {
     fn device(&mut self) -> &mut Device {
         &mut self.model.device
+    }
+
+    fn recover<'b>(&'b mut self, error: &'b Error, monitor: &'b mut dyn Monitor) -> LocalBoxFuture<'b, Result<bool>> {
+        Box::pin(async move {
+            let Some(incident) = self.model.recover(error, monitor).await? else { return Ok(false) };
+            // The prefix and its keys were on the device that is gone.
+            self.model_tokens_before = self.model_tokens();
+            self.fan_out = None;
+            monitor.event(Event::Note { text: incident.clone() });
+            self.incidents.push(incident);
+            Ok(true)
+        })
+    }
+
+    fn take_incidents(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.incidents)
     }
 }
 

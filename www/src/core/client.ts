@@ -8,10 +8,14 @@
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
 import type { DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions } from "../report/types";
 import type * as functions from "./functions";
-import type { Failure, SourceSpec } from "./sources";
+import type { CacheUse } from "./model_cache";
+import type { Failure } from "./source_error";
+import type { SourceSpec } from "./sources";
 
 export type { Opened } from "./functions";
-export type { Failure, SourceSpec } from "./sources";
+export type { CachedModel, CacheUse } from "./model_cache";
+export type { Failure } from "./source_error";
+export type { SourceSpec } from "./sources";
 
 type Functions = typeof functions;
 export type Listener = (event: ScanEvent) => void;
@@ -60,6 +64,14 @@ export class Core {
   /** Brings a new worker to where the last one stood. */
   restore(): Promise<void> {
     return this.withModel(async () => {});
+  }
+
+  cacheUse(): Promise<CacheUse | null> {
+    return this.call((remote) => remote.cacheUse());
+  }
+
+  forgetCached(model: string | null): Promise<number> {
+    return this.call((remote) => remote.forgetCached(model));
   }
 
   csv(report: string): Promise<string> {

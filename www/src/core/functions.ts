@@ -7,7 +7,9 @@ import init, { Cancel, Session, check_report, report_csv, version } from "glitch
 import type {
   DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
-import { openSource, type Failure, type SourceSpec } from "./sources";
+import { type CacheUse, openCache } from "./model_cache";
+import type { Failure } from "./source_error";
+import { openSource, type SourceSpec } from "./sources";
 
 let ready: Promise<unknown> | undefined;
 let session: Session | undefined;
@@ -29,14 +31,25 @@ export async function open(spec: SourceSpec, device: DevicePreference, events: M
     close();
     const listener = coalescing(events);
     fetching = new AbortController();
-    const source = openSource(spec, fetching.signal, (event) => {
+    const cache = spec.kind === "files" ? null : await openCache();
+    const source = openSource(spec, cache, fetching.signal, (event) => {
       listener("note" in event
         ? { event: "note", text: event.note }
         : { event: "advance", done: event.done, total: event.total, unit: "bytes" });
     });
     cancel = new Cancel();
-    session = await Session.open(source, device, listener, cancel);
-    return { info: session.info(), tokens: session.tokens() };
+    try {
+      const opened = await Session.open(source, device, listener, cancel);
+      const info = opened.info();
+      await source.verify(info.model.files).catch((error: unknown) => {
+        opened.free();
+        throw error;
+      });
+      session = opened;
+      return { info, tokens: session.tokens() };
+    } finally {
+      await source.close();
+    }
   }, events);
 }
 
@@ -65,6 +78,16 @@ export function stop(): void {
 export function close(): void {
   session?.free();
   session = undefined;
+}
+
+/** What is kept of models from elsewhere; null where the browser keeps nothing. */
+export async function cacheUse(): Promise<CacheUse | null> {
+  return (await openCache())?.list() ?? null;
+}
+
+/** Forgets one model, or with null all of them. Returns the bytes that were freed. */
+export async function forgetCached(model: string | null): Promise<number> {
+  return (await openCache())?.remove(model) ?? 0;
 }
 
 export async function csv(report: string): Promise<string> {

@@ -1,12 +1,15 @@
 /** The session as a link: what was asked, in the fragment, so that no server sees it. Only what differs from a default. */
+import { isHubId, parseHub } from "../core/address";
 import { accepted, DEFAULTS, NUMERIC, SWITCHES } from "./options";
 import type { DevicePreference, ScanOptions } from "../report/types";
 
 export type MethodChoice = "glitchhunter" | "exhaustive" | "both";
 
 export interface Linked {
-  /** URL of a model folder; absent for the specimen. */
+  /** URL of a model folder, or a hub id; absent for the specimen. */
   model?: string;
+  /** Origin of the hub that an id is looked up at, where it is not the usual one. */
+  hub?: string;
   device?: DevicePreference;
   method?: MethodChoice;
   options: Partial<ScanOptions>;
@@ -18,7 +21,10 @@ export function parseLink(fragment: string): Linked {
   const parameters = new URLSearchParams(fragment.replace(/^#/, ""));
   const linked: Linked = { options: {} };
   const model = parameters.get("model");
-  if (model && /^https?:\/\//.test(model)) linked.model = model;
+  if (model && (/^https?:\/\//.test(model) || isHubId(model))) linked.model = model;
+  const hub = parameters.get("hub");
+  const origin = hub ? parseHub(hub) : null;
+  if (origin) linked.hub = origin;
   const device = parameters.get("device");
   if (device === "cpu" || device === "gpu") linked.device = device;
   const method = parameters.get("method");
@@ -42,6 +48,7 @@ export function parseLink(fragment: string): Linked {
 export function formatLink(linked: Linked): string {
   const parameters = new URLSearchParams();
   if (linked.model) parameters.set("model", linked.model);
+  if (linked.hub) parameters.set("hub", linked.hub);
   if (linked.device && linked.device !== "auto") parameters.set("device", linked.device);
   if (linked.method && linked.method !== "glitchhunter") parameters.set("method", linked.method);
   for (const { key } of [...NUMERIC, ...SWITCHES]) {

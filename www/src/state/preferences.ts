@@ -1,4 +1,5 @@
-/** What a person chose for every visit: theme, and the rates measured here. Nothing of it leaves the browser. */
+/** What a person chose for every visit: theme, hub, and the rates measured here. Nothing of it leaves the browser. */
+import { HUB } from "../core/hub_source";
 import { read, write } from "../storage";
 
 export type Theme = "system" | "light" | "dark";
@@ -28,4 +29,13 @@ export function measuredRate(model: string, device: string): number | null {
 
 export function rememberRate(model: string, device: string, rate: number): void {
   write(`rate:${device}:${model}`, String(rate));
+}
+
+/** Origin of the hub that ids are looked up at. */
+export function hubAddress(): string {
+  return read("hub") ?? HUB;
+}
+
+export function setHubAddress(origin: string): void {
+  write("hub", origin);
 }

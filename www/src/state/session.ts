@@ -3,7 +3,8 @@
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
 import { asFailure, Core, type Failure, type SourceSpec } from "../core/client";
-import { folderName, folderUrl } from "../core/sources";
+import { parseAddress } from "../core/address";
+import { HUB } from "../core/hub_source";
 import type {
   DevicePreference, GranularityRow, Method, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
   TokenTable,
@@ -15,7 +16,7 @@ import { DEFAULTS } from "./options";
 import { rememberRate } from "./preferences";
 import { Job } from "./progress";
 
-export const SPECIMEN = { kind: "url", name: "specimen", url: "" } as const satisfies SourceSpec;
+export const SPECIMEN = { kind: "url", name: "specimen", url: "", bundled: true } as const satisfies SourceSpec;
 
 export interface LoadedModel {
   spec: SourceSpec;
@@ -90,11 +91,11 @@ export class Session extends EventTarget {
     this.changed("rows");
   }
 
-  /** Loads what a person typed: `org/model` or a URL. Null when it is understood, else false. */
-  loadTyped(typed: string): boolean {
-    const url = folderUrl(typed, document.baseURI);
-    if (!url) return false;
-    void this.load({ kind: "url", name: folderName(url), url });
+  /** Loads what a person typed: `owner/name`, `owner/name@revision` or a URL. False when it is none of these. */
+  loadTyped(typed: string, hub: string, token: string): boolean {
+    const spec = parseAddress(typed, document.baseURI, hub);
+    if (!spec) return false;
+    void this.load(spec.kind === "hub" && token ? { ...spec, token } : spec);
     return true;
   }
 
@@ -360,7 +361,7 @@ export class Session extends EventTarget {
   }
 
   private apply(linked: Linked): void {
-    this.wanted = linked.model ? { kind: "url", name: folderName(linked.model), url: linked.model } : SPECIMEN;
+    this.wanted = (linked.model && parseAddress(linked.model, document.baseURI, linked.hub)) || SPECIMEN;
     this.device = linked.device ?? "auto";
     this.method = linked.method ?? "glitchhunter";
     this.options = { ...DEFAULTS, ...linked.options };
@@ -373,16 +374,18 @@ export class Session extends EventTarget {
     if (this.job) return;
     const before = { spec: this.model?.spec, device: this.device };
     this.apply(linked);
-    const loaded = before.spec?.kind === "url" ? before.spec.url : undefined;
-    const wanted = this.wanted.kind === "url" ? this.wanted.url : undefined;
-    if (loaded !== wanted || before.device !== this.device) await this.load();
+    if (addressOf(before.spec) !== addressOf(this.wanted) || before.device !== this.device) await this.load();
     this.changed("rows");
   }
 
   private relink(): void {
     const spec = this.wanted;
     const linked: Linked = { device: this.device, method: this.method, options: this.options, filter: this.filter };
-    if (spec.kind === "url" && spec !== SPECIMEN) linked.model = spec.url;
+    if (spec.kind === "url" && !spec.bundled) linked.model = spec.url;
+    if (spec.kind === "hub") {
+      linked.model = spec.name;
+      if (spec.host !== HUB) linked.hub = spec.host;
+    }
     if (this.picked !== null) linked.token = this.picked;
     history.replaceState(null, "", formatLink(linked) || location.pathname + location.search);
   }
@@ -415,4 +418,10 @@ export class Session extends EventTarget {
       this.dispatchEvent(new Event("rows"));
     });
   }
+}
+
+/** What two specs of the same model have in common. Files have no address. */
+function addressOf(spec: SourceSpec | undefined): string | undefined {
+  if (spec?.kind === "url") return spec.bundled ? "specimen" : spec.url;
+  return spec?.kind === "hub" ? `${spec.host}/${spec.name}` : undefined;
 }

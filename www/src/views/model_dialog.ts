@@ -4,6 +4,8 @@ import { bytes } from "../report/format";
 import type { DevicePreference } from "../report/types";
 import { t } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
+import type { CacheView } from "./cache_panel";
+import "./cache_panel";
 
 /** What a drop or a pick turned out to be, in words the dialog can show. */
 export interface Found {
@@ -11,6 +13,14 @@ export interface Found {
   files: { name: string; bytes: number }[];
   problem: string;
   load: (() => void) | null;
+}
+
+/** An address as it was typed, the hub that ids are looked up at, and a token for it. The listener sets what it refuses. */
+export interface TypedAddress {
+  typed: string;
+  hub: string;
+  token: string;
+  refused: "" | "address" | "hub";
 }
 
 export class ModelDialog extends GlitchscopeElement {
@@ -27,17 +37,28 @@ export class ModelDialog extends GlitchscopeElement {
     .found ul { list-style: none; margin-top: 8px; font-size: 13px; max-height: 160px; overflow-y: auto; }
     .found li { display: flex; justify-content: space-between; gap: 16px; }
     .found li span:first-child { overflow-wrap: anywhere; font-family: var(--mono); }
+    details { margin-top: 8px; }
+    .fields { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr)); gap: 8px 12px; margin-top: 8px; }
+    .fields label { display: grid; gap: 2px; }
+    .fields input[type="password"] { min-height: 32px; padding: 4px 8px; border: 1px solid var(--field); border-radius: 4px; background: var(--surface); }
+    gs-cache-panel { margin-top: 4px; }
     .problem { color: var(--warn); margin-top: 8px; }
   `];
   static override properties = {
     device: { type: String }, deviceLine: { type: String }, found: { attribute: false }, typed: { state: true }, refused: { state: true },
+    hub: { type: String }, use: { attribute: false }, busy: { type: Boolean },
   };
   declare device: DevicePreference;
   /** Which device is in use, and why. */
   declare deviceLine: string;
   declare found: Found | null;
   declare typed: string;
-  declare refused: boolean;
+  declare refused: TypedAddress["refused"];
+  /** Address of the hub; what is typed stays here until it is used. */
+  declare hub: string;
+  declare use: CacheView | null | undefined;
+  declare busy: boolean;
+  private token = "";
 
   constructor() {
     super();
@@ -45,7 +66,10 @@ export class ModelDialog extends GlitchscopeElement {
     this.deviceLine = "";
     this.found = null;
     this.typed = "";
-    this.refused = false;
+    this.refused = "";
+    this.hub = "";
+    this.use = undefined;
+    this.busy = false;
   }
 
   show(): void {
@@ -73,12 +97,24 @@ export class ModelDialog extends GlitchscopeElement {
         <h3>${t("dialog.address")}</h3>
         <div class="row">
           <input type="text" inputmode="url" autocomplete="off" spellcheck="false" aria-label=${t("dialog.address")}
-            placeholder="HuggingFaceTB/SmolLM2-135M-Instruct" .value=${this.typed} aria-invalid=${this.refused}
-            @input=${(event: Event) => { this.typed = (event.target as HTMLInputElement).value; this.refused = false; }}
+            placeholder="HuggingFaceTB/SmolLM2-135M-Instruct" .value=${this.typed} aria-invalid=${this.refused === "address"}
+            @input=${(event: Event) => { this.typed = (event.target as HTMLInputElement).value; this.refused = ""; }}
             @keydown=${(event: KeyboardEvent) => { if (event.key === "Enter") this.address(); }} />
           <button ?disabled=${this.typed.trim() === ""} @click=${this.address}>${t("dialog.address.load")}</button>
         </div>
-        <p class="small ${this.refused ? "problem" : "quiet"}" aria-live="polite">${t(this.refused ? "dialog.address.refused" : "dialog.address.what")}</p>
+        <p class="small ${this.refused ? "problem" : "quiet"}" aria-live="polite">${t(this.refused === "address" ? "dialog.address.refused" : this.refused === "hub" ? "dialog.hub.refused" : "dialog.address.what")}</p>
+        <details ?open=${this.refused === "hub"}>
+          <summary class="small">${t("dialog.hub")}</summary>
+          <div class="fields">
+            <label><span class="small">${t("dialog.hub.host")}</span><input type="text" inputmode="url" autocomplete="off" spellcheck="false"
+              .value=${this.hub} aria-invalid=${this.refused === "hub"} @input=${(event: Event) => { this.hub = (event.target as HTMLInputElement).value; this.refused = ""; }} /></label>
+            <label><span class="small">${t("dialog.hub.token")}</span><input type="password" autocomplete="off" spellcheck="false"
+              @input=${(event: Event) => { this.token = (event.target as HTMLInputElement).value; }} /></label>
+          </div>
+          <p class="small quiet">${t("dialog.hub.what")}</p>
+        </details>
+        <h3>${t("cache.title")}</h3>
+        <gs-cache-panel .use=${this.use} ?busy=${this.busy} @forget=${(event: CustomEvent<string | null>) => this.tell("forget", event.detail)}></gs-cache-panel>
         <h3>${t("dialog.device")}</h3>
         <div class="row">
           <div class="segmented" role="radiogroup" aria-label=${t("dialog.device")}>
@@ -122,7 +158,7 @@ export class ModelDialog extends GlitchscopeElement {
   };
 
   private readonly address = (): void => {
-    const detail = { typed: this.typed, refused: false };
+    const detail: TypedAddress = { typed: this.typed, hub: this.hub, token: this.token.trim(), refused: "" };
     this.dispatchEvent(new CustomEvent("address", { detail }));
     this.refused = detail.refused;
   };

@@ -9,6 +9,7 @@ params! {
     n_columns: u32,
     n_vocabulary: u32,
     accumulate: u32,
+    first_row: u32,
     scale: f32,
 }
 
@@ -28,6 +29,7 @@ pub fn launch<'a>(op: &Embedding, dispatch: &'a Dispatch) -> Launch<'a> {
         n_columns: number(table.columns()),
         n_vocabulary: number(table.rows()),
         accumulate: op.accumulate.into(),
+        first_row: op.first_row,
         scale: op.scale,
     };
     Launch {

@@ -1,0 +1,50 @@
+/** What a person types to name a model: a hub id, a page or a file of the hub, the address of a folder. */
+import { HUB, type HubSpec } from "./hub_source";
+import type { SourceSpec } from "./sources";
+
+/** `owner/name` or `owner/name@revision`; a revision may hold slashes, as branches do. */
+const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w.-][\w./-]*))?$/;
+
+export function isHubId(text: string): boolean {
+  return HUB_ID.test(text);
+}
+
+/** Null when the text is neither an id nor an address. `hub` is the origin that ids are looked up at. */
+export function parseAddress(typed: string, here: string, hub: string = HUB): SourceSpec | null {
+  const text = typed.trim();
+  const id = HUB_ID.exec(text);
+  if (id) return hubSpec(hub, id[1]!, id[2] ?? "main");
+  let url: URL;
+  try {
+    // An address needs its scheme; only what begins with `.` or `/` is taken as beside this page.
+    url = /^[./]/.test(text) ? new URL(text, here) : new URL(text);
+  } catch {
+    return null;
+  }
+  if (text === "" || !/^https?:$/.test(url.protocol)) return null;
+  url.search = "";
+  url.hash = "";
+  const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  if (/(^|\.)(huggingface\.co|hf\.co)$/.test(url.hostname) && parts.length >= 2) {
+    const [owner, model, kind, revision] = parts;
+    const known = kind === "tree" || kind === "blob" || kind === "resolve";
+    return hubSpec(HUB, `${owner}/${model}`, known && revision ? revision : "main");
+  }
+  if (/\.[a-z0-9]{2,11}$/i.test(parts.at(-1) ?? "") && !url.pathname.endsWith("/")) parts.pop();
+  url.pathname = parts.length > 0 ? `/${parts.map(encodeURIComponent).join("/")}/` : "/";
+  return { kind: "url", name: parts.at(-1) ?? url.hostname, url: url.href };
+}
+
+/** The origin of a hub as it was typed; null when it is no address. */
+export function parseHub(typed: string): string | null {
+  try {
+    const url = new URL(typed.trim() || HUB);
+    return /^https?:$/.test(url.protocol) ? url.origin : null;
+  } catch {
+    return null;
+  }
+}
+
+function hubSpec(host: string, id: string, revision: string): HubSpec {
+  return { kind: "hub", name: revision === "main" ? id : `${id}@${revision}`, host, id, revision };
+}
