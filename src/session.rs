@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::source::Source;
+use crate::compute::quant::Quantised;
 use crate::compute::{Device, DeviceInfo, DevicePreference};
 use crate::engine::recovery::Origin;
 use crate::engine::{EngineError, Model, generate};
@@ -75,18 +76,36 @@ pub struct TopToken {
 
 const TOP_TOKENS: usize = 8;
 
+/// How a model is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    pub device: DevicePreference,
+    /// Round the weights while they are loaded, so that a model fits; `None` keeps them as they are stored.
+    pub weights: Option<Quantised>,
+}
+
 impl Session {
-    /// Reads a folder of files and brings its weights to a device.
-    ///
-    /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
-    /// `reason` says so.
+    /// `open_with` the weights as they are stored.
     pub async fn open(
         source: Rc<dyn Source>,
         preference: DevicePreference,
         monitor: &mut dyn Monitor,
     ) -> Result<Session> {
+        Self::open_with(source, OpenOptions { device: preference, weights: None }, monitor).await
+    }
+
+    /// Reads a folder of files, or a GGUF file, and brings its weights to a device.
+    ///
+    /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
+    /// `reason` says so.
+    pub async fn open_with(source: Rc<dyn Source>, options: OpenOptions, monitor: &mut dyn Monitor) -> Result<Session> {
+        let preference = options.device;
         monitor.event(Event::Stage { stage: "opening", detail: source.name() });
-        let checkpoint = Rc::new(Checkpoint::open(source.clone()).await?);
+        let mut checkpoint = Checkpoint::open(source.clone()).await?;
+        if let Some(to) = options.weights {
+            checkpoint.round_to(to);
+        }
+        let checkpoint = Rc::new(checkpoint);
         let tokenizer = match source.len("tokenizer.json").await? {
             Some(_) => Some(Tokenizer::from_source(source.as_ref()).await?),
             None => None,

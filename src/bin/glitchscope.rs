@@ -16,11 +16,12 @@ mod command {
     use glitchscope::checkpoint::TensorFile;
     use glitchscope::checkpoint::source::FolderSource;
     use glitchscope::compute::DevicePreference;
+    use glitchscope::compute::quant::Quantised;
     use glitchscope::engine::training::{self, Batch};
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
     use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
-    use glitchscope::session::Session;
+    use glitchscope::session::{OpenOptions, Session};
     use glitchscope::tokenizer::Tokenizer;
 
     /// Finds out where a language model breaks.
@@ -49,9 +50,12 @@ mod command {
 
     #[derive(Args)]
     struct ModelArgs {
-        /// Folder with config.json, model.safetensors and tokenizer.json
+        /// Folder with config.json, model.safetensors and tokenizer.json, or a .gguf file
         #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
         model: PathBuf,
+        /// Round the weights while they are loaded, so that a large model fits
+        #[arg(long, value_enum, default_value_t = WeightsArg::Stored)]
+        weights: WeightsArg,
         /// Where to compute; auto takes the GPU when there is one and says which it took
         #[arg(long, value_enum, default_value_t = DeviceArg::Auto)]
         device: DeviceArg,
@@ -65,6 +69,26 @@ mod command {
         Auto,
         Cpu,
         Gpu,
+    }
+
+    #[derive(Clone, Copy, ValueEnum)]
+    enum WeightsArg {
+        /// As the file has them
+        Stored,
+        /// 8 bits and a scale for 32 weights (Q8_0)
+        Int8,
+        /// 4 bits and a scale for 32 weights (Q4_0)
+        Int4,
+    }
+
+    impl From<WeightsArg> for Option<Quantised> {
+        fn from(weights: WeightsArg) -> Self {
+            match weights {
+                WeightsArg::Stored => None,
+                WeightsArg::Int8 => Some(Quantised::Int8),
+                WeightsArg::Int4 => Some(Quantised::Int4),
+            }
+        }
     }
 
     impl From<DeviceArg> for DevicePreference {
@@ -280,7 +304,8 @@ mod command {
 
     fn open(args: &ModelArgs, monitor: &mut Terminal) -> Result<Session, Failure> {
         let source = Rc::new(FolderSource::new(&args.model));
-        Ok(pollster::block_on(Session::open(source, args.device.into(), monitor))?)
+        let options = OpenOptions { device: args.device.into(), weights: args.weights.into() };
+        Ok(pollster::block_on(Session::open_with(source, options, monitor))?)
     }
 
     fn scan(args: &Scan) -> Result<i32, Failure> {
