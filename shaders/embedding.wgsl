@@ -1,4 +1,4 @@
-// Row lookup: out[n,c] (+)= table[ids[n], c]; an id outside the table gives a row of zeros.
+// Row lookup: out[n,c] (+)= scale · table[ids[n], c]; an id outside the table gives a row of zeros.
 //
 // Shapes   ids: (N) · table: (V,C) in stored type · out: (N,C)
 // Grid     one lane per element of `out`
@@ -13,6 +13,9 @@ struct Params {
     n_columns: u32,
     n_vocabulary: u32,
     accumulate: u32,
+    // Id of the table's first row
+    first_row: u32,
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -37,14 +40,15 @@ fn forward(
     if index >= params.n_elements {
         return;
     }
-    let id = ids[index / params.n_columns];
+    // An id below the first row wraps round and so lies outside as well.
+    let id = ids[index / params.n_columns] - params.first_row;
     var value = 0.0;
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;
         if is_blocks(table_type) {
-            value = widen_four(table_type, element & ~3u)[element & 3u];
+            value = params.scale * widen_four(table_type, element & ~3u)[element & 3u];
         } else {
-            value = widen(table_type, table[word_index(table_type, element)], element);
+            value = params.scale * widen(table_type, table[word_index(table_type, element)], element);
         }
     }
     if params.accumulate != 0u {

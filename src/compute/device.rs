@@ -156,6 +156,15 @@ impl Device {
         }
     }
 
+    /// Lowers what one buffer may hold, so that a strong device can be tested as a weak one. The CPU has no such limit.
+    pub fn limit_tensor_bytes(&mut self, bytes: u64) {
+        let _ = bytes;
+        #[cfg(feature = "gpu")]
+        if let Device::Gpu(device) = self {
+            device.limit_tensor_bytes(bytes);
+        }
+    }
+
     /// Bytes that one tensor may have on this device.
     pub fn tensor_bytes_max(&self) -> u64 {
         match self {

@@ -13,6 +13,7 @@ mod browser;
 mod buffers;
 mod faults;
 pub mod kernels;
+mod pieces;
 mod pipelines;
 mod readback;
 pub mod shaders;
@@ -80,16 +81,23 @@ impl GpuDevice {
     /// Submits the recording and learns whether the GPU accepted it; does not wait for the work itself.
     pub async fn run(&mut self, recording: &Recording) -> Result<(), ComputeError> {
         self.settle().await?;
-        let launches =
-            recording.dispatches().iter().map(kernels::launch).collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
+        let mut dispatches = Vec::with_capacity(recording.dispatches().len());
         for dispatch in recording.dispatches() {
-            for tensor in &dispatch.inputs {
-                self.buffers.get(tensor)?;
-            }
-            for tensor in &dispatch.outputs {
-                self.buffers.allocate(&self.device, tensor)?;
+            for part in pieces::split(dispatch, &mut self.buffers, &self.device, &self.queue)? {
+                for tensor in &part.inputs {
+                    self.buffers.get(tensor)?;
+                }
+                for tensor in &part.outputs {
+                    self.buffers.allocate(&self.device, tensor)?;
+                    self.buffers.get(tensor)?;
+                }
+                dispatches.push(part);
             }
         }
+        let launches = dispatches
+            .iter()
+            .map(|dispatch| kernels::launch(dispatch))
+            .collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
         self.settle().await?;
 
         let params_bytes = (self.params_stride * launches.len()) as u64;
@@ -109,9 +117,18 @@ impl GpuDevice {
     /// Waits for the work that writes the tensor, and copies it back.
     pub async fn read(&mut self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
         self.settle().await?;
-        let buffer = self.buffers.get(tensor)?;
-        let result = readback::read(&self.device, &self.queue, buffer, tensor.bytes(), &self.info.name).await;
-        self.faults.check().and(result)
+        let Some(pieces) = self.buffers.pieces(tensor) else {
+            let buffer = self.buffers.get(tensor)?;
+            let result = readback::read(&self.device, &self.queue, buffer, tensor.bytes(), &self.info.name).await;
+            return self.faults.check().and(result);
+        };
+        let mut bytes = Vec::with_capacity(tensor.bytes());
+        for piece in pieces {
+            let buffer = self.buffers.get(&piece.tensor)?;
+            let read = readback::read(&self.device, &self.queue, buffer, piece.tensor.bytes(), &self.info.name).await;
+            bytes.extend(self.faults.check().and(read)?);
+        }
+        Ok(bytes)
     }
 
     pub fn free(&mut self, tensor: &Tensor) {
@@ -121,6 +138,11 @@ impl GpuDevice {
     /// As [`Device::lose`].
     pub fn lose(&mut self) {
         self.device.destroy();
+    }
+
+    /// As [`Device::limit_tensor_bytes`].
+    pub fn limit_tensor_bytes(&mut self, bytes: u64) {
+        self.buffers.limit(bytes);
     }
 
     pub fn tensor_bytes_max(&self) -> u64 {

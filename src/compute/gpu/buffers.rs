@@ -1,8 +1,9 @@
-//! One storage buffer per tensor: allocation, writes, lifetimes.
+//! One storage buffer per tensor, or one per piece of a tensor too large for it: allocation, writes, lifetimes.
 
 use std::collections::HashMap;
 
 use super::faults::{Scopes, Verdict};
+use super::pieces::{self, Piece};
 use crate::compute::{ComputeError, Tensor, TensorId};
 
 /// Bytes of writes that may wait for a submission. Written data is staged until then, so without a flush a model
@@ -11,6 +12,10 @@ const UNSUBMITTED_BYTES_MAX: u64 = 64 << 20;
 
 pub struct Buffers {
     buffers: HashMap<TensorId, wgpu::Buffer>,
+    /// Tensors that are kept in pieces; the pieces are in `buffers`.
+    pieces: HashMap<TensorId, Vec<Piece>>,
+    /// Copies of stretches of biases, for projections done in pieces: tensor, first element.
+    slices: HashMap<(TensorId, usize), Tensor>,
     /// Allocations, and writes to them, of which the browser has not yet said whether they succeeded.
     unsettled: Vec<(TensorId, Verdict)>,
     unsubmitted_bytes: u64,
@@ -23,6 +28,8 @@ impl Buffers {
         let limits = device.limits();
         Buffers {
             buffers: HashMap::new(),
+            pieces: HashMap::new(),
+            slices: HashMap::new(),
             unsettled: Vec::new(),
             unsubmitted_bytes: 0,
             // Kernels count elements and bytes in u32. Buffers are rounded up to 16.
@@ -40,23 +47,73 @@ impl Buffers {
         self.tensor_bytes_max
     }
 
+    /// Lowers what one tensor may have, as on a weaker device.
+    pub fn limit(&mut self, bytes: u64) {
+        self.tensor_bytes_max = self.tensor_bytes_max.min(bytes / 16 * 16);
+    }
+
     pub fn get(&self, tensor: &Tensor) -> Result<&wgpu::Buffer, ComputeError> {
-        self.buffers.get(&tensor.id()).ok_or_else(|| ComputeError::NotOnDevice { label: tensor.label().into() })
+        self.buffers.get(&tensor.id()).ok_or_else(|| {
+            if self.pieces.contains_key(&tensor.id()) {
+                self.too_large(tensor)
+            } else {
+                ComputeError::NotOnDevice { label: tensor.label().into() }
+            }
+        })
+    }
+
+    /// The pieces of a tensor that is kept so.
+    pub fn pieces(&self, tensor: &Tensor) -> Option<&[Piece]> {
+        self.pieces.get(&tensor.id()).map(Vec::as_slice)
+    }
+
+    /// Elements `first..first + len` of a vector, as a tensor of their own: a binding cannot begin anywhere.
+    pub fn slice(
+        &mut self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        tensor: &Tensor,
+        first: usize,
+        len: usize,
+    ) -> Result<Tensor, ComputeError> {
+        if let Some(slice) = self.slices.get(&(tensor.id(), first)) {
+            return Ok(slice.clone());
+        }
+        let whole = self.get(tensor)?.clone();
+        let slice = Tensor::new(format!("{} from {first}", tensor.label()), &[len], tensor.dtype());
+        self.allocate(device, &slice)?;
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        // Pieces begin at a multiple of four rows, so this is a whole word; a copy's length is rounded up to one, into
+        // the padding that every buffer has.
+        let (offset, bytes) = (tensor.dtype().bytes_of(first) as u64, (slice.bytes() as u64).next_multiple_of(4));
+        encoder.copy_buffer_to_buffer(&whole, offset, self.get(&slice)?, 0, bytes);
+        queue.submit([encoder.finish()]);
+        self.slices.insert((tensor.id(), first), slice.clone());
+        Ok(slice)
+    }
+
+    fn too_large(&self, tensor: &Tensor) -> ComputeError {
+        ComputeError::BufferTooLarge {
+            label: tensor.label().into(),
+            needed_bytes: tensor.bytes() as u64,
+            limit_bytes: self.tensor_bytes_max,
+        }
     }
 
     /// Makes sure the tensor has a buffer; a new one is zeroed.
     pub fn allocate(&mut self, device: &wgpu::Device, tensor: &Tensor) -> Result<(), ComputeError> {
-        if self.buffers.contains_key(&tensor.id()) {
+        if self.buffers.contains_key(&tensor.id()) || self.pieces.contains_key(&tensor.id()) {
             return Ok(());
         }
         let bytes = tensor.bytes() as u64;
         // An element may take half a byte, so that a buffer that can be bound holds more of them than kernels count.
         if bytes > self.tensor_bytes_max || u32::try_from(tensor.elements()).is_err() {
-            return Err(ComputeError::BufferTooLarge {
-                label: tensor.label().into(),
-                needed_bytes: bytes,
-                limit_bytes: self.tensor_bytes_max,
-            });
+            let pieces = pieces::cut(tensor, self.tensor_bytes_max).ok_or_else(|| self.too_large(tensor))?;
+            for piece in &pieces {
+                self.allocate(device, &piece.tensor)?;
+            }
+            self.pieces.insert(tensor.id(), pieces);
+            return Ok(());
         }
         let scopes = Scopes::push(device);
         let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -96,6 +153,19 @@ impl Buffers {
         offset_bytes: usize,
         bytes: &[u8],
     ) -> Result<(), ComputeError> {
+        if let Some(pieces) = self.pieces.get(&tensor.id()).cloned() {
+            let mut begin = 0;
+            for piece in pieces {
+                let end = begin + piece.tensor.bytes();
+                let (from, to) = (offset_bytes.max(begin), (offset_bytes + bytes.len()).min(end));
+                if from < to {
+                    let part = &bytes[from - offset_bytes..to - offset_bytes];
+                    self.write(device, queue, &piece.tensor, from - begin, part)?;
+                }
+                begin = end;
+            }
+            return Ok(());
+        }
         let buffer = self.get(tensor)?.clone();
         let (words, tail) = bytes.split_at(bytes.len() / 4 * 4);
         if !offset_bytes.is_multiple_of(4) || !tail.is_empty() && offset_bytes + bytes.len() != tensor.bytes() {
@@ -141,6 +211,13 @@ impl Buffers {
     }
 
     pub fn free(&mut self, tensor: &Tensor) {
+        for piece in self.pieces.remove(&tensor.id()).into_iter().flatten() {
+            self.free(&piece.tensor);
+        }
+        let slices: Vec<_> = self.slices.extract_if(|(id, _), _| *id == tensor.id()).map(|(_, slice)| slice).collect();
+        for slice in slices {
+            self.free(&slice);
+        }
         if let Some(buffer) = self.buffers.remove(&tensor.id()) {
             // Work that was submitted still finishes; a browser would otherwise wait for its garbage collector.
             buffer.destroy();

@@ -8,6 +8,7 @@ mod attention;
 mod attention_backward_key;
 mod attention_backward_query;
 mod attention_backward_value;
+mod attention_weights;
 mod axpy;
 mod column_sum;
 mod cross_entropy;
@@ -15,6 +16,7 @@ mod cross_entropy_backward;
 mod embedding;
 mod embedding_backward;
 mod fill;
+mod geglu;
 mod gelu;
 mod gelu_backward;
 mod knn;
@@ -27,8 +29,10 @@ mod next_token;
 mod norm_backward;
 mod norm_weight_backward;
 mod params;
+mod relu;
 mod rmsnorm;
 mod rope;
+mod softcap;
 mod sum_squares;
 mod swiglu;
 mod swiglu_backward;
@@ -59,8 +63,12 @@ pub const KERNELS: &[&Kernel] = &[
     &rope::KERNEL,
     &kv_write::KERNEL,
     &attention::KERNEL,
+    &attention_weights::KERNEL,
+    &relu::KERNEL,
     &gelu::KERNEL,
+    &geglu::KERNEL,
     &swiglu::KERNEL,
+    &softcap::KERNEL,
     &next_token::KERNEL,
     &knn::KERNEL,
     &fill::KERNEL,
@@ -124,8 +132,12 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::Rope(op) => rope::launch(op, dispatch),
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
         Op::Attention(op) => attention::launch(op, dispatch)?,
+        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch),
+        Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
+        Op::GeGlu(op) => geglu::launch(op, dispatch),
         Op::SwiGlu(_) => swiglu::launch(dispatch),
+        Op::Softcap(op) => softcap::launch(op, dispatch),
         Op::NextToken(_) => next_token::launch(dispatch),
         Op::Knn(op) => knn::launch(op, dispatch),
         Op::Fill(op) => fill::launch(op, dispatch),

@@ -9,6 +9,8 @@ params! {
     n_columns: u32,
     n_vocabulary: u32,
     accumulate: u32,
+    first_row: u32,
+    scale: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -27,6 +29,8 @@ pub fn launch<'a>(op: &Embedding, dispatch: &'a Dispatch) -> Launch<'a> {
         n_columns: number(table.columns()),
         n_vocabulary: number(table.rows()),
         accumulate: op.accumulate.into(),
+        first_row: op.first_row,
+        scale: op.scale,
     };
     Launch {
         kernel: &KERNEL,
