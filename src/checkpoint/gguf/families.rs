@@ -239,7 +239,9 @@ pub const FAMILIES: &[GgufFamily] = &[
         adds_one_to_norms: true,
         more: |header, sizes, config| {
             config.insert("rope_local_base_freq".into(), 10_000.0.into());
-            config.insert("sliding_window_pattern".into(), 6.into());
+            // llama.cpp has 6 in its code; the key is for models that differ.
+            let pattern = header.unsigned("gemma3.attention.sliding_window_pattern")?.unwrap_or(6);
+            config.insert("sliding_window_pattern".into(), pattern.into());
             gemma(header, "gemma3", sizes, 62, config)
         },
         ..LLAMA
@@ -380,6 +382,7 @@ const UNDERSTOOD: &[&str] = &[
     "attention.layer_norm_epsilon",
     "attention.layer_norm_rms_epsilon",
     "attention.sliding_window",
+    "attention.sliding_window_pattern",
     "attention.value_length",
     "attn_logit_softcapping",
     "block_count",
