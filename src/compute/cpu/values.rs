@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::DType;
+use super::widen::{widen_bf16, widen_f16};
 use crate::compute::quant;
 
 pub enum Values {
@@ -120,8 +120,8 @@ impl<'a> Weights<'a> {
         let range = start..start + out.len();
         match self {
             Weights::F32(values) => out.copy_from_slice(&values[range]),
-            Weights::F16(values) => values[range].convert_to_f32_slice(out),
-            Weights::BF16(values) => values[range].convert_to_f32_slice(out),
+            Weights::F16(values) => widen_f16(&values[range], out),
+            Weights::BF16(values) => widen_bf16(&values[range], out),
             Weights::Coded { dtype, bytes } => quant::widen(*dtype, bytes, start, out),
         }
     }
