@@ -36,8 +36,10 @@ pub struct GgufFamily {
     /// The converter added 1 to the weights of norms.
     adds_one_to_norms: bool,
     /// What config.json says and GGUF does not.
-    more: fn(&Header, &Sizes, &mut Map<String, Json>) -> Result<(), CheckpointError>,
+    more: More,
 }
+
+type More = fn(&Header, &Sizes, &mut Map<String, Json>) -> Result<(), CheckpointError>;
 
 /// Names in config.json.
 struct Keys {
