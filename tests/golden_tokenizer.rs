@@ -45,6 +45,9 @@ struct TextIds {
 
 const TINY: [&str; 2] = ["byte_level", "metaspace"];
 
+/// Pipelines of families of models, see `KINDS` in the script.
+const KINDS: [&str; 9] = ["gpt_neox", "opt", "smollm", "llama3", "qwen2", "tekken", "gemma", "mistral", "phi3"];
+
 fn tiny(name: &str) -> (Tokenizer, Golden) {
     let json = fixture(&format!("tests/golden/tokenizer/{name}/tokenizer.json"));
     let golden: Golden =
@@ -95,7 +98,7 @@ fn id_differences(tokenizer: &Tokenizer, vectors: &[TextIds]) -> Vec<String> {
 
 #[test]
 fn tiny_tokenizers_equal_the_reference() {
-    for name in TINY {
+    for name in TINY.into_iter().chain(KINDS) {
         let (tokenizer, golden) = tiny(name);
         assert!(golden.vectors.len() >= 25, "{name} has {} vectors", golden.vectors.len());
         assert_eq!(differences(&tokenizer, &golden.vectors), Vec::<String>::new(), "{name}");
@@ -128,7 +131,7 @@ fn a_wrong_vector_is_reported() {
 
 #[test]
 fn classes_equal_the_second_implementation() {
-    for name in TINY {
+    for name in TINY.into_iter().chain(KINDS) {
         let (tokenizer, golden) = tiny(name);
         assert_eq!(tokenizer.vocab_size(), golden.classes.len());
         let rows = golden.classes.len() + 3;
@@ -140,7 +143,7 @@ fn classes_equal_the_second_implementation() {
         assert_eq!(&classes[rows - 3..], [TokenClass::Unused; 3]);
         // All the kinds are there, so the comparison says something about each.
         for class in [TokenClass::Ok, TokenClass::Special, TokenClass::Byte, TokenClass::Unreachable] {
-            assert!(golden.classes.contains(&class), "{name} has no {class:?}");
+            assert!(KINDS.contains(&name) || golden.classes.contains(&class), "{name} has no {class:?}");
         }
     }
     assert!(tiny("byte_level").1.classes.contains(&TokenClass::PartialUtf8));
@@ -214,7 +217,7 @@ fn special_tokens_are_known() {
 /// Oracle: the splice, put together again, is the encoding of the whole text.
 #[test]
 fn a_splice_is_the_prompt_with_a_hole() {
-    for name in TINY {
+    for name in TINY.into_iter().chain(KINDS) {
         let tokenizer = tiny(name).0;
         let (before, after) = ("Please repeat the string '", "' and return it back to me.");
         let splice = tokenizer.splice(before, after).expect("a splice");
