@@ -6,6 +6,7 @@
 
 #import index
 #import stored
+#import blocks
 
 struct Params {
     n_elements: u32,
@@ -25,6 +26,10 @@ struct Params {
 override workgroup_size: u32 = 256u;
 override table_type: u32 = STORED_F32;
 
+fn stored_word(index: u32) -> u32 {
+    return table[index];
+}
+
 @compute @workgroup_size(workgroup_size)
 fn forward(
     @builtin(workgroup_id) workgroup_id: vec3u,
@@ -40,7 +45,12 @@ fn forward(
     var value = 0.0;
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;
-        value = params.scale * widen(table_type, table[word_index(table_type, element)], element);
+        if is_blocks(table_type) {
+            value = widen_four(table_type, element & ~3u)[element & 3u];
+        } else {
+            value = widen(table_type, table[word_index(table_type, element)], element);
+        }
+        value *= params.scale;
     }
     if params.accumulate != 0u {
         value += out[index];

@@ -3,6 +3,8 @@
 //! Numbers in bulk cross as typed arrays, reports as JSON text, small structs through serde. Every failure is thrown as
 //! `{ message, hint, kind }`.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod monitor;
 mod source;
 

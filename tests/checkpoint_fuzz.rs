@@ -131,7 +131,7 @@ fn open(files: &[(&str, &[u8])]) -> bool {
         };
         for entry in checkpoint.tensors() {
             assert!(entry.range.end <= largest as u64);
-            assert_eq!(entry.elements() * entry.dtype.bytes() as u64, entry.bytes());
+            assert_eq!(entry.dtype.bytes_of(entry.elements() as usize) as u64, entry.bytes());
         }
         let config = checkpoint.config();
         let keys: Vec<String> = config.keys().map(String::from).collect();

@@ -1,12 +1,14 @@
 //! The CPU: holds tensors in their stored type and replays recordings with the twins of the kernels.
 //!
-//! In the browser this is one thread of wasm SIMD; natively rows are shared out over the cores. How the work is shared
-//! never changes a sum's order, so results repeat bit for bit.
+//! In the browser this is wasm SIMD, on one thread or on a few; natively rows are shared out over the cores. How the work
+//! is shared never changes a sum's order, so results repeat bit for bit.
 
 mod backward;
+mod lanes;
 mod matmul;
 mod parallel;
 mod values;
+mod widen;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -29,12 +31,13 @@ impl CpuDevice {
     }
 
     pub fn info(&self) -> DeviceInfo {
-        let name = if cfg!(all(target_arch = "wasm32", target_feature = "simd128")) {
-            "wasm simd128".to_owned()
-        } else if cfg!(target_arch = "wasm32") {
-            "wasm".to_owned()
-        } else {
-            format!("{}, {} threads", std::env::consts::ARCH, parallel::threads())
+        let set = matmul::kernels().name;
+        let name = match parallel::threads() {
+            _ if cfg!(not(target_arch = "wasm32")) => {
+                format!("{} {set}, {} threads", std::env::consts::ARCH, parallel::threads())
+            }
+            1 => format!("wasm {set}"),
+            threads => format!("wasm {set}, {threads} threads"),
         };
         DeviceInfo {
             kind: DeviceKind::Cpu,

@@ -10,7 +10,7 @@ use super::kv_cache::KvCache;
 use super::recovery::Origin;
 use super::weights::{self, Weights};
 use crate::checkpoint::Checkpoint;
-use crate::compute::{DType, Device, Tensor, TensorId};
+use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
 use crate::progress::Monitor;
 use crate::report::FileInfo;
@@ -189,12 +189,7 @@ impl Model {
     pub async fn embedding(&mut self) -> Result<Vec<f32>> {
         let tensor = self.weights.token_embedding.clone();
         let bytes = self.device.read(&tensor).await?;
-        Ok(match tensor.dtype() {
-            DType::F32 => bytemuck::pod_collect_to_vec(&bytes),
-            DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-            DType::BF16 => bytemuck::pod_collect_to_vec::<u8, half::bf16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-            DType::U32 => unreachable!("checked when the embedding was recorded: F32, F16 or BF16"),
-        })
+        Ok(quant::widen_all(tensor.dtype(), &bytes))
     }
 
     /// Weights in all, each counted once.
@@ -206,10 +201,10 @@ impl Model {
     pub fn stored_types(&self) -> Vec<(String, u64)> {
         let mut types: Vec<(String, u64)> = Vec::new();
         for tensor in self.weight_tensors() {
-            let name = format!("{:?}", tensor.dtype());
-            match types.iter_mut().find(|(other, _)| *other == name) {
+            let name = tensor.dtype().name();
+            match types.iter_mut().find(|(other, _)| other == name) {
                 Some((_, bytes)) => *bytes += tensor.bytes() as u64,
-                None => types.push((name, tensor.bytes() as u64)),
+                None => types.push((name.into(), tensor.bytes() as u64)),
             }
         }
         types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));

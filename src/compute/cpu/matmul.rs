@@ -1,7 +1,21 @@
-//! The CPU's dense projection: weights are widened a panel at a time and multiplied by `matrixmultiply`.
+//! The CPU's dense projection: packed blocks and a micro-kernel in registers (Goto & van de Geijn 2008; Van Zee & van de
+//! Geijn 2015), with weights widened from their stored type while they are packed.
+//!
+//! Every output is one sum over the inputs in their order, cut at multiples of [`BLOCK_INPUTS`]: the parts are summed one
+//! input after another and then added up. No path, tile, register width or number of threads changes that order, so a
+//! row gives the same bits alone and in any batch.
 
+mod pack;
+mod stream;
+mod tile;
+
+use std::ops::Range;
+
+use super::parallel;
 use super::values::Weights;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
+use pack::Stored;
+use tile::{FEW_ROWS, Kernels, Onto, Tile};
 
 /// M rows, N outputs, K inputs; `out` has rows of `out_columns`.
 #[derive(Clone, Copy)]
@@ -12,94 +26,132 @@ pub struct Shape {
     pub out_columns: usize,
 }
 
-/// Floats of a widened panel: 256 KiB, so that it stays in the second-level cache while all rows pass over it.
-const PANEL_ELEMENTS: usize = 64 * 1024;
+/// Inputs of a block, and of a part of a sum: a panel of weights (8 KiB at eight columns) stays in the first-level cache
+/// while all rows of a block pass over it, and short parts keep the rounding error small.
+const BLOCK_INPUTS: usize = 256;
+/// Rows of a block: 256 KiB of packed inputs stay in the second-level cache while all panels pass over them.
+const BLOCK_ROWS: usize = 256;
+/// Columns below which it does not pay to hand a stretch to another thread.
+const STRETCH_COLUMNS_MIN: usize = 64;
 
 pub fn forward(op: &MatMul, shape: Shape, x: &[f32], weight: Weights<'_>, bias: Option<&[f32]>, out: &mut [f32]) {
+    forward_with(kernels(), op, shape, x, weight, bias, out);
+}
+
+/// The best kernels that this processor has.
+pub fn kernels() -> &'static Kernels {
+    tile::available().next().expect("OK because every processor has one")
+}
+
+fn forward_with(
+    kernels: &Kernels,
+    op: &MatMul,
+    shape: Shape,
+    x: &[f32],
+    weight: Weights<'_>,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) {
     let Shape { m, n, k, out_columns } = shape;
-    if let Some(bias) = bias {
-        for row in out.chunks_exact_mut(out_columns) {
-            for (out, bias) in row[op.column_offset..op.column_offset + n].iter_mut().zip(bias) {
-                *out = if op.accumulate { *out + bias } else { *bias };
-            }
-        }
+    if m == 0 || n == 0 {
+        return;
     }
-    let beta = if op.accumulate || bias.is_some() { 1.0 } else { 0.0 };
-    let panels = panels(n, k);
+    assert!(x.len() >= m * k && weight.len() >= n * k, "OK because every recording was checked for shapes");
+    assert!(op.column_offset + n <= out_columns && out.len() >= m * out_columns, "checked as well");
+    assert!(bias.is_none_or(|bias| bias.len() >= n), "checked as well");
+    let stored = Stored { weight, layout: op.layout, n, k };
     let out = SharedOut(out.as_mut_ptr());
-    let multiply = |panel: &Panel| {
-        let widened;
-        let (block, row_stride, column_stride) = match (weight, op.layout) {
-            (Weights::F32(weight), WeightLayout::OutIn) => {
-                (&weight[panel.start * k..(panel.start + panel.n) * k], 1, k as isize)
-            }
-            (Weights::F32(weight), WeightLayout::InOut) => (&weight[panel.start..], n as isize, 1),
-            (_, WeightLayout::OutIn) => {
-                let mut buffer = vec![0.0; panel.n * k];
-                weight.widen(panel.start * k, &mut buffer);
-                widened = buffer;
-                (&widened[..], 1, k as isize)
-            }
-            (_, WeightLayout::InOut) => {
-                let mut buffer = vec![0.0; panel.n * k];
-                for (row, buffer) in buffer.chunks_exact_mut(panel.n).enumerate() {
-                    weight.widen(row * n + panel.start, buffer);
-                }
-                widened = buffer;
-                (&widened[..], panel.n as isize, 1)
-            }
-        };
-        // SAFETY: x is (m,k); the block is (k, panel.n) under the strides above; the panel's columns of `out` are
-        // written by this call alone, since panels do not overlap, and lie inside it by the op's shape check.
-        unsafe {
-            matrixmultiply::sgemm(
-                m,
-                k,
-                panel.n,
-                1.0,
-                x.as_ptr(),
-                k as isize,
-                1,
-                block.as_ptr(),
-                row_stride,
-                column_stride,
-                beta,
-                out.at(op.column_offset + panel.start),
-                out_columns as isize,
-                1,
-            );
-        }
-    };
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        use rayon::prelude::*;
-        panels.par_iter().for_each(multiply);
+    if m <= FEW_ROWS && op.layout == WeightLayout::InOut {
+        return stream::forward(kernels, op, shape, x, stored, bias, out);
     }
-    #[cfg(target_arch = "wasm32")]
-    panels.iter().for_each(multiply);
+    let kernel = kernels.of_rows(m);
+    let rows_at_a_time = m.div_ceil(m.div_ceil(BLOCK_ROWS)).next_multiple_of(kernel.rows).min(m);
+    let columns_at_a_time = stored.columns_at_a_time(kernel);
+    let stretch = stretch(n, columns_at_a_time);
+    let mut packed = Vec::with_capacity(rows_at_a_time * k);
+    for first_row in (0..m).step_by(rows_at_a_time) {
+        let rows = rows_at_a_time.min(m - first_row);
+        pack_rows(&x[first_row * k..], rows, k, kernel.rows, &mut packed);
+        parallel::each(n.div_ceil(stretch), |index| {
+            let columns = index * stretch..((index + 1) * stretch).min(n);
+            let mut panels = vec![0.0; columns_at_a_time * k.min(BLOCK_INPUTS)];
+            let mut scratch = Vec::new();
+            let mut multiply = |first: usize, inputs: Range<usize>| {
+                let last = (first + columns_at_a_time).min(columns.end);
+                stored.pack(kernel, first..last, inputs.clone(), &mut scratch, &mut panels);
+                for (panel, column) in (first..last).step_by(kernel.columns).enumerate() {
+                    for row in (0..rows).step_by(kernel.rows) {
+                        let tile = Tile {
+                            k: inputs.len(),
+                            a: packed[rows * inputs.start + row * inputs.len()..].as_ptr(),
+                            b: panels[panel * inputs.len() * kernel.columns..].as_ptr(),
+                            rows: kernel.rows.min(rows - row),
+                            columns: kernel.columns.min(last - column),
+                            out: out.at((first_row + row) * out_columns + op.column_offset + column),
+                            out_stride: out_columns,
+                            onto: Onto::of(op, inputs.start, bias.map(|bias| &bias[column..])),
+                        };
+                        // SAFETY: `packed` and `panels` were filled for these rows, columns and inputs; this stretch's
+                        // columns of `out` are written by this call alone.
+                        unsafe { kernel.run(&tile) };
+                    }
+                }
+            };
+            let firsts = columns.clone().step_by(columns_at_a_time);
+            if rows * k <= BLOCK_ROWS * BLOCK_INPUTS && op.layout == WeightLayout::OutIn {
+                // All packed rows stay in the second-level cache anyway: the weights are read along their rows.
+                firsts.for_each(|first| blocks(k).for_each(|inputs| multiply(first, inputs)));
+            } else {
+                blocks(k).for_each(|inputs| firsts.clone().for_each(|first| multiply(first, inputs.clone())));
+            }
+        });
+    }
 }
 
-/// Outputs `start..start + n` of the projection.
-struct Panel {
-    start: usize,
-    n: usize,
+/// The blocks of a sum; one empty block where there is nothing to add, since a bias may have to be written.
+fn blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..k.max(1)).step_by(BLOCK_INPUTS).map(move |start| start..(start + BLOCK_INPUTS).min(k))
 }
 
-/// The cut depends on the shape alone, never on the number of threads, so that results repeat on every machine.
-fn panels(n: usize, k: usize) -> Vec<Panel> {
-    let width = (PANEL_ELEMENTS / k.max(1)).clamp(16, 512).next_multiple_of(16);
-    (0..n).step_by(width).map(|start| Panel { start, n: width.min(n - start) }).collect()
+/// Rows of `x` block by block, and within a block tile by tile.
+fn pack_rows(x: &[f32], rows: usize, k: usize, tile_rows: usize, packed: &mut Vec<f32>) {
+    packed.clear();
+    packed.reserve_exact(rows * k);
+    let to = SharedOut(packed.as_mut_ptr());
+    parallel::each(rows.div_ceil(tile_rows), |index| {
+        let row = index * tile_rows;
+        let height = tile_rows.min(rows - row);
+        for inputs in blocks(k) {
+            // SAFETY: x holds (rows, k), `packed` room for as many, and every float of it is written once.
+            unsafe {
+                let from = x.as_ptr().add(row * k + inputs.start);
+                pack::rows(from, k, height, inputs.len(), to.at(rows * inputs.start + row * inputs.len()));
+            }
+        }
+    });
+    // SAFETY: all rows of all blocks were written above.
+    unsafe { packed.set_len(rows * k) };
 }
 
-/// The output, written by several threads in disjoint columns.
+/// Columns a thread takes at a time: a few stretches a thread, so that a slow one does not hold up the rest.
+fn stretch(n: usize, columns_at_a_time: usize) -> usize {
+    let threads = parallel::threads();
+    let shares = if threads == 1 { 1 } else { 4 * threads };
+    n.div_ceil(shares).max(STRETCH_COLUMNS_MIN).next_multiple_of(columns_at_a_time)
+}
+
+/// The output, written by several threads in disjoint places.
 #[derive(Clone, Copy)]
 struct SharedOut(*mut f32);
 
-// SAFETY: each panel writes its own columns only.
+// SAFETY: whoever writes through it writes places of its own only.
 unsafe impl Sync for SharedOut {}
 
 impl SharedOut {
-    fn at(self, column: usize) -> *mut f32 {
-        self.0.wrapping_add(column)
+    fn at(self, element: usize) -> *mut f32 {
+        self.0.wrapping_add(element)
     }
 }
+
+#[cfg(test)]
+mod tests;

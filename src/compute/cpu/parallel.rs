@@ -36,6 +36,18 @@ pub fn over_two<A: Send, B: Send>(
     }
 }
 
+/// Calls `work(index)` for every index below `count`.
+pub fn each(count: usize, work: impl Fn(usize) + Sync) {
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        use rayon::prelude::*;
+        if count > 1 {
+            return (0..count).into_par_iter().with_max_len(1).for_each(&work);
+        }
+    }
+    (0..count).for_each(work);
+}
+
 /// Threads that share the work.
 pub fn threads() -> usize {
     #[cfg(not(target_arch = "wasm32"))]

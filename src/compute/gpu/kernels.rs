@@ -178,6 +178,16 @@ fn stored(tensor: Option<&Tensor>) -> u32 {
         Some(DType::F16) => 1,
         Some(DType::BF16) => 2,
         None => 3,
+        Some(DType::F8E4M3) => 4,
+        Some(DType::F8E5M2) => 5,
+        Some(DType::Q4_0) => 6,
+        Some(DType::Q4_1) => 7,
+        Some(DType::Q5_0) => 8,
+        Some(DType::Q5_1) => 9,
+        Some(DType::Q8_0) => 10,
+        Some(DType::Q4K) => 11,
+        Some(DType::Q5K) => 12,
+        Some(DType::Q6K) => 13,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! out[n,c] = scale · table[ids[n] − first_row, c], or out[n,c] += scale · table[ids[n] − first_row, c] when `accumulate`
 //!
-//! Shapes   ids: (N) U32 · table: (V,C) F32, F16 or BF16 · out: (N,C) F32
+//! Shapes   ids: (N) U32 · table: (V,C) in any type weights are stored in · out: (N,C) F32
 //! Limits   an id outside the table gives a row of zeros; callers check ids before they record
 //! Kernel   shaders/embedding.wgsl
 //! Agrees   twins: exact, since one product rounds the same everywhere; with `accumulate`, for a scale of 1
@@ -30,7 +30,7 @@ impl Embedding {
         let (ids, table, out) = (inputs[0], inputs[1], outputs[0]);
         check::u32s(OP, ids)?;
         check::rank(OP, table, 2)?;
-        check::floats(OP, table)?;
+        check::weights(OP, table)?;
         check::f32s(OP, out)?;
         check::shape(OP, out, &[ids.elements(), table.columns()])
     }
@@ -62,6 +62,16 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (70, 33, 65, DType::BF16, 8.0623, false, 0),
         (9, 5, 7, DType::F16, 1.0, false, 0),
         (40, 9, 8, DType::F16, 1.0, true, 5),
+        (7, 9, 5, DType::F8E4M3, 1.0, false, 0),
+        (7, 9, 6, DType::F8E5M2, 1.0, true, 0),
+        (8, 5, 32, DType::Q4_0, 1.0, false, 0),
+        (8, 5, 96, DType::Q4_1, 1.0, true, 0),
+        (8, 5, 64, DType::Q5_0, 1.0, false, 0),
+        (8, 5, 32, DType::Q5_1, 1.0, false, 0),
+        (8, 5, 96, DType::Q8_0, 1.0, false, 0),
+        (6, 3, 256, DType::Q4K, 1.0, false, 0),
+        (6, 3, 512, DType::Q5K, 1.0, false, 0),
+        (6, 4, 256, DType::Q6K, 1.0, false, 0),
     ] {
         // One id past the end of the table, to hold both twins to the same zeros.
         let values: Vec<u32> = (0..n).map(|_| rng.below(first_row + v as u32 + 1)).collect();

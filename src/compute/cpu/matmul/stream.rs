@@ -1,0 +1,64 @@
+//! A row or two times a weight in `InOut` layout: the weight is read once, front to back, and nothing is packed.
+
+use super::pack::Stored;
+use super::tile::{Kernels, Onto};
+use super::{Shape, SharedOut, blocks};
+use crate::compute::cpu::parallel;
+use crate::compute::cpu::values::Weights;
+use crate::compute::ops::matmul::MatMul;
+
+/// Columns whose sums are kept at a time, 8 KiB a row.
+const STRETCH_MAX: usize = 2048;
+/// Inputs that are added in one pass over the sums.
+const INPUTS: usize = 4;
+
+pub fn forward(
+    kernels: &Kernels,
+    op: &MatMul,
+    shape: Shape,
+    x: &[f32],
+    stored: Stored<'_>,
+    bias: Option<&[f32]>,
+    out: SharedOut,
+) {
+    let Shape { m, n, k, out_columns } = shape;
+    let stretch = super::stretch(n, 16).min(STRETCH_MAX);
+    parallel::each(n.div_ceil(stretch), |index| {
+        let (start, width) = (index * stretch, stretch.min(n - index * stretch));
+        let mut sums = vec![0.0; m * width];
+        let mut widened = Vec::new();
+        for inputs in blocks(k) {
+            sums.fill(0.0);
+            for input in inputs.clone().step_by(INPUTS) {
+                let count = INPUTS.min(inputs.end - input);
+                let weight_rows: [&[f32]; INPUTS] = match stored.weight {
+                    Weights::F32(weight) => std::array::from_fn(|i| match i < count {
+                        true => &weight[(input + i) * n + start..][..width],
+                        false => &[][..],
+                    }),
+                    _ => {
+                        widened.resize(INPUTS * width, 0.0);
+                        for (i, row) in widened.chunks_exact_mut(width).take(count).enumerate() {
+                            stored.weight.widen((input + i) * n + start, row);
+                        }
+                        std::array::from_fn(|i| &widened[i * width..][..width])
+                    }
+                };
+                for (row, sums) in sums.chunks_exact_mut(width).enumerate() {
+                    let factors = &x[row * k + input..][..count];
+                    kernels.add_products(factors, &weight_rows, sums);
+                }
+            }
+            let onto = Onto::of(op, inputs.start, bias.map(|bias| &bias[start..]));
+            for (row, sums) in sums.chunks_exact(width).enumerate() {
+                for (column, sum) in sums.iter().enumerate() {
+                    // SAFETY: the row's columns lie inside `out` by the shape check, and no other call writes them.
+                    unsafe {
+                        let out = out.at(row * out_columns + op.column_offset + start + column);
+                        *out = onto.base(out, column) + sum;
+                    }
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,285 @@
+//! The micro-kernel: a tile of outputs held in registers while one block of inputs passes through them.
+
+use crate::compute::cpu::lanes::{self, Lanes};
+use crate::compute::ops::matmul::MatMul;
+
+/// One tile's work: out (+)= a · b over `k` inputs.
+pub struct Tile {
+    pub k: usize,
+    /// Packed (k, rows).
+    pub a: *const f32,
+    /// Packed (k, columns of the panel).
+    pub b: *const f32,
+    pub rows: usize,
+    /// Columns that exist; the panel is padded with zeros to its full width.
+    pub columns: usize,
+    pub out: *mut f32,
+    pub out_stride: usize,
+    /// What the sum is added to.
+    pub onto: Onto,
+}
+
+/// The first block of inputs starts a sum, the others go on with it.
+#[derive(Clone, Copy)]
+pub struct Onto {
+    pub out: bool,
+    /// The tile's part of the bias.
+    pub bias: Option<*const f32>,
+}
+
+impl Onto {
+    /// For the block that begins with input `first`; `bias` begins with the tile's first column.
+    pub fn of(op: &MatMul, first: usize, bias: Option<&[f32]>) -> Self {
+        match first {
+            0 => Onto { out: op.accumulate, bias: bias.map(<[f32]>::as_ptr) },
+            _ => Onto { out: true, bias: None },
+        }
+    }
+
+    /// # Safety
+    /// `out` and the bias at that column are readable.
+    pub unsafe fn base(&self, out: *const f32, column: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe {
+            match (self.out, self.bias) {
+                (true, None) => *out,
+                (true, Some(bias)) => *out + *bias.add(column),
+                (false, Some(bias)) => *bias.add(column),
+                (false, None) => 0.0,
+            }
+        }
+    }
+}
+
+/// A compiled micro-kernel and the shape of its tiles.
+pub struct Kernel {
+    /// Rows of a tile; fewer are possible.
+    pub rows: usize,
+    /// Columns of a panel.
+    pub columns: usize,
+    run: unsafe fn(&Tile),
+}
+
+impl Kernel {
+    /// # Safety
+    /// `a` and `b` are readable for `k` times the tile's rows and the panel's columns; `out` is writable for `columns`
+    /// floats at each of `rows` rows; `rows` is between 1 and the kernel's.
+    #[inline]
+    pub unsafe fn run(&self, tile: &Tile) {
+        debug_assert!((1..=self.rows).contains(&tile.rows) && (1..=self.columns).contains(&tile.columns));
+        // SAFETY: the caller's; whoever handed out the kernel has made sure of the instruction set.
+        unsafe { (self.run)(tile) }
+    }
+}
+
+/// Everything that is compiled for one instruction set.
+pub struct Kernels {
+    /// The instruction set, as the device line of a report names it.
+    pub name: &'static str,
+    high: Kernel,
+    wide: Kernel,
+    add_products: unsafe fn(&[f32], &[&[f32]], &mut [f32]),
+}
+
+/// With one or two rows, tiles are wider instead of higher: a sum waits for its last addition, so that at least as many
+/// sums must be under way as additions fit into that wait.
+pub const FEW_ROWS: usize = 2;
+
+impl Kernels {
+    pub fn of_rows(&self, rows: usize) -> &Kernel {
+        if rows <= FEW_ROWS { &self.wide } else { &self.high }
+    }
+
+    /// sums[j] += Σ_i factors[i] · rows[i][j], one i after another.
+    pub fn add_products(&self, factors: &[f32], rows: &[&[f32]], sums: &mut [f32]) {
+        assert!(factors.len() <= rows.len() && rows[..factors.len()].iter().all(|row| row.len() == sums.len()));
+        // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
+        unsafe { (self.add_products)(factors, rows, sums) }
+    }
+}
+
+/// Compiles the kernels for one instruction set: tiles `rows` high and two registers wide, and [`FEW_ROWS`] high and four
+/// wide. Tiles that are less high than that have code of their own, so that no row is computed for nothing.
+macro_rules! kernels {
+    ($module:ident, $name:literal, $lanes:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
+        mod $module {
+            use super::*;
+
+            $(#[$feature])?
+            unsafe fn high(tile: &Tile) {
+                match tile.rows {
+                    // SAFETY: the caller's.
+                    $($r => unsafe { run::<$lanes, $r, 2>(tile) },)*
+                    _ => unreachable!("a tile is at most as high as its kernel"),
+                }
+            }
+
+            $(#[$feature])?
+            unsafe fn wide(tile: &Tile) {
+                match tile.rows {
+                    // SAFETY: the caller's.
+                    1 => unsafe { run::<$lanes, 1, 4>(tile) },
+                    _ => unsafe { run::<$lanes, 2, 4>(tile) },
+                }
+            }
+
+            $(#[$feature])?
+            unsafe fn products(factors: &[f32], rows: &[&[f32]], sums: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { add_products::<$lanes>(factors, rows, sums) }
+            }
+
+            pub static KERNELS: Kernels = Kernels {
+                name: $name,
+                high: Kernel { rows: $rows, columns: 2 * <$lanes>::N, run: high },
+                wide: Kernel { rows: FEW_ROWS, columns: 4 * <$lanes>::N, run: wide },
+                add_products: products,
+            };
+        }
+    };
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+kernels!(simd128, "relaxed-simd", lanes::Simd128, 4: 1 2 3 4,);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
+kernels!(simd128, "simd128", lanes::Simd128, 4: 1 2 3 4,);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, "avx2", lanes::Avx2, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, "avx512", lanes::Avx512, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+kernels!(portable, "portable", lanes::Portable, 4: 1 2 3 4,);
+
+/// The kernels that this processor can run, the best first.
+pub fn available() -> impl Iterator<Item = &'static Kernels> {
+    [
+        #[cfg(target_arch = "x86_64")]
+        is_x86_feature_detected!("avx512f").then_some(&avx512::KERNELS),
+        #[cfg(target_arch = "x86_64")]
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(&avx2::KERNELS),
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Some(&simd128::KERNELS),
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        Some(&portable::KERNELS),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The loop takes one input a turn. Unrolled here, LLVM moves the multiply-adds of several turns into one expression and
+/// a browser's compiler runs out of registers: half the speed. Browsers and LLVM unroll it themselves where it pays.
+#[inline(always)]
+unsafe fn run<L: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
+    let width = VECTORS * L::N;
+    let mut sums = [[L::zero(); VECTORS]; ROWS];
+    let (mut a, mut b) = (tile.a, tile.b);
+    for _ in 0..tile.k {
+        // SAFETY: `a` and `b` hold `k` steps, the caller's.
+        unsafe {
+            step::<L, ROWS, VECTORS>(a, b, &mut sums);
+            (a, b) = (a.add(ROWS), b.add(width));
+        }
+    }
+    if tile.columns == width {
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: the tile is whole, so every register has a place in the row; so has the bias.
+                unsafe {
+                    let out = tile.out.add(row * tile.out_stride + v * L::N);
+                    let base = match (tile.onto.out, tile.onto.bias) {
+                        (true, None) => L::load(out),
+                        (true, Some(bias)) => L::load(out).add(L::load(bias.add(v * L::N))),
+                        (false, Some(bias)) => L::load(bias.add(v * L::N)),
+                        (false, None) => L::zero(),
+                    };
+                    base.add(*sum).store(out);
+                }
+            }
+        }
+    } else {
+        store_part(tile, &sums);
+    }
+}
+
+/// One input: a column of `a` times a row of `b`.
+#[inline(always)]
+unsafe fn step<L: Lanes, const ROWS: usize, const VECTORS: usize>(
+    a: *const f32,
+    b: *const f32,
+    sums: &mut [[L; VECTORS]; ROWS],
+) {
+    let mut row = [L::zero(); VECTORS];
+    for (v, row) in row.iter_mut().enumerate() {
+        // SAFETY: the caller's: one step of `b` is VECTORS registers.
+        *row = unsafe { L::load(b.add(v * L::N)) };
+    }
+    for (r, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller's: one step of `a` is ROWS floats.
+        let factor = L::splat(unsafe { *a.add(r) });
+        for (sum, row) in sums.iter_mut().zip(row) {
+            *sum = factor.mul_add(row, *sum);
+        }
+    }
+}
+
+/// The last panel of a matrix, whose columns do not fill the registers.
+#[inline(never)]
+fn store_part<L: Lanes, const VECTORS: usize>(tile: &Tile, sums: &[[L; VECTORS]]) {
+    // Four registers of sixteen floats are the widest there is.
+    let mut buffer = [0.0f32; 64];
+    for (row, sums) in sums.iter().enumerate() {
+        for (v, sum) in sums.iter().enumerate() {
+            // SAFETY: VECTORS · N is at most 64.
+            unsafe { sum.store(buffer.as_mut_ptr().add(v * L::N)) };
+        }
+        for (column, sum) in buffer[..tile.columns].iter().enumerate() {
+            // SAFETY: the caller's of `run`: the row and the bias have `columns` floats.
+            unsafe {
+                let out = tile.out.add(row * tile.out_stride + column);
+                *out = tile.onto.base(out, column) + sum;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Each of the first `factors.len()` rows is as long as `sums`; the processor knows the instruction set.
+#[inline(always)]
+unsafe fn add_products<L: Lanes>(factors: &[f32], rows: &[&[f32]], sums: &mut [f32]) {
+    let whole = sums.len() / L::N * L::N;
+    let rest = sums.len() - whole;
+    // SAFETY of all: `j` is below `whole`, or the buffers are as long as a register is wide.
+    if let (&[a, b, c, d], &[row_a, row_b, row_c, row_d]) = (factors, rows) {
+        let [a, b, c, d] = [L::splat(a), L::splat(b), L::splat(c), L::splat(d)];
+        for j in (0..whole).step_by(L::N) {
+            unsafe {
+                let at = sums.as_mut_ptr().add(j);
+                let sum = a.mul_add(L::load(row_a.as_ptr().add(j)), L::load(at));
+                let sum = b.mul_add(L::load(row_b.as_ptr().add(j)), sum);
+                let sum = c.mul_add(L::load(row_c.as_ptr().add(j)), sum);
+                d.mul_add(L::load(row_d.as_ptr().add(j)), sum).store(at);
+            }
+        }
+    } else {
+        for (factor, row) in factors.iter().zip(rows) {
+            for j in (0..whole).step_by(L::N) {
+                unsafe {
+                    let at = sums.as_mut_ptr().add(j);
+                    L::splat(*factor).mul_add(L::load(row.as_ptr().add(j)), L::load(at)).store(at);
+                }
+            }
+        }
+    }
+    if rest > 0 {
+        // The same instruction as for the others, or a last column could round differently here than in a tile.
+        let mut buffer = [0.0f32; 16];
+        buffer[..rest].copy_from_slice(&sums[whole..]);
+        let mut sum = unsafe { L::load(buffer.as_ptr()) };
+        for (factor, row) in factors.iter().zip(rows) {
+            buffer[..rest].copy_from_slice(&row[whole..]);
+            sum = L::splat(*factor).mul_add(unsafe { L::load(buffer.as_ptr()) }, sum);
+        }
+        unsafe { sum.store(buffer.as_mut_ptr()) };
+        sums[whole..].copy_from_slice(&buffer[..rest]);
+    }
+}

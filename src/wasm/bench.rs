@@ -1,0 +1,67 @@
+//! What `make bench` calls in a browser: the product's own paths, without a model's files or a tokenizer around them.
+
+use half::{bf16, f16};
+use wasm_bindgen::prelude::*;
+
+use super::failure;
+use crate::compute::ops::matmul::{MatMul, WeightLayout};
+use crate::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor};
+use crate::rng::Rng;
+
+fn thrown(error: ComputeError) -> JsValue {
+    failure(error.into())
+}
+
+/// One projection of random numbers, ready to be repeated.
+#[wasm_bindgen]
+pub struct Product {
+    device: Device,
+    recording: Recording,
+    out: Tensor,
+}
+
+#[wasm_bindgen]
+impl Product {
+    /// (m,k) times a weight of n outputs: `layout` is `in_out` or `out_in`, `dtype` `f32`, `f16` or `bf16`, `device`
+    /// `cpu` or `gpu`.
+    pub async fn create(
+        m: usize,
+        n: usize,
+        k: usize,
+        layout: String,
+        dtype: String,
+        device: String,
+    ) -> Result<Product, JsValue> {
+        let preference = if device == "gpu" { DevicePreference::Gpu } else { DevicePreference::Cpu };
+        let mut device = Device::request(preference).await.map_err(thrown)?;
+        let mut rng = Rng::new(1);
+        let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| rng.uniform() - 0.5).collect() };
+        let x = Tensor::new("x", &[m, k], DType::F32);
+        device.write_f32(&x, &random(m * k)).map_err(thrown)?;
+        let weight = random(n * k);
+        let (dtype, bytes) = match dtype.as_str() {
+            "f16" => (DType::F16, weight.iter().flat_map(|w| f16::from_f32(*w).to_le_bytes()).collect()),
+            "bf16" => (DType::BF16, weight.iter().flat_map(|w| bf16::from_f32(*w).to_le_bytes()).collect()),
+            _ => (DType::F32, bytemuck::pod_collect_to_vec::<f32, u8>(&weight)),
+        };
+        let (layout, shape) = match layout.as_str() {
+            "in_out" => (WeightLayout::InOut, [k, n]),
+            _ => (WeightLayout::OutIn, [n, k]),
+        };
+        let weight = Tensor::new("weight", &shape, dtype);
+        device.write(&weight, 0, &bytes).map_err(thrown)?;
+        let out = Tensor::new("out", &[m, n], DType::F32);
+        let mut recording = Recording::new();
+        let op = MatMul { layout, column_offset: 0, accumulate: false };
+        recording.push(Op::MatMul(op), &[&x, &weight], &[&out]).map_err(thrown)?;
+        Ok(Product { device, recording, out })
+    }
+
+    /// As often as that; gives the first element, so that the work is finished when the answer comes.
+    pub async fn run(&mut self, times: usize) -> Result<f32, JsValue> {
+        for _ in 0..times {
+            self.device.run(&self.recording).await.map_err(thrown)?;
+        }
+        Ok(self.device.read_f32(&self.out).await.map_err(thrown)?[0])
+    }
+}
