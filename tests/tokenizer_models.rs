@@ -160,6 +160,7 @@ fn tiny_tokenizers_equal_the_crate() {
         "gemma",
         "mistral",
         "phi3",
+        "spm",
     ] {
         assert_equal(name, &fixture(&format!("tests/golden/tokenizer/{name}/tokenizer.json")), 800);
     }

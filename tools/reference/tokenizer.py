@@ -271,10 +271,26 @@ def phi3():
     )
 
 
+def spm():
+    """Sentencepiece's BPE as a GGUF file has it: scores, no merges. As tokenizer.json every pair that makes an entry is a
+    merge, ranked by the entry's score, which is how Hugging Face converts such models."""
+    content = json.loads(phi3().to_str())
+    vocabulary = content["model"]["vocab"]
+    merges = []
+    for entry, token in vocabulary.items():
+        if not entry.startswith("<"):
+            pairs = [(entry[:cut], entry[cut:]) for cut in range(1, len(entry))]
+            merges += [(token, pair) for pair in pairs if pair[0] in vocabulary and pair[1] in vocabulary]
+    content["model"]["merges"] = [pair for _, pair in sorted(merges, key=lambda merge: merge[0])]
+    content["added_tokens"] = [token for token in content["added_tokens"] if not token["rstrip"]]
+    return Tokenizer.from_str(json.dumps(content))
+
+
 # Pipeline, the texts behind which a token is decoded, and how its entries spell bytes.
 KINDS = [
     (gpt_neox, "", False), (opt, "", False), (smollm, "", False), (llama3, "", False), (qwen2, "", False),
     (tekken, "", False), (gemma, "", True), (mistral, "«»~|#0xa", True), (phi3, "«»~|#0xa", True),
+    (spm, "«»~|#0xa", True),
 ]  # fmt: skip
 
 KIND_TEXTS = TEXTS + [
