@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 
 use crate::compute::quant::Quantised;
 use crate::report::FileInfo;
-use gguf::GgufTokenizer;
+use crate::tokenizer::GgufTokenizer;
 use gguf::families::{GgufFamily, Sizes};
 use gguf::header::Header;
 use gguf::tokenizer::StoredTokenizer;

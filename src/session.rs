@@ -106,10 +106,7 @@ impl Session {
             checkpoint.round_to(to);
         }
         let checkpoint = Rc::new(checkpoint);
-        let tokenizer = match source.len("tokenizer.json").await? {
-            Some(_) => Some(Tokenizer::from_source(source.as_ref()).await?),
-            None => None,
-        };
+        let tokenizer = open_tokenizer(&checkpoint).await?;
         pause(monitor).await?;
         let device = Device::request(preference).await?;
         monitor.event(Event::Stage { stage: "loading weights", detail: device.info().name });
@@ -278,6 +275,22 @@ impl Session {
     async fn embedding(&mut self) -> Result<Embedding> {
         let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
         Ok(Embedding { rows, columns, values: self.model.embedding().await? })
+    }
+}
+
+/// The tokenizer of a model: a GGUF file's own, else `tokenizer.json` beside the weights, else none.
+///
+/// Errors: a tokenizer that is there and cannot be read. A GGUF file's own that this program does not run is passed over
+/// when a tokenizer.json lies beside it.
+pub async fn open_tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
+    let source = checkpoint.source();
+    let has_json = source.len("tokenizer.json").await?.is_some();
+    match checkpoint.gguf_tokenizer().await?.map(|stored| Tokenizer::from_gguf(&stored)) {
+        Some(Err(TokenizerError::Unsupported { .. })) | None if has_json => {
+            Ok(Some(Tokenizer::from_source(source.as_ref()).await?))
+        }
+        Some(tokenizer) => Ok(Some(tokenizer?)),
+        None => Ok(None),
     }
 }
 

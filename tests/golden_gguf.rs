@@ -226,6 +226,7 @@ fn source_path(model: &str, file: &str) -> PathBuf {
 
 #[derive(Deserialize)]
 struct Stories {
+    prompt: String,
     prompt_ids: Vec<u32>,
     last_logits: Vec<f32>,
     greedy_ids: Vec<u32>,
@@ -241,6 +242,10 @@ fn published_files_give_the_models_numbers() {
         for (kind, tolerance) in [("F32", None), ("F16", Some(0.004)), ("Q8_0", Some(0.04)), ("Q4_0", Some(0.5))] {
             let file = folder.join(format!("stories260K-{kind}.gguf"));
             let mut session = open(Rc::new(FolderSource::new(&file)), device);
+            let tokenizer = session.tokenizer.as_ref().expect("the file has a vocabulary");
+            assert!(tokenizer.files().is_empty(), "not the tokenizer.json beside it");
+            assert_eq!(tokenizer.encode(&expected.prompt, true).unwrap().ids, expected.prompt_ids);
+            assert_eq!(session.info.model.vocabulary, 512);
             let got = logits(&mut session.model, &expected.prompt_ids);
             let got = &got[got.len() - expected.last_logits.len()..];
             match tolerance {

@@ -13,16 +13,16 @@ mod command {
     use std::time::Instant;
 
     use clap::{Args, Parser, Subcommand, ValueEnum};
-    use glitchscope::checkpoint::TensorFile;
-    use glitchscope::checkpoint::source::FolderSource;
+    use glitchscope::checkpoint::source::{FolderSource, Source};
+    use glitchscope::checkpoint::{Checkpoint, TensorFile};
     use glitchscope::compute::DevicePreference;
     use glitchscope::compute::quant::Quantised;
     use glitchscope::engine::training::{self, Batch};
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
     use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
-    use glitchscope::session::{OpenOptions, Session};
-    use glitchscope::tokenizer::Tokenizer;
+    use glitchscope::session::{OpenOptions, Session, open_tokenizer};
+    use glitchscope::tokenizer::{Tokenizer, TokenizerError};
 
     /// Finds out where a language model breaks.
     #[derive(Parser)]
@@ -216,7 +216,7 @@ mod command {
 
     #[derive(Args)]
     struct Tokens {
-        /// Folder with tokenizer.json
+        /// Folder with tokenizer.json, or a .gguf file
         #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
         model: PathBuf,
         /// A tokenizer.json of its own
@@ -499,10 +499,16 @@ mod command {
     }
 
     fn tokens(args: &Tokens) -> Result<i32, Failure> {
-        let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
-        let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
-        let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
-        let tokenizer = Tokenizer::from_bytes(&read(&file)?, config.as_deref())?;
+        let source = FolderSource::new(&args.model);
+        let tokenizer = if args.tokenizer.is_none() && source.model_file().is_some() {
+            let checkpoint = pollster::block_on(Checkpoint::open(Rc::new(source)))?;
+            pollster::block_on(open_tokenizer(&checkpoint))?.ok_or(TokenizerError::Absent)?
+        } else {
+            let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
+            let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
+            let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
+            Tokenizer::from_bytes(&read(&file)?, config.as_deref())?
+        };
         let text = match &args.text {
             Some(text) => text.clone(),
             None => {

@@ -9,10 +9,9 @@
 pub(super) mod families;
 pub(super) mod header;
 mod reader;
-pub mod tokenizer;
+pub(super) mod tokenizer;
 
 pub use header::{MAX_GGUF_KEYS, MAX_GGUF_STRING_BYTES, MAX_GGUF_TENSORS};
-pub use tokenizer::GgufTokenizer;
 
 use super::CheckpointError;
 use header::Header;

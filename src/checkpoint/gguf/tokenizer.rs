@@ -4,30 +4,10 @@ use super::header::{Array, Header, Kind};
 use super::reader::Reader;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::Source;
+use crate::tokenizer::GgufTokenizer;
 
 /// Most entries of a vocabulary. The largest published ones have 262,144.
 pub const MAX_GGUF_TOKENS: u64 = 1 << 22;
-
-/// What a GGUF file says about its tokenizer; lists are empty where it says nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GgufTokenizer {
-    /// `tokenizer.ggml.model`: `gpt2` for byte-level BPE, `llama` for SentencePiece's BPE.
-    pub model: String,
-    /// `tokenizer.ggml.pre`: which expression splits a text before BPE.
-    pub pre: Option<String>,
-    pub tokens: Vec<String>,
-    pub scores: Vec<f32>,
-    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
-    pub token_types: Vec<i32>,
-    /// `left right`
-    pub merges: Vec<String>,
-    pub bos: Option<u32>,
-    pub eos: Option<u32>,
-    pub unknown: Option<u32>,
-    pub add_bos: Option<bool>,
-    pub add_space_prefix: Option<bool>,
-    pub chat_template: Option<String>,
-}
 
 /// Places in the file, from which the lists are read later.
 pub(in crate::checkpoint) struct StoredTokenizer {
