@@ -193,7 +193,9 @@ impl Checkpoint {
         header: Header,
         bytes: u64,
     ) -> Result<(), CheckpointError> {
-        self.tensors.reserve_exact(header.tensors.len());
+        let readable = header.tensors.iter().filter(|tensor| tensor.dtype.is_some()).count();
+        self.tensors.reserve_exact(readable);
+        self.unreadable.reserve_exact(header.tensors.len() - readable);
         for tensor in &header.tensors {
             match tensor.dtype {
                 Some(dtype) => self.tensors.extend(family.entries(&header, sizes, tensor, dtype)?),
