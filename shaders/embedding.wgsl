@@ -46,11 +46,10 @@ fn forward(
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;
         if is_blocks(table_type) {
-            value = widen_four(table_type, element & ~3u)[element & 3u];
+            value = params.scale * widen_four(table_type, element & ~3u)[element & 3u];
         } else {
-            value = widen(table_type, table[word_index(table_type, element)], element);
+            value = params.scale * widen(table_type, table[word_index(table_type, element)], element);
         }
-        value *= params.scale;
     }
     if params.accumulate != 0u {
         value += out[index];

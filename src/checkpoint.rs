@@ -1,14 +1,17 @@
 //! Bytes → named tensors and hyperparameters.
 //!
 //! A checkpoint is a folder as Hugging Face writes it: `config.json`, weights in safetensors (one file, or shards with
-//! an index), optionally `generation_config.json`. Opening reads the configuration and the headers; tensors are then
+//! an index), optionally `generation_config.json`; or a GGUF file as llama.cpp writes it, whose keys and tensors are
+//! given the names and the order they have in such a folder. Opening reads the configuration and the headers; tensors are then
 //! streamed in chunks to wherever they live, and the weights are never whole in memory. Everything in the files is
 //! hostile: sizes and offsets are checked before use, and every limit has a name and a reason.
 //!
-//! Not done  GGUF, PyTorch pickles, quantised types
+//! Not done  PyTorch pickles, quantised safetensors (bitsandbytes, GPTQ)
 
 mod config;
+mod delivery;
 mod error;
+pub mod gguf;
 pub(crate) mod json;
 mod load;
 mod safetensors;
@@ -17,6 +20,7 @@ pub mod source;
 pub mod tensor_file;
 
 pub use config::{Config, MAX_CONFIG_BYTES, MAX_CONFIG_NUMBER, MAX_CONFIG_VALUES};
+pub use delivery::{Change, RowOrder};
 pub use error::CheckpointError;
 pub use load::{CHUNK_BYTES, MAX_UNWANTED_SHARE, WriteChunk};
 pub use safetensors::{MAX_HEADER_BYTES, MAX_RANK, TensorEntry};
@@ -28,7 +32,12 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
+use crate::compute::quant::Quantised;
 use crate::report::FileInfo;
+use crate::tokenizer::GgufTokenizer;
+use gguf::families::{GgufFamily, Sizes};
+use gguf::header::Header;
+use gguf::tokenizer::StoredTokenizer;
 use safetensors::{LENGTH_BYTES, UnreadableTensor, shown};
 use source::{read_exactly, read_small};
 
@@ -36,6 +45,10 @@ const CONFIG: &str = "config.json";
 const GENERATION_CONFIG: &str = "generation_config.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// What a folder without config.json may hold instead.
+const GGUF: &str = "model.gguf";
+/// Learned positions stay as they are when weights are rounded: there are few, and every token adds one.
+const NEVER_ROUNDED: &[&str] = &["wpe.weight", "embed_positions.weight"];
 /// Weights in formats that are not read, by the names under which they are published.
 const OTHER_FORMATS: &[&str] = &[
     "pytorch_model.bin",
@@ -43,7 +56,6 @@ const OTHER_FORMATS: &[&str] = &[
     "consolidated.safetensors",
     "tf_model.h5",
     "flax_model.msgpack",
-    "model.gguf",
     "model.onnx",
 ];
 
@@ -61,9 +73,11 @@ pub struct Checkpoint {
     /// Files that were read whole while opening.
     small_files: Vec<FileInfo>,
     notes: Vec<String>,
+    gguf_tokenizer: Option<StoredTokenizer>,
+    is_gguf: bool,
 }
 
-/// One safetensors file.
+/// One file of weights.
 struct WeightsFile {
     name: String,
     bytes: u64,
@@ -74,7 +88,15 @@ struct WeightsFile {
 impl Checkpoint {
     /// Reads `config.json`, `generation_config.json` and the header of every weights file, and checks them against each
     /// other. Reads no tensor data.
+    ///
+    /// Of a GGUF file it reads the header, and of one in several parts the headers of all.
     pub async fn open(source: Rc<dyn Source>) -> Result<Checkpoint, CheckpointError> {
+        if let Some(file) = source.model_file() {
+            return Self::open_gguf(source, file).await;
+        }
+        if source.len(CONFIG).await?.is_none() && source.len(GGUF).await?.is_some() {
+            return Self::open_gguf(source, GGUF.into()).await;
+        }
         let mut small_files = Vec::new();
         let mut notes = Vec::new();
         let Some(bytes) = read_small(&*source, CONFIG, MAX_CONFIG_BYTES).await? else {
@@ -117,6 +139,8 @@ impl Checkpoint {
             weights: Vec::new(),
             small_files,
             notes,
+            gguf_tokenizer: None,
+            is_gguf: false,
         };
         for file in files {
             checkpoint.read_header(file, index.is_some()).await?;
@@ -128,6 +152,99 @@ impl Checkpoint {
         checkpoint.note_unreadable();
         checkpoint.note_special_ids();
         Ok(checkpoint)
+    }
+
+    async fn open_gguf(source: Rc<dyn Source>, file: String) -> Result<Checkpoint, CheckpointError> {
+        let (header, bytes) = gguf_header(&*source, &file).await?;
+        let family = gguf::families::family(&header)?;
+        let sizes = family.sizes(&header)?;
+        let config = family.config(&*source, &header, bytes).await?;
+        let gguf_tokenizer = StoredTokenizer::find(&header, bytes)?;
+        let parts = gguf::shard_names(&file, &header)?;
+        let mut checkpoint = Checkpoint {
+            source,
+            config,
+            generation_config: None,
+            tensors: Vec::new(),
+            by_name: Vec::new(),
+            unreadable: Vec::new(),
+            weights: Vec::new(),
+            small_files: Vec::new(),
+            notes: Vec::new(),
+            gguf_tokenizer,
+            is_gguf: true,
+        };
+        checkpoint.take_gguf(family, &sizes, header, bytes)?;
+        for part in parts {
+            let (header, bytes) = gguf_header(&*checkpoint.source, &part).await?;
+            checkpoint.take_gguf(family, &sizes, header, bytes)?;
+        }
+        checkpoint.index_names()?;
+        checkpoint.note_unreadable();
+        checkpoint.note_special_ids();
+        Ok(checkpoint)
+    }
+
+    /// The tensors of one file, under the names the engine asks for.
+    fn take_gguf(
+        &mut self,
+        family: &GgufFamily,
+        sizes: &Sizes,
+        header: Header,
+        bytes: u64,
+    ) -> Result<(), CheckpointError> {
+        let readable = header.tensors.iter().filter(|tensor| tensor.dtype.is_some()).count();
+        self.tensors.reserve_exact(readable);
+        self.unreadable.reserve_exact(header.tensors.len() - readable);
+        for tensor in &header.tensors {
+            match tensor.dtype {
+                Some(dtype) => self.tensors.extend(family.entries(&header, sizes, tensor, dtype)?),
+                None => self.unreadable.push(UnreadableTensor {
+                    name: tensor.name.clone(),
+                    file: header.file.clone(),
+                    dtype: tensor.type_name,
+                    range: tensor.range.clone(),
+                }),
+            }
+        }
+        self.weights.push(WeightsFile { name: header.file, bytes, data_start: header.data_start });
+        Ok(())
+    }
+
+    /// Rounds the matrices to 8 or 4 bits while they are loaded, so that the model takes less memory: those whose rows
+    /// are a multiple of 32 long and that are stored in more bits. Norms, biases and learned positions stay.
+    pub fn round_to(&mut self, to: Quantised) {
+        let mut rounded = 0;
+        for entry in &mut self.tensors {
+            let is_matrix = matches!(entry.shape[..], [_, columns] if columns.is_multiple_of(32));
+            let is_smaller = to.dtype().bytes_of(256) < entry.stored().bytes_of(256);
+            if is_matrix && is_smaller && !NEVER_ROUNDED.iter().any(|end| entry.name.ends_with(end)) {
+                let change = entry.change.take().unwrap_or_else(|| Box::new(Change::none(entry.dtype)));
+                entry.change = Some(change);
+                entry.dtype = to.dtype();
+                rounded += 1;
+            }
+        }
+        self.notes.push(format!(
+            "The weights were rounded to {} ({}) while they were loaded: {rounded} of {} tensors; norms, biases and rows \
+             that are no multiple of 32 stay as they are stored.",
+            to.name(),
+            to.dtype().name(),
+            self.tensors.len()
+        ));
+    }
+
+    /// The vocabulary of a GGUF file, where it has one.
+    pub async fn gguf_tokenizer(&self) -> Result<Option<GgufTokenizer>, CheckpointError> {
+        match &self.gguf_tokenizer {
+            Some(stored) => Ok(Some(stored.read(&*self.source).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Dense weights are stored as (outputs, inputs) whatever the family's own checkpoints do: GGUF's order.
+    pub fn is_out_in(&self) -> bool {
+        self.is_gguf
     }
 
     pub fn config(&self) -> &Config {
@@ -296,6 +413,14 @@ impl Checkpoint {
             }
         }
     }
+}
+
+/// Header and length of a GGUF file.
+async fn gguf_header(source: &dyn Source, file: &str) -> Result<(Header, u64), CheckpointError> {
+    let Some(bytes) = source.len(file).await? else {
+        return Err(CheckpointError::MissingFile { file: file.into(), place: source.name() });
+    };
+    Ok((Header::read(source, file, bytes).await?, bytes))
 }
 
 /// The files that hold the weights, and the index if there are several.

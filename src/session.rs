@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::source::Source;
+use crate::compute::quant::Quantised;
 use crate::compute::{Device, DeviceInfo, DevicePreference};
 use crate::engine::recovery::Origin;
 use crate::engine::{EngineError, Model, generate};
@@ -75,22 +76,37 @@ pub struct TopToken {
 
 const TOP_TOKENS: usize = 8;
 
+/// How a model is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    pub device: DevicePreference,
+    /// Round the weights while they are loaded, so that a model fits; `None` keeps them as they are stored.
+    pub weights: Option<Quantised>,
+}
+
 impl Session {
-    /// Reads a folder of files and brings its weights to a device.
-    ///
-    /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
-    /// `reason` says so.
+    /// `open_with` the weights as they are stored.
     pub async fn open(
         source: Rc<dyn Source>,
         preference: DevicePreference,
         monitor: &mut dyn Monitor,
     ) -> Result<Session> {
+        Self::open_with(source, OpenOptions { device: preference, weights: None }, monitor).await
+    }
+
+    /// Reads a folder of files, or a GGUF file, and brings its weights to a device.
+    ///
+    /// With `Auto`, a GPU that turns out too small or gets lost while loading is given up for the CPU, and the device's
+    /// `reason` says so.
+    pub async fn open_with(source: Rc<dyn Source>, options: OpenOptions, monitor: &mut dyn Monitor) -> Result<Session> {
+        let preference = options.device;
         monitor.event(Event::Stage { stage: "opening", detail: source.name() });
-        let checkpoint = Rc::new(Checkpoint::open(source.clone()).await?);
-        let tokenizer = match source.len("tokenizer.json").await? {
-            Some(_) => Some(Tokenizer::from_source(source.as_ref()).await?),
-            None => None,
-        };
+        let mut checkpoint = Checkpoint::open(source.clone()).await?;
+        if let Some(to) = options.weights {
+            checkpoint.round_to(to);
+        }
+        let checkpoint = Rc::new(checkpoint);
+        let tokenizer = open_tokenizer(&checkpoint).await?;
         pause(monitor).await?;
         let device = Device::request(preference).await?;
         monitor.event(Event::Stage { stage: "loading weights", detail: device.info().name });
@@ -259,6 +275,22 @@ impl Session {
     async fn embedding(&mut self) -> Result<Embedding> {
         let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
         Ok(Embedding { rows, columns, values: self.model.embedding().await? })
+    }
+}
+
+/// The tokenizer of a model: a GGUF file's own, else `tokenizer.json` beside the weights, else none.
+///
+/// Errors: a tokenizer that is there and cannot be read. A GGUF file's own that this program does not run is passed over
+/// when a tokenizer.json lies beside it.
+pub async fn open_tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
+    let source = checkpoint.source();
+    let has_json = source.len("tokenizer.json").await?.is_some();
+    match checkpoint.gguf_tokenizer().await?.map(|stored| Tokenizer::from_gguf(&stored)) {
+        Some(Err(TokenizerError::Unsupported { .. })) | None if has_json => {
+            Ok(Some(Tokenizer::from_source(source.as_ref()).await?))
+        }
+        Some(tokenizer) => Ok(Some(tokenizer?)),
+        None => Ok(None),
     }
 }
 

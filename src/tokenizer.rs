@@ -11,6 +11,7 @@ mod bpe;
 mod class;
 mod error;
 mod file;
+mod gguf;
 mod merges;
 mod model;
 mod parts;
@@ -18,6 +19,7 @@ mod pipeline;
 mod sorted;
 mod spelling;
 mod splice;
+mod spm;
 mod unigram;
 mod vocabulary;
 mod wordpiece;
@@ -25,8 +27,11 @@ mod wordpiece;
 pub use class::TokenClass;
 pub use error::TokenizerError;
 pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES};
+pub use gguf::GgufTokenizer;
 pub use splice::{MAX_PLACEHOLDERS, Splice};
 pub use vocabulary::MAX_VOCABULARY;
+
+use serde_json::Value;
 
 use crate::checkpoint::source::read_small;
 use crate::checkpoint::{CheckpointError, Source, file_info};
@@ -124,16 +129,30 @@ impl Tokenizer {
         let (decoder, _) = parts::build(Step::Decoder, decoder, MAX_VOCABULARY)?;
         let declared = file::added_tokens(file.added_tokens)?;
         let added = AddedTokens::new(declared, model.vocabulary(), normalizer.as_ref(), growth, &mut notes)?;
-        let mut pipeline = Pipeline { model, added, normalizer, pre_tokenizer, post_processor: None, decoder };
+        let pipeline = Pipeline { model, added, normalizer, pre_tokenizer, post_processor: None, decoder };
+        let mut tokenizer = Tokenizer::new(pipeline, file::part(file.post_processor)?, spelling, unknown, notes)?;
+        let config = tokenizer.read_config(tokenizer_config);
+        tokenizer.bos = tokenizer.named_special(config.bos_token, BOS_NAMES);
+        tokenizer.eos = tokenizer.named_special(config.eos_token, EOS_NAMES);
+        tokenizer.note_bos(config.add_bos_token);
+        tokenizer.prefixes = tokenizer.find_prefixes();
+        Ok(tokenizer)
+    }
+
+    /// The post-processor comes last, because it names ids, and these are known only with the pipeline.
+    fn new(
+        mut pipeline: Pipeline,
+        post_processor: Option<Value>,
+        spelling: Spelling,
+        unknown: Option<String>,
+        notes: Vec<String>,
+    ) -> Result<Tokenizer, TokenizerError> {
         let vocab_size = pipeline.vocab_size();
         if vocab_size > MAX_VOCABULARY {
             return Err(TokenizerError::TooLarge { what: "ids", found: vocab_size, limit: MAX_VOCABULARY });
         }
-        // Last, because it names ids, and these are known only now.
-        let post_processor = file::part(file.post_processor)?;
         (pipeline.post_processor, _) = parts::build(Step::PostProcessor, post_processor, vocab_size.saturating_sub(1))?;
-
-        let mut tokenizer = Tokenizer {
+        Ok(Tokenizer {
             spelling,
             vocab_size,
             unknown: unknown.and_then(|name| pipeline.id(&name)),
@@ -143,13 +162,7 @@ impl Tokenizer {
             notes,
             files: Vec::new(),
             pipeline,
-        };
-        let config = tokenizer.read_config(tokenizer_config);
-        tokenizer.bos = tokenizer.named_special(config.bos_token, BOS_NAMES);
-        tokenizer.eos = tokenizer.named_special(config.eos_token, EOS_NAMES);
-        tokenizer.note_bos(config.add_bos_token);
-        tokenizer.prefixes = tokenizer.find_prefixes();
-        Ok(tokenizer)
+        })
     }
 
     /// Reads `tokenizer.json`, and `tokenizer_config.json` where there is one, of at most `MAX_TOKENIZER_BYTES` and

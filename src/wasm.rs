@@ -16,6 +16,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::compute::DevicePreference;
+use crate::compute::quant::Quantised;
 use crate::error::Error;
 use crate::report::{Report, ReportError, ScanOptions, TaskName};
 use crate::session;
@@ -30,6 +31,8 @@ const SURFACE_TYPES: &str = r#"
 /** A folder of files that can be read in parts. */
 export interface JsSource {
   readonly name: string;
+  /** The file that holds the model, where it is a GGUF file. */
+  readonly modelFile?: string | undefined;
   /** Length in bytes, or null when there is no such file. */
   len(file: string): Promise<number | null>;
   read(file: string, start: number, end: number): Promise<Uint8Array>;
@@ -124,15 +127,30 @@ pub struct Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// Reads a folder of files and brings the weights to a device: `auto`, `cpu` or `gpu`.
-    pub async fn open(source: JsSource, device: String, on: Listener, cancel: &Cancel) -> Result<Session, JsValue> {
+    /// Reads a folder of files, or a GGUF file, and brings the weights to a device: `auto`, `cpu` or `gpu`. `weights` is
+    /// `int8` or `int4` to round them while they are loaded, so that a large model fits.
+    pub async fn open(
+        source: JsSource,
+        device: String,
+        on: Listener,
+        cancel: &Cancel,
+        weights: Option<String>,
+    ) -> Result<Session, JsValue> {
         let preference = match device.as_str() {
             "cpu" => DevicePreference::Cpu,
             "gpu" => DevicePreference::Gpu,
             _ => DevicePreference::Auto,
         };
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
-        let session = session::Session::open(Rc::new(PageSource::new(source)), preference, &mut monitor).await;
+        let weights =
+            match weights.as_deref() {
+                None | Some("stored") => None,
+                Some(name) => Some(Quantised::named(name).ok_or_else(|| {
+                    thrown(&format!("weights can be stored, int8 or int4, not {name:?}"), None, "input")
+                })?),
+            };
+        let options = session::OpenOptions { device: preference, weights };
+        let session = session::Session::open_with(Rc::new(PageSource::new(source)), options, &mut monitor).await;
         Ok(Session { inner: RefCell::new(Some(session.map_err(failure)?)) })
     }
 

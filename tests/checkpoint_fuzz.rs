@@ -2,6 +2,7 @@
 //! four times the file plus a constant. A counting allocator measures it. The cases are the same in every run.
 
 mod common;
+mod gguf_support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,8 +10,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use common::{fixture, now, published};
+use gguf_support::{Gguf, Value, text};
 use glitchscope::checkpoint::source::MemorySource;
-use glitchscope::checkpoint::{Checkpoint, Config};
+use glitchscope::checkpoint::{Checkpoint, CheckpointError, Config};
+use glitchscope::error::Error;
+use glitchscope::progress::Silent;
 use glitchscope::rng::Rng;
 use glitchscope::tokenizer::Tokenizer;
 use proptest::prelude::*;
@@ -131,7 +135,7 @@ fn open(files: &[(&str, &[u8])]) -> bool {
         };
         for entry in checkpoint.tensors() {
             assert!(entry.range.end <= largest as u64);
-            assert_eq!(entry.dtype.bytes_of(entry.elements() as usize) as u64, entry.bytes());
+            assert_eq!(entry.stored().bytes_of(entry.elements() as usize) as u64, entry.bytes());
         }
         let config = checkpoint.config();
         let keys: Vec<String> = config.keys().map(String::from).collect();
@@ -617,5 +621,117 @@ fn refused_tokenizers_stay_within_the_bound() {
         let shown: String = json.chars().take(60).collect();
         assert!(tokenizer.is_err(), "{shown}");
         assert_within(&shown, json.len(), peak);
+    }
+}
+
+/// A GGUF file with every kind of value, a list of each kind, and tensors of several types.
+fn gguf() -> Vec<u8> {
+    let vector = |name: &str, count: u64| (name.to_owned(), vec![count], 0, vec![0; 4 * count as usize]);
+    let tensors = vec![
+        ("token_embd.weight".to_owned(), vec![32, 4], 8, vec![0; 4 * 34]),
+        ("blk.0.attn_q.weight".to_owned(), vec![32, 8], 1, vec![0; 512]),
+        vector("output_norm.weight", 32),
+        ("odd".to_owned(), vec![256], 10, vec![0; 84]),
+    ];
+    Gguf::new(
+        vec![
+            ("general.architecture", text("llama")),
+            ("llama.block_count", Value::U32(1)),
+            ("llama.context_length", Value::U64(64)),
+            ("llama.embedding_length", Value::U32(32)),
+            ("llama.feed_forward_length", Value::U32(64)),
+            ("llama.attention.head_count", Value::I32(4)),
+            ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
+            ("tokenizer.ggml.model", text("llama")),
+            ("tokenizer.ggml.tokens", Value::Texts(vec!["a", "", "\u{2581}bc"])),
+            ("tokenizer.ggml.scores", Value::F32s(vec![0.5, -1.0, 2.0])),
+            ("tokenizer.ggml.token_type", Value::I32s(vec![1, 3, 6])),
+            ("tokenizer.ggml.add_bos_token", Value::Bool(1)),
+        ],
+        tensors,
+    )
+    .bytes()
+}
+
+/// Opens a GGUF file, reads its vocabulary and loads its tensors. Returns whether it opened.
+fn open_gguf(bytes: &[u8]) -> bool {
+    let source = Rc::new(MemorySource::new("fuzz", HashMap::from([("model.gguf".to_string(), bytes.to_vec())])));
+    let (opened, peak) = peak_bytes(|| match now(Checkpoint::open(source)) {
+        Ok(checkpoint) => Some(checkpoint),
+        Err(error) => {
+            let _ = (error.to_string(), error.hint());
+            None
+        }
+    });
+    assert_within("opening a GGUF file", bytes.len(), peak);
+    let Some(checkpoint) = opened else { return false };
+    for entry in checkpoint.tensors() {
+        assert!(entry.range.end <= bytes.len() as u64);
+    }
+    let (tokenizer, peak) = peak_bytes(|| now(checkpoint.gguf_tokenizer()));
+    assert_within("the vocabulary of a GGUF file", bytes.len(), peak);
+    drop(tokenizer);
+    let loaded = now(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut Silent));
+    assert!(matches!(loaded, Ok(_) | Err(Error::Checkpoint(CheckpointError::NonFinite { .. }))), "{loaded:?}");
+    true
+}
+
+#[test]
+fn mutated_gguf_files_open_or_say_why() {
+    let sound = gguf();
+    assert!(open_gguf(&sound), "the sound file opens");
+    let header = sound.windows(4).position(|window| window == b"odd\x01").expect("the last tensor") + 40;
+    let opened = Cell::new(0);
+    runner(6000)
+        .run(&any::<u64>(), |seed| {
+            opened.set(opened.get() + u32::from(open_gguf(&mutate(&sound, seed))));
+            // Most of the file is weights, where little can go wrong.
+            let mut mutant = mutate(&sound[..header], seed);
+            mutant.extend(&sound[header..]);
+            opened.set(opened.get() + u32::from(open_gguf(&mutant)));
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert!(opened.get() > 100, "{} opened", opened.get());
+}
+
+/// Files whose header grows most in memory: as many keys, tensors and tokens as the limits allow, each of few bytes.
+#[test]
+fn the_greediest_gguf_files_stay_within_the_bound() {
+    let keys: Vec<(String, Value)> = (0..1000).map(|i| (format!("{i:x}"), Value::Bool(0))).collect();
+    let tensors = (0..4096).map(|i| (format!("{i:x}"), vec![0], 0, Vec::new())).collect();
+    let unreadable = (0..4096).map(|i| (format!("{i:x}"), vec![0], 24, Vec::new())).collect();
+    for tensors in [tensors, unreadable] {
+        let sound = Gguf::new(vec![], tensors);
+        let base = Gguf::new(
+            vec![
+                ("general.architecture", text("gpt2")),
+                ("gpt2.block_count", Value::U32(1)),
+                ("gpt2.context_length", Value::U32(8)),
+                ("gpt2.embedding_length", Value::U32(8)),
+                ("gpt2.feed_forward_length", Value::U32(8)),
+                ("gpt2.attention.head_count", Value::U32(1)),
+            ],
+            vec![],
+        );
+        let file = Gguf { values: [base.values, keys.clone()].concat(), ..sound };
+        assert!(open_gguf(&file.bytes()));
+    }
+    for text_of in ["", "a", "abcdefgh"] {
+        let file = Gguf::new(
+            vec![
+                ("general.architecture", text("gpt2")),
+                ("gpt2.block_count", Value::U32(1)),
+                ("gpt2.context_length", Value::U32(8)),
+                ("gpt2.embedding_length", Value::U32(8)),
+                ("gpt2.feed_forward_length", Value::U32(8)),
+                ("gpt2.attention.head_count", Value::U32(1)),
+                ("tokenizer.ggml.model", text("gpt2")),
+                ("tokenizer.ggml.tokens", Value::Texts(vec![text_of; 200_000])),
+                ("tokenizer.ggml.merges", Value::Texts(vec![text_of; 200_000])),
+            ],
+            vec![],
+        );
+        assert!(open_gguf(&file.bytes()));
     }
 }

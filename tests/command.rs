@@ -191,6 +191,23 @@ fn a_truncated_checkpoint_is_refused_with_the_numbers() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Every command takes a GGUF file where it takes a folder, and rounds weights while it loads them.
+#[test]
+fn a_gguf_file_stands_where_a_folder_does() {
+    let file = "tests/golden/gguf/llama-grouped-untied.gguf";
+    let value = json(&["logits", "--model", file, "--device", "cpu", "--ids", "3,9,27", "--json"]);
+    assert_eq!(value["shape"], serde_json::json!([3, 64]));
+    let value = json(&["generate", "--model", file, "--device", "cpu", "--ids", "3,9", "--max-new", "2", "--json"]);
+    assert!(value["ids"].as_array().unwrap().len() <= 2);
+    let value = json(&["info", "--model", file, "--weights", "int4", "--device", "cpu", "--json"]);
+    let types = value["model"]["stored_types"].as_array().unwrap();
+    assert!(types.iter().any(|stored| stored[0] == "Q4_0"), "{types:?}");
+    assert!(value["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("int4")));
+    assert_eq!(value["model"]["files"][0]["name"], "llama-grouped-untied.gguf");
+    let message = refusal(&["info", "--model", "tests/golden/gguf/absent.gguf", "--device", "cpu", "--json"]);
+    assert!(message.contains("absent.gguf is missing"), "{message}");
+}
+
 /// Weights of a type that is not read yet are named with their type, not called missing.
 #[test]
 fn an_unreadable_type_is_named() {

@@ -8,7 +8,7 @@ use std::fs;
 
 use common::{fixture, now, published};
 use glitchscope::checkpoint::source::FolderSource;
-use glitchscope::tokenizer::{TokenClass, Tokenizer, TokenizerError};
+use glitchscope::tokenizer::{GgufTokenizer, TokenClass, Tokenizer, TokenizerError};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -44,6 +44,9 @@ struct TextIds {
 }
 
 const TINY: [&str; 2] = ["byte_level", "metaspace"];
+
+/// Pipelines of families of models, see `KINDS` in the script.
+const KINDS: [&str; 10] = ["gpt_neox", "opt", "smollm", "llama3", "qwen2", "tekken", "gemma", "mistral", "phi3", "spm"];
 
 fn tiny(name: &str) -> (Tokenizer, Golden) {
     let json = fixture(&format!("tests/golden/tokenizer/{name}/tokenizer.json"));
@@ -95,7 +98,7 @@ fn id_differences(tokenizer: &Tokenizer, vectors: &[TextIds]) -> Vec<String> {
 
 #[test]
 fn tiny_tokenizers_equal_the_reference() {
-    for name in TINY {
+    for name in TINY.into_iter().chain(KINDS) {
         let (tokenizer, golden) = tiny(name);
         assert!(golden.vectors.len() >= 25, "{name} has {} vectors", golden.vectors.len());
         assert_eq!(differences(&tokenizer, &golden.vectors), Vec::<String>::new(), "{name}");
@@ -128,7 +131,7 @@ fn a_wrong_vector_is_reported() {
 
 #[test]
 fn classes_equal_the_second_implementation() {
-    for name in TINY {
+    for name in TINY.into_iter().chain(KINDS) {
         let (tokenizer, golden) = tiny(name);
         assert_eq!(tokenizer.vocab_size(), golden.classes.len());
         let rows = golden.classes.len() + 3;
@@ -140,7 +143,7 @@ fn classes_equal_the_second_implementation() {
         assert_eq!(&classes[rows - 3..], [TokenClass::Unused; 3]);
         // All the kinds are there, so the comparison says something about each.
         for class in [TokenClass::Ok, TokenClass::Special, TokenClass::Byte, TokenClass::Unreachable] {
-            assert!(golden.classes.contains(&class), "{name} has no {class:?}");
+            assert!(KINDS.contains(&name) || golden.classes.contains(&class), "{name} has no {class:?}");
         }
     }
     assert!(tiny("byte_level").1.classes.contains(&TokenClass::PartialUtf8));
@@ -214,7 +217,7 @@ fn special_tokens_are_known() {
 /// Oracle: the splice, put together again, is the encoding of the whole text.
 #[test]
 fn a_splice_is_the_prompt_with_a_hole() {
-    for name in TINY {
+    for name in TINY.into_iter().chain(KINDS) {
         let tokenizer = tiny(name).0;
         let (before, after) = ("Please repeat the string '", "' and return it back to me.");
         let splice = tokenizer.splice(before, after).expect("a splice");
@@ -337,4 +340,80 @@ fn llama2_equals_sentencepiece_and_has_nothing_unreachable() {
     assert_eq!(count(TokenClass::Unreachable), 0);
     assert_eq!(count(TokenClass::PartialUtf8), 0);
     assert_eq!(tokenizer.encode("test", true).expect("ids").ids.first(), Some(&1));
+}
+
+/// The metadata that llama.cpp's converter writes for a `tokenizer.json`. The score of an entry is minus its id, as
+/// sentencepiece's are but for a factor.
+fn gguf_of(json: &[u8], pre: Option<&str>) -> GgufTokenizer {
+    let file: serde_json::Value = serde_json::from_slice(json).expect("tokenizer.json");
+    let added = file["added_tokens"].as_array().expect("added tokens");
+    let mut entries: Vec<(u32, String)> = file["model"]["vocab"]
+        .as_object()
+        .expect("a vocabulary")
+        .iter()
+        .map(|(token, id)| (id.as_u64().expect("an id") as u32, token.clone()))
+        .collect();
+    for token in added {
+        let entry =
+            (token["id"].as_u64().expect("an id") as u32, token["content"].as_str().expect("a text").to_owned());
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries.sort();
+    let kind = |token: &str| match added.iter().find(|added| added["content"] == token) {
+        Some(added) if added["special"] == true => 3,
+        Some(_) => 4,
+        None if token.starts_with("<0x") && pre.is_none() => 6,
+        None => 1,
+    };
+    let merges = file["model"]["merges"].as_array().expect("merges").iter().map(|pair| {
+        pair.as_array().expect("a pair").iter().map(|half| half.as_str().expect("a half")).collect::<Vec<_>>().join(" ")
+    });
+    let bos =
+        file.pointer("/post_processor/special_tokens").or(file.pointer("/post_processor/processors/1/special_tokens"));
+    let bos = bos.and_then(|tokens| tokens.as_object()?.values().next()?["ids"][0].as_u64());
+    GgufTokenizer {
+        model: if pre.is_some() { "gpt2" } else { "llama" }.into(),
+        pre: pre.map(Into::into),
+        scores: if pre.is_some() { Vec::new() } else { entries.iter().map(|(id, _)| -(*id as f32)).collect() },
+        token_types: entries.iter().map(|(_, token)| kind(token)).collect(),
+        merges: if pre.is_some() { merges.collect() } else { Vec::new() },
+        unknown: entries.iter().find(|(_, token)| token == "<unk>").map(|(id, _)| *id).filter(|_| pre.is_none()),
+        tokens: entries.into_iter().map(|(_, token)| token).collect(),
+        bos: bos.map(|id| id as u32),
+        add_bos: Some(bos.is_some()),
+        ..GgufTokenizer::default()
+    }
+}
+
+/// Oracle: Hugging Face's library on the `tokenizer.json` that the metadata was made from.
+#[test]
+fn gguf_tokenizers_equal_the_reference() {
+    for (name, pre) in [
+        ("llama3", Some("llama-bpe")),
+        ("qwen2", Some("qwen2")),
+        ("smollm", Some("smollm")),
+        ("tekken", Some("tekken")),
+        ("opt", Some("gpt-2")),
+        ("spm", None),
+    ] {
+        let golden = tiny(name).1;
+        let json = fixture(&format!("tests/golden/tokenizer/{name}/tokenizer.json"));
+        let gguf = gguf_of(&json, pre);
+        let tokenizer = Tokenizer::from_gguf(&gguf).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(differences(&tokenizer, &golden.vectors), Vec::<String>::new(), "{name}");
+        assert_eq!(tokenizer.classify(golden.classes.len()), golden.classes, "{name}");
+        assert_eq!(tokenizer.bos(), gguf.bos, "{name}");
+    }
+    // Negative control: another split, and other scores.
+    let golden = tiny("llama3").1;
+    let json = fixture("tests/golden/tokenizer/llama3/tokenizer.json");
+    let other = Tokenizer::from_gguf(&gguf_of(&json, Some("smollm"))).expect("a tokenizer");
+    assert_ne!(differences(&other, &golden.vectors), Vec::<String>::new());
+    let golden = tiny("spm").1;
+    let mut gguf = gguf_of(&fixture("tests/golden/tokenizer/spm/tokenizer.json"), None);
+    gguf.scores.reverse();
+    let other = Tokenizer::from_gguf(&gguf).expect("a tokenizer");
+    assert_ne!(differences(&other, &golden.vectors), Vec::<String>::new());
 }

@@ -13,17 +13,18 @@ mod command {
     use std::time::Instant;
 
     use clap::{Args, Parser, Subcommand, ValueEnum};
-    use glitchscope::checkpoint::TensorFile;
-    use glitchscope::checkpoint::source::FolderSource;
+    use glitchscope::checkpoint::source::{FolderSource, Source};
+    use glitchscope::checkpoint::{Checkpoint, TensorFile};
     use glitchscope::compute::DevicePreference;
+    use glitchscope::compute::quant::Quantised;
     use glitchscope::engine::training::{
         self, AdamWSettings, Batch, Group, RecordedBatches, Rows, Schedule, Shape, Trainer, TrainingSettings,
     };
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
     use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
-    use glitchscope::session::Session;
-    use glitchscope::tokenizer::Tokenizer;
+    use glitchscope::session::{OpenOptions, Session, open_tokenizer};
+    use glitchscope::tokenizer::{Tokenizer, TokenizerError};
 
     /// Finds out where a language model breaks.
     #[derive(Parser)]
@@ -55,9 +56,12 @@ mod command {
 
     #[derive(Args)]
     struct ModelArgs {
-        /// Folder with config.json, model.safetensors and tokenizer.json
+        /// Folder with config.json, model.safetensors and tokenizer.json, or a .gguf file
         #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
         model: PathBuf,
+        /// Round the weights while they are loaded, so that a large model fits
+        #[arg(long, value_enum, default_value_t = WeightsArg::Stored)]
+        weights: WeightsArg,
         /// Where to compute; auto takes the GPU when there is one and says which it took
         #[arg(long, value_enum, default_value_t = DeviceArg::Auto)]
         device: DeviceArg,
@@ -71,6 +75,26 @@ mod command {
         Auto,
         Cpu,
         Gpu,
+    }
+
+    #[derive(Clone, Copy, ValueEnum)]
+    enum WeightsArg {
+        /// As the file has them
+        Stored,
+        /// 8 bits and a scale for 32 weights (Q8_0)
+        Int8,
+        /// 4 bits and a scale for 32 weights (Q4_0)
+        Int4,
+    }
+
+    impl From<WeightsArg> for Option<Quantised> {
+        fn from(weights: WeightsArg) -> Self {
+            match weights {
+                WeightsArg::Stored => None,
+                WeightsArg::Int8 => Some(Quantised::Int8),
+                WeightsArg::Int4 => Some(Quantised::Int4),
+            }
+        }
     }
 
     impl From<DeviceArg> for DevicePreference {
@@ -280,7 +304,7 @@ mod command {
 
     #[derive(Args)]
     struct Tokens {
-        /// Folder with tokenizer.json
+        /// Folder with tokenizer.json, or a .gguf file
         #[arg(long, value_name = "DIR", default_value = "www/public/specimen")]
         model: PathBuf,
         /// A tokenizer.json of its own
@@ -370,7 +394,8 @@ mod command {
 
     fn open(args: &ModelArgs, monitor: &mut Terminal) -> Result<Session, Failure> {
         let source = Rc::new(FolderSource::new(&args.model));
-        Ok(pollster::block_on(Session::open(source, args.device.into(), monitor))?)
+        let options = OpenOptions { device: args.device.into(), weights: args.weights.into() };
+        Ok(pollster::block_on(Session::open_with(source, options, monitor))?)
     }
 
     fn scan(args: &Scan) -> Result<i32, Failure> {
@@ -695,10 +720,16 @@ mod command {
     }
 
     fn tokens(args: &Tokens) -> Result<i32, Failure> {
-        let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
-        let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
-        let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
-        let tokenizer = Tokenizer::from_bytes(&read(&file)?, config.as_deref())?;
+        let source = FolderSource::new(&args.model);
+        let tokenizer = if args.tokenizer.is_none() && source.model_file().is_some() {
+            let checkpoint = pollster::block_on(Checkpoint::open(Rc::new(source)))?;
+            pollster::block_on(open_tokenizer(&checkpoint))?.ok_or(TokenizerError::Absent)?
+        } else {
+            let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
+            let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
+            let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
+            Tokenizer::from_bytes(&read(&file)?, config.as_deref())?
+        };
         let text = match &args.text {
             Some(text) => text.clone(),
             None => {

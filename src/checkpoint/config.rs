@@ -29,6 +29,11 @@ impl Config {
         Ok(Config { file: file.into(), values })
     }
 
+    /// Settings that another format has under other names.
+    pub(super) fn from_values(file: &str, values: Map<String, Value>) -> Config {
+        Config { file: file.into(), values }
+    }
+
     /// The file's name, as errors show it.
     pub fn file(&self) -> &str {
         &self.file

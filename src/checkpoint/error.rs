@@ -23,7 +23,10 @@ pub enum CheckpointError {
     HeaderLength { file: String, header_bytes: u64, file_bytes: u64, limit_bytes: u64 },
     #[error("{file}: tensor {tensor} is stored as {dtype}, which is no type of the safetensors format")]
     UnknownType { file: String, tensor: String, dtype: String },
-    #[error("{file}: tensor {tensor} is stored as {dtype}; this program reads F32, F16 and BF16")]
+    #[error(
+        "{file}: tensor {tensor} is stored as {dtype}; this program reads F32, F16, BF16, F8_E4M3, F8_E5M2, and of \
+         GGUF also Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K"
+    )]
     UnsupportedType { file: String, tensor: String, dtype: String },
     #[error("{file}: tensor {tensor} {needs}, its offsets span {got_bytes} bytes")]
     ByteRange {
@@ -51,6 +54,14 @@ pub enum CheckpointError {
     TooManyShards { file: String, limit: usize },
     #[error("{file} says that tensor {tensor} is in {shard}, but {found}")]
     ShardIndex { file: String, tensor: String, shard: String, found: String },
+    #[error("{file} is not a GGUF file that can be read: {found}")]
+    NotGguf { file: String, found: String },
+    #[error("{file}: {reason}")]
+    Gguf { file: String, reason: String },
+    #[error("{file}: general.architecture is {got}, which is not one of {known}")]
+    UnknownArchitecture { file: String, got: String, known: String },
+    #[error("{file}: {count} of the {elements} weights of tensor {tensor} are NaN or infinite")]
+    NonFinite { file: String, tensor: String, count: u64, elements: u64 },
     #[error("tensor {tensor} is missing; {place} has {tensors} tensors, for example {example}")]
     MissingTensor { tensor: String, place: String, tensors: usize, example: String },
 }
@@ -81,6 +92,22 @@ impl CheckpointError {
             | CheckpointError::HeaderLength { .. }
             | CheckpointError::NotSafetensors { .. } => {
                 "The download was probably cut short: download the file again and compare its size.".into()
+            }
+            CheckpointError::NotGguf { .. } | CheckpointError::Gguf { .. } => {
+                "Download the file again and compare its size, or make it anew with llama.cpp's convert_hf_to_gguf.py."
+                    .into()
+            }
+            CheckpointError::UnknownArchitecture { .. } => {
+                "Take a model of one of these families, or its safetensors folder if its family is listed in the README."
+                    .into()
+            }
+            CheckpointError::NonFinite { .. } => {
+                "Such a model gives NaN for every text: download the file again, or convert it without overflow, for \
+                 example to BF16 instead of F16."
+                    .into()
+            }
+            CheckpointError::UnsupportedType { file, .. } if file.ends_with(".gguf") => {
+                "Take a file of the same model in Q8_0, Q4_K_M or F16.".into()
             }
             CheckpointError::UnsupportedType { .. } => {
                 "Take the F32, F16 or BF16 weights of this model, or convert them, in Python: \

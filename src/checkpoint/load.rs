@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use super::delivery::Delivery;
 use super::source::read_exactly;
 use super::{Checkpoint, TensorEntry, WeightsFile, hex};
 use crate::progress::{Event, Monitor, pause};
@@ -29,11 +30,14 @@ struct Segment<'a> {
 impl Checkpoint {
     /// Streams every wanted tensor in file order and calls `write(tensor, offset, bytes)` for each chunk. A chunk has at
     /// most `CHUNK_BYTES`; `offset` counts bytes from the tensor's start and is a multiple of four; a tensor's chunks
-    /// come in order and without gaps. Tensors without elements are never written.
+    /// come in order and without gaps. Tensors without elements are never written. What arrives is the entry's `dtype`
+    /// and row order, whatever the file has.
     ///
     /// Reports `Event::Advance` in `bytes` and pauses after every chunk. Returns the model's files: small ones with
     /// the hash from opening, weights with a SHA-256 when the whole file was read, which includes unwanted bytes when
     /// they are at most `MAX_UNWANTED_SHARE` of it. Nothing is read of a file in which nothing is wanted.
+    ///
+    /// Errors: `NonFinite` behind the last chunk of a tensor in which a weight is NaN or infinite.
     pub async fn load(
         &self,
         wanted: &dyn Fn(&TensorEntry) -> bool,
@@ -61,6 +65,8 @@ impl Checkpoint {
             // The first segment that is not read to its end; a chunk may end inside a tensor.
             let mut first = 0;
             let mut position = 0;
+            // The tensor on its way; segments follow one another, so there is only one.
+            let mut delivery: Option<Delivery> = None;
             while first < segments.len() {
                 position = segments[first].range.start.max(position);
                 let chunk = position..chunk_end(&segments[first..], position);
@@ -74,7 +80,12 @@ impl Checkpoint {
                         let end = segment.range.end.min(chunk.end);
                         // OK to cast: within the chunk, and within a tensor that is about to live in memory.
                         let part = (start - chunk.start) as usize..(end - chunk.start) as usize;
-                        write(tensor, (start - segment.range.start) as usize, &bytes[part])?;
+                        let current = delivery.get_or_insert_with(|| Delivery::new(tensor));
+                        current.push(&bytes[part], write)?;
+                        if end == segment.range.end {
+                            current.finish(write)?;
+                            delivery = None;
+                        }
                     }
                 }
                 position = chunk.end;

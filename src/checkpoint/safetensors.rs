@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::CheckpointError;
+use super::{Change, CheckpointError};
 use crate::compute::DType;
 
 /// Largest header, as in the reference implementation. It is read whole, after a comparison with the file's length.
@@ -24,18 +24,26 @@ pub const MAX_RANK: usize = 8;
 pub const LENGTH_BYTES: u64 = 8;
 
 /// One tensor of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TensorEntry {
     pub name: String,
     pub file: String,
+    /// As it is delivered; the file may store it otherwise, see `change`.
     pub dtype: DType,
     pub shape: Vec<usize>,
     /// Absolute in the file.
     pub range: Range<u64>,
+    /// What is done to it between file and device.
+    pub change: Option<Box<Change>>,
 }
 
 impl TensorEntry {
-    /// Bytes of the tensor.
+    /// How the file stores it.
+    pub fn stored(&self) -> DType {
+        self.change.as_ref().map_or(self.dtype, |change| change.stored)
+    }
+
+    /// Bytes of the tensor in its file.
     pub fn bytes(&self) -> u64 {
         self.range.end - self.range.start
     }
@@ -78,8 +86,8 @@ const TYPES: &[(&str, u64, Option<DType>)] = &[
     ("I8", 8, None),
     ("U8", 8, None),
     ("BOOL", 8, None),
-    ("F8_E5M2", 8, None),
-    ("F8_E4M3", 8, None),
+    ("F8_E5M2", 8, Some(DType::F8E5M2)),
+    ("F8_E4M3", 8, Some(DType::F8E4M3)),
     ("F8_E8M0", 8, None),
     ("F8_E4M3FNUZ", 8, None),
     ("F8_E5M2FNUZ", 8, None),
@@ -330,6 +338,7 @@ impl Fill<'_> {
                 name: name.into(),
                 file: file.into(),
                 dtype,
+                change: None,
                 shape: info.shape.to_vec(),
                 range,
             }),

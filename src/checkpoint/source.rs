@@ -18,6 +18,11 @@ pub trait Source {
     /// How the user named it: a path, a URL, `specimen`.
     fn name(&self) -> String;
 
+    /// The one file that holds the model, where the user named a file instead of a folder: `model-q4_k_m.gguf`.
+    fn model_file(&self) -> Option<String> {
+        None
+    }
+
     /// Length of a file in bytes; `None` when there is no such file.
     fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>>;
 

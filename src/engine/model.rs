@@ -11,6 +11,7 @@ use super::kv_cache::KvCache;
 use super::recovery::Origin;
 use super::weights::{self, Weights};
 use crate::checkpoint::Checkpoint;
+use crate::compute::ops::matmul::WeightLayout;
 use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
 use crate::progress::Monitor;
@@ -76,7 +77,10 @@ impl Model {
     /// Reads the weights of a supported family to the device.
     pub async fn load(checkpoint: &Checkpoint, mut device: Device, monitor: &mut dyn Monitor) -> Result<Model> {
         let family = family(checkpoint.config())?;
-        let architecture = family.architecture(checkpoint.config())?;
+        let mut architecture = family.architecture(checkpoint.config())?;
+        if checkpoint.is_out_in() {
+            architecture.layout = WeightLayout::OutIn;
+        }
         let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
         Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }

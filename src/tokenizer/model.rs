@@ -1,10 +1,11 @@
-//! The model of a tokenizer: BPE, Unigram, WordPiece or WordLevel, checked and built.
+//! The model of a tokenizer: BPE, Unigram, WordPiece or WordLevel, checked and built; sentencepiece's BPE from GGUF.
 
 use tokenizers::Token;
 
 use super::TokenizerError;
 use super::bpe::{Bpe, BpeOptions};
 use super::file::{self, ModelFile};
+use super::spm::Spm;
 use super::unigram::{MAX_UNIGRAM_BYTES, Unigram};
 use super::vocabulary::{Vocabulary, shortened};
 use super::wordpiece::{WordLevel, WordPiece};
@@ -15,6 +16,7 @@ const MAX_WORD_CHARS: usize = 1000;
 /// Cuts a piece of text into entries of a vocabulary.
 pub(super) enum Model {
     Bpe(Box<Bpe>),
+    Spm(Box<Spm>),
     Unigram(Unigram),
     WordPiece(WordPiece),
     WordLevel(WordLevel),
@@ -33,6 +35,7 @@ impl Model {
     pub fn tokenize(&self, piece: &str) -> Result<Vec<Token>, String> {
         match self {
             Model::Bpe(bpe) => bpe.tokenize(piece),
+            Model::Spm(spm) => spm.tokenize(piece),
             Model::Unigram(unigram) => unigram.tokenize(piece),
             Model::WordPiece(word_piece) => word_piece.tokenize(piece),
             Model::WordLevel(word_level) => word_level.tokenize(piece),
@@ -42,6 +45,7 @@ impl Model {
     pub fn vocabulary(&self) -> &Vocabulary {
         match self {
             Model::Bpe(bpe) => &bpe.vocabulary,
+            Model::Spm(spm) => &spm.vocabulary,
             Model::Unigram(unigram) => &unigram.vocabulary,
             Model::WordPiece(word_piece) => &word_piece.vocabulary,
             Model::WordLevel(word_level) => &word_level.vocabulary,

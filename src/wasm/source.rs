@@ -16,6 +16,8 @@ extern "C" {
     pub type JsSource;
     #[wasm_bindgen(method, getter)]
     fn name(this: &JsSource) -> String;
+    #[wasm_bindgen(method, getter, js_name = modelFile)]
+    fn model_file(this: &JsSource) -> Option<String>;
     #[wasm_bindgen(method, catch)]
     fn len(this: &JsSource, file: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -39,6 +41,10 @@ impl PageSource {
 impl Source for PageSource {
     fn name(&self) -> String {
         self.source.name()
+    }
+
+    fn model_file(&self) -> Option<String> {
+        self.source.model_file()
     }
 
     fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {

@@ -329,7 +329,7 @@ const CATALOGUE = {
   "dialog.files": ["From this computer", "从本机"],
   "dialog.files.pick": ["Choose files", "选择文件"],
   "dialog.folder.pick": ["Choose a folder", "选择文件夹"],
-  "dialog.files.what": ["config.json, model.safetensors and tokenizer.json, or the folder that holds them. Files can also be dropped anywhere on the page. Nothing is uploaded.", "config.json、model.safetensors 与 tokenizer.json，或包含它们的文件夹。也可以把文件拖到页面任意处。不会上传任何内容。"],
+  "dialog.files.what": ["A .gguf file, or config.json, model.safetensors and tokenizer.json, or the folder that holds them. Files can also be dropped anywhere on the page. Nothing is uploaded.", "一个 .gguf 文件，或 config.json、model.safetensors 与 tokenizer.json，或包含它们的文件夹。也可以把文件拖到页面任意处。不会上传任何内容。"],
   "dialog.address": ["From an address", "从网址"],
   "dialog.address.load": ["Load", "加载"],
   "dialog.address.what": [
@@ -362,7 +362,7 @@ const CATALOGUE = {
   "drop.here": ["Drop a model's folder, its files, or a saved report", "拖入模型文件夹、文件或已保存的报告"],
   "found.model": ["Recognised a model: {name}", "识别为模型：{name}"],
   "found.unknown": ["These files are neither a model nor a report", "这些文件既不是模型也不是报告"],
-  "found.unknown.hint": ["A model needs config.json, model.safetensors and tokenizer.json; drop the whole folder. A report is a JSON file saved by Glitchscope.", "模型需要 config.json、model.safetensors 与 tokenizer.json；请拖入整个文件夹。报告是 Glitchscope 保存的 JSON 文件。"],
+  "found.unknown.hint": ["A model is a .gguf file, or config.json, model.safetensors and tokenizer.json; drop the whole folder. A report is a JSON file saved by Glitchscope.", "模型是一个 .gguf 文件，或 config.json、model.safetensors 与 tokenizer.json；请拖入整个文件夹。报告是 Glitchscope 保存的 JSON 文件。"],
   "found.missing": ["Missing: {files}. Drop the whole folder.", "缺少：{files}。请拖入整个文件夹。"],
   "found.no_tokenizer": ["Missing: {files}. Without it the model can be loaded, but no token can be asked about.", "缺少：{files}。没有它可以加载模型，但无法提问。"],
   "found.busy": ["Something is running. Cancel it or wait, then load.", "有任务正在运行。请取消或等待后再加载。"],

@@ -13,15 +13,29 @@ use crate::progress::LocalBoxFuture;
 #[derive(Clone, Debug)]
 pub struct FolderSource {
     folder: PathBuf,
+    model_file: Option<String>,
 }
 
 impl FolderSource {
-    pub fn new(folder: impl AsRef<Path>) -> Self {
-        FolderSource { folder: folder.as_ref().to_path_buf() }
+    /// A folder, or a `.gguf` file in one.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let is_gguf = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+        match path.file_name().and_then(|name| name.to_str()).filter(|_| is_gguf && !path.is_dir()) {
+            Some(name) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                FolderSource { folder: folder.to_path_buf(), model_file: Some(name.into()) }
+            }
+            None => FolderSource { folder: path.to_path_buf(), model_file: None },
+        }
     }
 
     fn unreadable(&self, file: &str, error: &std::io::Error) -> CheckpointError {
-        CheckpointError::Unreadable { file: file.into(), place: self.name(), reason: error.to_string() }
+        CheckpointError::Unreadable {
+            file: file.into(),
+            place: self.folder.display().to_string(),
+            reason: error.to_string(),
+        }
     }
 
     fn path(&self, file: &str) -> Result<PathBuf, CheckpointError> {
@@ -30,7 +44,7 @@ impl FolderSource {
         } else {
             Err(CheckpointError::Unreadable {
                 file: file.into(),
-                place: self.name(),
+                place: self.folder.display().to_string(),
                 reason: "it is no plain file name".into(),
             })
         }
@@ -68,7 +82,14 @@ impl FolderSource {
 
 impl Source for FolderSource {
     fn name(&self) -> String {
-        self.folder.display().to_string()
+        match &self.model_file {
+            Some(file) => self.folder.join(file).display().to_string(),
+            None => self.folder.display().to_string(),
+        }
+    }
+
+    fn model_file(&self) -> Option<String> {
+        self.model_file.clone()
     }
 
     fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {

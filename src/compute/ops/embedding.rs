@@ -72,7 +72,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (7, 9, 6, DType::F8E5M2, 1.0, true, 0),
         (8, 5, 32, DType::Q4_0, 1.0, false, 0),
         (8, 5, 96, DType::Q4_1, 1.0, true, 0),
-        (8, 5, 64, DType::Q5_0, 1.0, false, 0),
+        (20, 5, 64, DType::Q5_0, 8.0, false, 3),
         (8, 5, 32, DType::Q5_1, 1.0, false, 0),
         (8, 5, 96, DType::Q8_0, 1.0, false, 0),
         (6, 3, 256, DType::Q4K, 1.0, false, 0),

@@ -1,5 +1,6 @@
 /** What a person types to name a model: a hub id, a page or a file of the hub, the address of a folder. */
 import { HUB, type HubSpec } from "./hub_source";
+import { isGguf } from "./files";
 import type { SourceSpec } from "./sources";
 
 /** `owner/name` or `owner/name@revision`; a revision may hold slashes, as branches do. */
@@ -28,11 +29,18 @@ export function parseAddress(typed: string, here: string, hub: string = HUB): So
   if (/(^|\.)(huggingface\.co|hf\.co)$/.test(url.hostname) && parts.length >= 2) {
     const [owner, model, kind, revision] = parts;
     const known = kind === "tree" || kind === "blob" || kind === "resolve";
-    return hubSpec(HUB, `${owner}/${model}`, known && revision ? revision : "main");
+    const spec = hubSpec(HUB, `${owner}/${model}`, known && revision ? revision : "main");
+    return named(spec, known ? parts.slice(4).join("/") : "");
   }
+  const last = parts.at(-1) ?? "";
   if (/\.[a-z0-9]{2,11}$/i.test(parts.at(-1) ?? "") && !url.pathname.endsWith("/")) parts.pop();
   url.pathname = parts.length > 0 ? `/${parts.map(encodeURIComponent).join("/")}/` : "/";
-  return { kind: "url", name: parts.at(-1) ?? url.hostname, url: url.href };
+  return named({ kind: "url", name: parts.at(-1) ?? url.hostname, url: url.href }, last);
+}
+
+/** The model is the file itself when it is a GGUF file, else the folder it lies in. */
+function named(spec: SourceSpec, file: string): SourceSpec {
+  return isGguf(file) ? { ...spec, name: file.slice(file.lastIndexOf("/") + 1), modelFile: file } : spec;
 }
 
 /** The origin of a hub as it was typed; null when it is no address. */

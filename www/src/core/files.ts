@@ -13,6 +13,10 @@ export type Recognised =
   | { kind: "report"; file: File }
   | { kind: "unknown"; files: NamedFile[] };
 
+export function isGguf(path: string): boolean {
+  return /\.gguf$/i.test(path);
+}
+
 /** More files than any checkpoint folder has: a home directory was dropped by mistake. */
 const FILES_MAX = 2_000;
 
@@ -52,6 +56,16 @@ export async function recognise(files: NamedFile[]): Promise<Recognised> {
     .filter(({ path }) => /(^|\/)config\.json$/.test(path))
     .sort((a, b) => a.path.length - b.path.length)[0];
   const weights = files.find(({ path }) => path.endsWith(".safetensors"));
+  // Of a model in several parts the first is the one to open, and its name is the first of the alphabet.
+  const gguf = files.filter(({ path }) => isGguf(path)).sort((a, b) => (a.path < b.path ? -1 : 1))[0];
+  if (gguf && !weights) {
+    const root = gguf.path.slice(0, gguf.path.lastIndexOf("/") + 1);
+    const inside = files.filter(({ path }) => path.startsWith(root) && (isGguf(path) || path === `${root}tokenizer.json`));
+    const named = inside.map(({ path, file }) => ({ name: path.slice(root.length), file }));
+    const modelFile = gguf.path.slice(root.length);
+    const bytes = inside.reduce((sum, { file }) => sum + file.size, 0);
+    return { kind: "model", spec: { kind: "files", name: modelFile, files: named, modelFile }, files: inside, bytes, missing: [] };
+  }
   if (config || weights) {
     const anchor = (config ?? weights)!.path;
     const root = anchor.slice(0, anchor.lastIndexOf("/") + 1);

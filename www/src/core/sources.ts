@@ -10,12 +10,13 @@ import type { ModelCache } from "./model_cache";
 import { SourceError, type SourceListener } from "./source_error";
 import { UrlSource } from "./url_source";
 
-/** How to reach a folder of files. */
-export type SourceSpec =
+/** How to reach a folder of files. `modelFile` is the one that holds the model, where it is a GGUF file. */
+export type SourceSpec = (
   /** `bundled` is part of the page itself, which keeps its own files. */
   | { kind: "url"; name: string; url: string; bundled?: boolean }
   | HubSpec
-  | { kind: "files"; name: string; files: { name: string; file: Blob }[] };
+  | { kind: "files"; name: string; files: { name: string; file: Blob }[] }
+) & { modelFile?: string | undefined };
 
 /** A source of the page: it can be held to what its origin says of its files, and it lets go of what it holds. */
 export interface PageSource extends JsSource {
@@ -26,6 +27,10 @@ export interface PageSource extends JsSource {
 
 /** `cache` keeps what comes from elsewhere; without one every visit fetches again. */
 export function openSource(spec: SourceSpec, cache: ModelCache | null, signal: AbortSignal, on: SourceListener): PageSource {
+  return Object.assign(reach(spec, cache, signal, on), { modelFile: spec.modelFile });
+}
+
+function reach(spec: SourceSpec, cache: ModelCache | null, signal: AbortSignal, on: SourceListener): PageSource {
   switch (spec.kind) {
     case "url":
       return new UrlSource({ name: spec.name, base: spec.url, cache: spec.bundled ? null : cache, signal, on });

@@ -381,8 +381,10 @@ export class Session extends EventTarget {
   private relink(): void {
     const spec = this.wanted;
     const linked: Linked = { device: this.device, method: this.method, options: this.options, filter: this.filter };
-    if (spec.kind === "url" && !spec.bundled) linked.model = spec.url;
-    if (spec.kind === "hub") {
+    if (spec.kind === "url" && !spec.bundled) linked.model = spec.url + (spec.modelFile ?? "");
+    if (spec.kind === "hub" && spec.modelFile) {
+      linked.model = `${spec.host}/${spec.id}/resolve/${spec.revision}/${spec.modelFile}`;
+    } else if (spec.kind === "hub") {
       linked.model = spec.name;
       if (spec.host !== HUB) linked.hub = spec.host;
     }
@@ -422,6 +424,6 @@ export class Session extends EventTarget {
 
 /** What two specs of the same model have in common. Files have no address. */
 function addressOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.kind === "url") return spec.bundled ? "specimen" : spec.url;
-  return spec?.kind === "hub" ? `${spec.host}/${spec.name}` : undefined;
+  if (spec?.kind === "url") return spec.bundled ? "specimen" : spec.url + (spec.modelFile ?? "");
+  return spec?.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
 }
