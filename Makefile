@@ -56,7 +56,7 @@ www/node_modules/.installed: www/package-lock.json
 
 # wasm-opt comes from the npm package binaryen, which is on the PATH by now.
 pkg/.built: $(RUST) | setup
-	wasm-pack build --release --target web --mode no-install
+	@tools/package.sh
 	@touch $@
 
 www/dist/.built: pkg/.built $(WEB) | setup
