@@ -1,12 +1,14 @@
-// Causal attention of new tokens over a prefix that all rows share and over the row's own tokens.
+// Attention of new tokens over a prefix that all rows share and over the row's own tokens.
 //
 // Shapes   qkv: (B·T,S), queries of NH heads from column 0 · slots: (B) · k_own, v_own: (slots, capacity, KV)
-//          · k_prefix, v_prefix: (1, P, KV) · out: (B·T, NH·HS), KV = NKV·HS; a slot that does not exist gives zeros
+//          · k_prefix, v_prefix: (1, P, KV) · mask: (B, T, keys), read when `masked` · out: (B·T, NH·HS), KV = NKV·HS;
+//          a slot that does not exist gives zeros, and so does a query that sees no key
 // Grid     one workgroup per (row, head). 64 keys at a time: a lane scores one key, then owns every 64th channel
 // Source   Vaswani et al. 2017; one pass with a running maximum, Milakov & Gimelshein 2018
 // Limits   HS ≤ 256
 // Twin     src/compute/ops/attention.rs
 
+#import attention
 #import index
 
 struct Params {
@@ -21,7 +23,14 @@ struct Params {
     prefix_tokens: u32,
     n_slots: u32,
     capacity: u32,
+    // Keys a query looks back at most, itself counted.
+    window: u32,
+    // Keys that every query sees, besides those before it.
+    n_seen_by_all: u32,
+    masked: u32,
     scale: f32,
+    // 0: none.
+    softcap: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,7 +40,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> v_own: array<f32>;
 @group(0) @binding(5) var<storage, read> k_prefix: array<f32>;
 @group(0) @binding(6) var<storage, read> v_prefix: array<f32>;
-@group(0) @binding(7) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read> mask: array<u32>;
+@group(0) @binding(8) var<storage, read_write> out: array<f32>;
 
 // Keys of a tile, and lanes of a workgroup.
 const TILE = 64u;
@@ -83,7 +93,9 @@ fn forward(
     let kv_size = params.n_kv_heads * params.head_size;
     let kv_offset = head / (params.n_heads / params.n_kv_heads) * params.head_size;
     let own_base = slot * params.capacity * kv_size + kv_offset;
-    let n_keys = params.prefix_tokens + params.start + row % params.n_tokens + 1u;
+    let n_keys = params.prefix_tokens + params.start + params.n_tokens;
+    let seen = span(
+        params.prefix_tokens + params.start + row % params.n_tokens, n_keys, params.window, params.n_seen_by_all);
 
     let query_base = row * params.n_columns + head * params.head_size;
     for (var c = lane; c < params.head_size; c += TILE) {
@@ -94,10 +106,14 @@ fn forward(
     var maximum = LOG_ZERO;
     var sum = 0.0;
     var accumulator = vec4f(0.0);
-    for (var tile_start = 0u; tile_start < n_keys; tile_start += TILE) {
+    for (var tile_start = seen.x; tile_start < seen.y; tile_start += TILE) {
         let key = tile_start + lane;
         var score = LOG_ZERO;
-        if key < n_keys {
+        var is_seen = key < seen.y;
+        if is_seen && params.masked != 0u {
+            is_seen = mask[row * n_keys + key] != 0u;
+        }
+        if is_seen {
             var dot_product = 0.0;
             if key < params.prefix_tokens {
                 let k_base = key * kv_size + kv_offset;
@@ -110,19 +126,20 @@ fn forward(
                     dot_product += sh_query[c] * k_own[k_base + c];
                 }
             }
-            score = params.scale * dot_product;
+            score = capped(params.scale * dot_product, params.softcap);
         }
         sh_scores[lane] = score;
         workgroupBarrier();
 
         // Every lane finds the maximum for itself: 64 broadcast reads cost less than the barriers of a tree.
-        let n_tile = min(TILE, n_keys - tile_start);
+        let n_tile = min(TILE, seen.y - tile_start);
         var tile_maximum = maximum;
         for (var j = 0u; j < n_tile; j++) {
             tile_maximum = max(tile_maximum, sh_scores[j]);
         }
         // No barrier is missing before this write: the weights of the last tile were read before the barrier above.
-        sh_weights[lane] = exp(score - tile_maximum);
+        // Where nothing is seen yet, the maximum is that of hidden keys, and they would weigh 1.
+        sh_weights[lane] = select(0.0, exp(score - tile_maximum), is_seen);
         workgroupBarrier();
 
         let rescale = exp(maximum - tile_maximum);
@@ -165,7 +182,7 @@ fn forward(
     for (var i = 0u; i < channels_per_lane; i++) {
         let c = lane + i * TILE;
         if c < params.head_size {
-            out[out_base + c] = accumulator[i] / sum;
+            out[out_base + c] = select(0.0, accumulator[i] / sum, sum > 0.0);
         }
     }
 }

@@ -1,4 +1,4 @@
-// Row lookup: out[n,c] (+)= table[ids[n], c]; an id outside the table gives a row of zeros.
+// Row lookup: out[n,c] (+)= scale · table[ids[n], c]; an id outside the table gives a row of zeros.
 //
 // Shapes   ids: (N) · table: (V,C) in stored type · out: (N,C)
 // Grid     one lane per element of `out`
@@ -6,6 +6,7 @@
 
 #import index
 #import stored
+#import blocks
 
 struct Params {
     n_elements: u32,
@@ -14,6 +15,7 @@ struct Params {
     accumulate: u32,
     // Id of the table's first row
     first_row: u32,
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,6 +25,10 @@ struct Params {
 
 override workgroup_size: u32 = 256u;
 override table_type: u32 = STORED_F32;
+
+fn stored_word(index: u32) -> u32 {
+    return table[index];
+}
 
 @compute @workgroup_size(workgroup_size)
 fn forward(
@@ -39,7 +45,12 @@ fn forward(
     var value = 0.0;
     if id < params.n_vocabulary {
         let element = id * params.n_columns + index % params.n_columns;
-        value = widen(table_type, table[word_index(table_type, element)], element);
+        if is_blocks(table_type) {
+            value = widen_four(table_type, element & ~3u)[element & 3u];
+        } else {
+            value = widen(table_type, table[word_index(table_type, element)], element);
+        }
+        value *= params.scale;
     }
     if params.accumulate != 0u {
         value += out[index];

@@ -1,7 +1,7 @@
 // Layer normalisation: out[n,c] = weight[c] · (x[n,c] − mean) / sqrt(variance + eps) + bias[c]
 //
-// Shapes   x, out: (N,C) · weight, bias: (C) in stored type
-// Grid     one workgroup per row; mean and variance in two passes, as the twin does
+// Shapes   x, out: (N,S), groups of C channels from `first_column` on · weight, bias: (C) or (groups,C) in stored type
+// Grid     one workgroup per row and group; mean and variance in two passes, as the twin does
 // Source   Ba, Kiros & Hinton 2016
 // Twin     src/compute/ops/layernorm.rs
 
@@ -11,7 +11,14 @@
 
 struct Params {
     n_rows: u32,
+    // S
     n_columns: u32,
+    first_column: u32,
+    n_groups: u32,
+    // C
+    n_channels: u32,
+    // From one group's weights to the next one's: C, or 0 when they are shared.
+    weight_stride: u32,
     eps: f32,
 }
 
@@ -30,31 +37,35 @@ fn forward(
     @builtin(num_workgroups) num_workgroups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup_index(workgroup_id, num_workgroups);
-    if row >= params.n_rows {
+    let row_group = workgroup_index(workgroup_id, num_workgroups);
+    if row_group >= params.n_rows * params.n_groups {
         return;
     }
-    let row_base = row * params.n_columns;
+    let group = row_group % params.n_groups;
+    let base = row_group / params.n_groups * params.n_columns + params.first_column + group * params.n_channels;
+    let weight_base = group * params.weight_stride;
 
     var sum = 0.0;
-    for (var c = lane; c < params.n_columns; c += workgroup_size) {
-        sum += x[row_base + c];
+    for (var c = lane; c < params.n_channels; c += workgroup_size) {
+        sum += x[base + c];
     }
-    let mean = workgroup_sum(lane, sum) / f32(params.n_columns);
+    let mean = workgroup_sum(lane, sum) / f32(params.n_channels);
 
     var squares = 0.0;
-    for (var c = lane; c < params.n_columns; c += workgroup_size) {
-        let difference = x[row_base + c] - mean;
+    for (var c = lane; c < params.n_channels; c += workgroup_size) {
+        let difference = x[base + c] - mean;
         squares += difference * difference;
     }
-    let variance = workgroup_sum(lane, squares) / f32(params.n_columns);
+    let variance = workgroup_sum(lane, squares) / f32(params.n_channels);
     let scale = 1.0 / sqrt(variance + params.eps);
 
-    for (var c = lane; c < params.n_columns; c += workgroup_size) {
-        var value = widen(weight_type, weight[word_index(weight_type, c)], c) * ((x[row_base + c] - mean) * scale);
+    for (var c = lane; c < params.n_channels; c += workgroup_size) {
+        let element = weight_base + c;
+        let w = widen(weight_type, weight[word_index(weight_type, element)], element);
+        var value = w * ((x[base + c] - mean) * scale);
         if bias_type != STORED_ABSENT {
-            value += widen(bias_type, bias[word_index(bias_type, c)], c);
+            value += widen(bias_type, bias[word_index(bias_type, element)], element);
         }
-        out[row_base + c] = value;
+        out[base + c] = value;
     }
 }

@@ -9,6 +9,7 @@
 
 #import index
 #import stored
+#import blocks
 
 struct Params {
     n_rows: u32,
@@ -59,15 +60,38 @@ fn x_at(m: u32, k: u32) -> f32 {
     return 0.0;
 }
 
+fn x_four(m: u32, k: u32) -> vec4f {
+    return vec4f(x_at(m, k), x_at(m, k + 1u), x_at(m, k + 2u), x_at(m, k + 3u));
+}
+
+fn stored_word(index: u32) -> u32 {
+    return weight[index];
+}
+
 fn weight_at(n: u32, k: u32) -> f32 {
     if n < params.n_outputs && k < params.n_inputs {
         var element = n * params.n_inputs + k;
         if weight_in_out != 0u {
             element = k * params.n_outputs + n;
         }
+        if is_blocks(weight_type) {
+            return widen_four(weight_type, element & ~3u)[element & 3u];
+        }
         return widen(weight_type, weight[word_index(weight_type, element)], element);
     }
     return 0.0;
+}
+
+// Of a weight in blocks, four elements that lie side by side: along k for (N,K), along n for (K,N). Both axes that can
+// be contiguous are whole blocks long, so a group of four is inside or outside.
+fn weights_at(n: u32, k: u32) -> vec4f {
+    if n < params.n_outputs && k < params.n_inputs {
+        if weight_in_out != 0u {
+            return widen_four(weight_type, k * params.n_outputs + n);
+        }
+        return widen_four(weight_type, n * params.n_inputs + k);
+    }
+    return vec4f(0.0);
 }
 
 fn store(m: u32, n: u32, sum: f32) {
@@ -133,11 +157,34 @@ fn forward(
             let m = tile_m + 4u * group;
             sh_x[lane_low * STRIDE + group] = vec4f(x_at(m, k), x_at(m + 1u, k), x_at(m + 2u, k), x_at(m + 3u, k));
         }
-        for (var i = 0u; i < 2u; i++) {
-            let k = depth + weight_k[i];
-            let n = tile_n + 4u * weight_group[i];
-            sh_weight[weight_k[i] * STRIDE + weight_group[i]] =
-                vec4f(weight_at(n, k), weight_at(n + 1u, k), weight_at(n + 2u, k), weight_at(n + 3u, k));
+        if is_blocks(weight_type) && weight_in_out == 0u {
+            // Groups of four run along K, so half of the lanes bring a square of 4 × 4 each and turn it.
+            let group = lane >> 2u;
+            let k = 4u * (lane & 3u);
+            if group < TILE / 4u {
+                let n = tile_n + 4u * group;
+                var square = transpose(mat4x4f(
+                    weights_at(n, depth + k),
+                    weights_at(n + 1u, depth + k),
+                    weights_at(n + 2u, depth + k),
+                    weights_at(n + 3u, depth + k),
+                ));
+                for (var i = 0u; i < 4u; i++) {
+                    sh_weight[(k + i) * STRIDE + group] = square[i];
+                }
+            }
+        } else {
+            for (var i = 0u; i < 2u; i++) {
+                let k = depth + weight_k[i];
+                let n = tile_n + 4u * weight_group[i];
+                let index = weight_k[i] * STRIDE + weight_group[i];
+                if is_blocks(weight_type) {
+                    sh_weight[index] = weights_at(n, k);
+                } else {
+                    sh_weight[index] =
+                        vec4f(weight_at(n, k), weight_at(n + 1u, k), weight_at(n + 2u, k), weight_at(n + 3u, k));
+                }
+            }
         }
         workgroupBarrier();
         for (var k = 0u; k < DEPTH; k++) {
@@ -189,15 +236,29 @@ fn forward_few_rows(
 
     var sums_0 = vec4f(0.0);
     var sums_1 = vec4f(0.0);
-    for (var k = part; k < params.n_inputs; k += lanes_per_column) {
-        let w = weight_at(column_base + column, k);
-        if few_rows == 1u {
-            sums_0.x += x_at(0u, k) * w;
-        } else {
-            sums_0 += vec4f(x_at(0u, k), x_at(1u, k), x_at(2u, k), x_at(3u, k)) * w;
+    if is_blocks(weight_type) && weight_in_out == 0u {
+        for (var k = 4u * part; k < params.n_inputs; k += 4u * lanes_per_column) {
+            let w = weights_at(column_base + column, k);
+            sums_0.x += dot(x_four(0u, k), w);
+            if few_rows > 1u {
+                sums_0 += vec4f(0.0, dot(x_four(1u, k), w), dot(x_four(2u, k), w), dot(x_four(3u, k), w));
+            }
+            if few_rows > 4u {
+                sums_1 +=
+                    vec4f(dot(x_four(4u, k), w), dot(x_four(5u, k), w), dot(x_four(6u, k), w), dot(x_four(7u, k), w));
+            }
         }
-        if few_rows == 8u {
-            sums_1 += vec4f(x_at(4u, k), x_at(5u, k), x_at(6u, k), x_at(7u, k)) * w;
+    } else {
+        for (var k = part; k < params.n_inputs; k += lanes_per_column) {
+            let w = weight_at(column_base + column, k);
+            if few_rows == 1u {
+                sums_0.x += x_at(0u, k) * w;
+            } else {
+                sums_0 += vec4f(x_at(0u, k), x_at(1u, k), x_at(2u, k), x_at(3u, k)) * w;
+            }
+            if few_rows == 8u {
+                sums_1 += vec4f(x_at(4u, k), x_at(5u, k), x_at(6u, k), x_at(7u, k)) * w;
+            }
         }
     }
     let partial = column * lanes_per_column + part;

@@ -1,4 +1,4 @@
-// Rotary positions, in place: (a, b) → (a·cos θ − b·sin θ, a·sin θ + b·cos θ), θ = positions[n] · inv_freq[i]
+// Rotary positions, in place: (a, b) → m · (a·cos θ − b·sin θ, a·sin θ + b·cos θ), θ = positions[n] · inv_freq[i]
 //
 // Shapes   positions: (N) · inv_freq: (R/2) · qkv: (N,S), heads of HS channels from column 0, the first R are turned
 // Grid     one lane per (row, head, pair)
@@ -18,6 +18,7 @@ struct Params {
     interleaved: u32,
     // 1: turn the other way.
     transposed: u32,
+    magnitude: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -60,7 +61,7 @@ fn forward(
     let head = index / params.n_pairs % params.n_heads;
     let n = index / params.n_pairs / params.n_heads;
 
-    var turn = cos_sin(f32(positions[n]) * inv_freq[i]);
+    var turn = params.magnitude * cos_sin(f32(positions[n]) * inv_freq[i]);
     if params.transposed != 0u {
         turn.y = -turn.y;
     }

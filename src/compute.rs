@@ -11,6 +11,7 @@ mod error;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod ops;
+pub mod quant;
 pub mod real;
 mod recording;
 mod tensor;

@@ -27,6 +27,8 @@ pub enum EngineError {
     UnknownFamily { got: String, known: String },
     #[error("config.json: {family} with {setting} = {got} is not supported, only {supported}")]
     UnsupportedSetting { family: &'static str, setting: String, got: String, supported: String },
+    #[error("config.json: {field} is {value}, which is not understood for {family} and may change the result")]
+    UnknownField { family: &'static str, field: String, value: String },
     #[error("config.json: {what}")]
     Inconsistent { what: String },
     #[error("tensor {name} has shape {got:?}, expected {expected:?} from config.json")]
@@ -55,6 +57,10 @@ impl EngineError {
             EngineError::UnknownFamily { .. } | EngineError::UnsupportedSetting { .. } => {
                 "Take a model of a supported family; the list is in the README.".into()
             }
+            EngineError::UnknownField { field, .. } => format!(
+                "If {field} plays no part in the computation, take it out of config.json; otherwise this model is a \
+                 variant that is not supported."
+            ),
             EngineError::TensorShape { .. } => {
                 "The weights do not belong to this config.json, or are of another family: take both files from the same folder.".into()
             }

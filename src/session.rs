@@ -155,9 +155,9 @@ impl Session {
                 family: architecture.family.into(),
                 parameters: model.parameters(),
                 stored_types: model.stored_types(),
-                n_layers: architecture.n_layers as u32,
-                n_heads: architecture.n_heads as u32,
-                n_kv_heads: architecture.n_kv_heads as u32,
+                n_layers: architecture.n_layers() as u32,
+                n_heads: architecture.n_heads() as u32,
+                n_kv_heads: architecture.n_kv_heads() as u32,
                 n_channels: architecture.n_channels as u32,
                 context: architecture.context as u32,
                 embedding_rows: rows as u32,
@@ -257,7 +257,7 @@ impl Session {
     }
 
     async fn embedding(&mut self) -> Result<Embedding> {
-        let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_channels);
+        let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
         Ok(Embedding { rows, columns, values: self.model.embedding().await? })
     }
 }

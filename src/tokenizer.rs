@@ -1,36 +1,41 @@
 //! Text ↔ token ids, with byte offsets; classes of tokens; prompts with a token spliced in as an id.
 //!
-//! The algorithms are those of the `tokenizers` crate, behind one type. Its file format is read here, because the crate
-//! trusts its input: what could make it panic or grow without bound is refused first, by name.
+//! The file format is read here and the models are dense tables of their own; the steps around the model are those of
+//! the `tokenizers` crate, which trusts its input: what could make it panic or grow without bound is refused first, by
+//! name.
 //!
 //! Not done  chat templates, truncation and padding (both ignored if the file asks for them), BPE dropout
 
+mod added;
+mod bpe;
 mod class;
 mod error;
 mod file;
+mod merges;
 mod model;
 mod parts;
+mod pipeline;
+mod sorted;
 mod spelling;
 mod splice;
+mod unigram;
+mod vocabulary;
+mod wordpiece;
 
 pub use class::TokenClass;
 pub use error::TokenizerError;
-pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES, MAX_VOCABULARY};
+pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES};
 pub use splice::{MAX_PLACEHOLDERS, Splice};
-
-use std::collections::BTreeSet;
-
-use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizedString, Normalizer as _, NormalizerWrapper, PostProcessorWrapper,
-    PreTokenizerWrapper,
-};
+pub use vocabulary::MAX_VOCABULARY;
 
 use crate::checkpoint::source::read_small;
 use crate::checkpoint::{CheckpointError, Source, file_info};
 use crate::report::FileInfo;
+use added::AddedTokens;
 use file::{ConfigFile, File, NamedToken};
-use model::Model;
+use model::{Built, Model};
 use parts::Step;
+use pipeline::Pipeline;
 use spelling::Spelling;
 
 const TOKENIZER: &str = "tokenizer.json";
@@ -51,11 +56,9 @@ const PREFIXES: &[&str] = &["«", "»", "~", "|", "#", "0", "x", "a"];
 
 /// Text ↔ ids for one model.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    pipeline: Pipeline,
     spelling: Spelling,
     vocab_size: usize,
-    special: BTreeSet<u32>,
-    added: BTreeSet<u32>,
     unknown: Option<u32>,
     bos: Option<u32>,
     eos: Option<u32>,
@@ -111,81 +114,35 @@ impl Tokenizer {
                 limit: MAX_TOKENIZER_BYTES as usize, // OK because it is 2^26.
             });
         }
-        let File { model, added_tokens, normalizer, pre_tokenizer, post_processor, decoder } =
-            File::parse(tokenizer_json)?;
-        let Model { model, highest_id, unknown, mut notes } = Model::build(model)?;
-        let spelling = Spelling::from_decoder(decoder.0.as_ref());
-
-        let mut inner = tokenizers::Tokenizer::new(model);
-        inner
-            .with_normalizer(parts::build::<NormalizerWrapper>(
-                Step::Normalizer,
-                normalizer.0.as_ref(),
-                MAX_VOCABULARY,
-            )?)
-            .map_err(|error| malformed(&format!("its normalizer cannot be used ({error})")))?;
-        inner.with_pre_tokenizer(parts::build::<PreTokenizerWrapper>(
-            Step::PreTokenizer,
-            pre_tokenizer.0.as_ref(),
-            MAX_VOCABULARY,
-        )?);
-        inner.with_decoder(parts::build::<DecoderWrapper>(Step::Decoder, decoder.0.as_ref(), MAX_VOCABULARY)?);
-
-        let declared: Vec<(u64, String)> = added_tokens.iter().map(|token| (token.id, token.content.clone())).collect();
-        let mut special_names = Vec::new();
-        let added_tokens: Vec<AddedToken> = added_tokens
-            .into_iter()
-            .map(|token| {
-                if token.special {
-                    special_names.push(token.content.clone());
-                }
-                AddedToken::from(token.content, token.special)
-                    .single_word(token.single_word)
-                    .lstrip(token.lstrip)
-                    .rstrip(token.rstrip)
-                    .normalized(token.normalized)
-            })
-            .collect();
-        check_added_tokens(&inner, &added_tokens)?;
-        inner
-            .add_tokens(added_tokens)
-            .map_err(|error| malformed(&format!("its added tokens cannot be used ({error})")))?;
-        for (id, content) in declared {
-            if !content.is_empty() && inner.token_to_id(&content).map(u64::from) != Some(id) {
-                notes.push(format!(
-                    "tokenizer.json gives the added token {:?} the id {id}, the tokenizers library gives it {:?}; the \
-                     library is followed.",
-                    content.chars().take(60).collect::<String>(),
-                    inner.token_to_id(&content)
-                ));
-            }
-        }
-
-        let added: BTreeSet<u32> = inner.get_added_vocabulary().get_vocab().values().copied().collect();
-        let vocab_size = added.last().map(|&id| id as usize).max(highest_id).map_or(0, |highest| highest + 1);
+        let file = File::parse(tokenizer_json)?;
+        let Built { model, unknown, mut notes } = Model::build(file.model)?;
+        // One step after the other, so that no two of their trees are there at once.
+        let (normalizer, growth) = parts::build(Step::Normalizer, file::part(file.normalizer)?, MAX_VOCABULARY)?;
+        let (pre_tokenizer, _) = parts::build(Step::PreTokenizer, file::part(file.pre_tokenizer)?, MAX_VOCABULARY)?;
+        let decoder = file::part(file.decoder)?;
+        let spelling = Spelling::from_decoder(decoder.as_ref());
+        let (decoder, _) = parts::build(Step::Decoder, decoder, MAX_VOCABULARY)?;
+        let declared = file::added_tokens(file.added_tokens)?;
+        let added = AddedTokens::new(declared, model.vocabulary(), normalizer.as_ref(), growth, &mut notes)?;
+        let mut pipeline = Pipeline { model, added, normalizer, pre_tokenizer, post_processor: None, decoder };
+        let vocab_size = pipeline.vocab_size();
         if vocab_size > MAX_VOCABULARY {
             return Err(TokenizerError::TooLarge { what: "ids", found: vocab_size, limit: MAX_VOCABULARY });
         }
         // Last, because it names ids, and these are known only now.
-        let post_processor = parts::build::<PostProcessorWrapper>(
-            Step::PostProcessor,
-            post_processor.0.as_ref(),
-            vocab_size.saturating_sub(1),
-        )?;
-        inner.with_post_processor(post_processor);
+        let post_processor = file::part(file.post_processor)?;
+        (pipeline.post_processor, _) = parts::build(Step::PostProcessor, post_processor, vocab_size.saturating_sub(1))?;
 
         let mut tokenizer = Tokenizer {
             spelling,
             vocab_size,
-            special: special_names.iter().filter_map(|name| inner.token_to_id(name)).collect(),
-            added,
-            unknown: unknown.and_then(|name| inner.token_to_id(&name)),
+            unknown: unknown.and_then(|name| pipeline.id(&name)),
             bos: None,
             eos: None,
             prefixes: Vec::new(),
             notes,
             files: Vec::new(),
-            inner,
+            pipeline,
         };
         let config = tokenizer.read_config(tokenizer_config);
         tokenizer.bos = tokenizer.named_special(config.bos_token, BOS_NAMES);
@@ -237,7 +194,7 @@ impl Tokenizer {
             return Err(TokenizerError::TextTooLong { bytes: text.len(), limit_bytes: MAX_TEXT_BYTES });
         }
         let encoding = self
-            .inner
+            .pipeline
             .encode(text, special)
             .map_err(|error| TokenizerError::Encode { bytes: text.len(), reason: error.to_string() })?;
         Ok(Encoding {
@@ -252,13 +209,13 @@ impl Tokenizer {
         let ids: Vec<u32> = ids
             .iter()
             .copied()
-            .filter(|&id| self.inner.id_to_token(id).is_some() && !(skip_special && self.is_special(id)))
+            .filter(|&id| self.pipeline.entry(id).is_some() && !(skip_special && self.is_special(id)))
             .collect();
         // Some decoders do not expect an empty list.
         if ids.is_empty() {
             return String::new();
         }
-        self.inner.decode(&ids, false).unwrap_or_else(|_| {
+        self.pipeline.decode(&ids).unwrap_or_else(|_| {
             // A decoder that fails on these entries: the entries themselves are better than nothing.
             ids.iter().filter_map(|&id| self.token(id)).collect()
         })
@@ -266,18 +223,18 @@ impl Tokenizer {
 
     /// The vocabulary entry as it is written there.
     pub fn token(&self, id: u32) -> Option<String> {
-        self.inner.id_to_token(id)
+        self.pipeline.entry(id).map(String::from)
     }
 
     /// The id of a vocabulary entry.
     pub fn id(&self, token: &str) -> Option<u32> {
-        self.inner.token_to_id(token)
+        self.pipeline.id(token)
     }
 
     /// Ids that have an entry, in order.
     pub fn ids(&self) -> impl Iterator<Item = u32> + '_ {
         // OK to cast: at most `MAX_VOCABULARY`.
-        (0..self.vocab_size as u32).filter(|&id| self.inner.id_to_token(id).is_some())
+        (0..self.vocab_size as u32).filter(|&id| self.pipeline.entry(id).is_some())
     }
 
     /// What the token contributes to a text, its leading blank kept; empty for an id without an entry.
@@ -299,7 +256,7 @@ impl Tokenizer {
     /// The bytes the token stands for; `None` for an id without an entry. Added tokens stand for their text.
     pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
         let entry = self.token(id)?;
-        if self.added.contains(&id) {
+        if self.pipeline.added.contains(id) {
             return Some(entry.into_bytes());
         }
         self.spelling.bytes(&entry).or_else(|| Some(entry.into_bytes()))
@@ -307,7 +264,7 @@ impl Tokenizer {
 
     /// Declared special in `added_tokens`.
     pub fn is_special(&self, id: u32) -> bool {
-        self.special.contains(&id)
+        self.pipeline.added.is_special(id)
     }
 
     /// Beginning of text, as `tokenizer_config.json` says, or else by its usual names among the special tokens.
@@ -334,7 +291,7 @@ impl Tokenizer {
             return Ok(Vec::new());
         };
         let token: String = self.token(highest).unwrap_or_default().chars().take(60).collect();
-        let ordinary = excess.iter().filter(|id| !self.added.contains(id)).count();
+        let ordinary = excess.iter().filter(|&&id| !self.pipeline.added.contains(id)).count();
         if ordinary > 0 {
             return Err(TokenizerError::LargerThanEmbedding {
                 highest_id: highest as usize,
@@ -356,8 +313,8 @@ impl Tokenizer {
             return false;
         }
         let comes_back = |prefix: &str, before: &[u32]| {
-            self.inner
-                .encode(format!("{prefix}{text}"), false)
+            self.pipeline
+                .encode(&format!("{prefix}{text}"), false)
                 .is_ok_and(|encoding| encoding.get_ids().strip_prefix(before) == Some(&[id]))
         };
         if self.prefixes.is_empty() {
@@ -430,35 +387,4 @@ impl Tokenizer {
             ));
         }
     }
-}
-
-/// Added tokens that make the crate panic: one that the normalizer leaves nothing of matches everywhere, and one that
-/// begins with a blank overlaps another that takes the blanks behind it (`rstrip`).
-fn check_added_tokens(inner: &tokenizers::Tokenizer, tokens: &[AddedToken]) -> Result<(), TokenizerError> {
-    let shown = |token: &AddedToken| token.content.chars().take(60).collect::<String>();
-    let takes_blanks = tokens.iter().find(|token| token.rstrip);
-    for token in tokens {
-        let mut content = NormalizedString::from(token.content.as_str());
-        if token.normalized
-            && let Some(normalizer) = inner.get_normalizer()
-        {
-            let normalized = normalizer.normalize(&mut content);
-            if normalized.is_err() || content.get().is_empty() {
-                return Err(malformed(&format!("its normalizer leaves nothing of the added token {:?}", shown(token))));
-            }
-        }
-        if let Some(other) = takes_blanks
-            && content.get().starts_with(char::is_whitespace)
-        {
-            return Err(TokenizerError::Unsupported {
-                component: format!("the added token {:?} beside {:?}", shown(token), shown(other)),
-                reason: "one begins with a blank, the other takes blanks with it (rstrip)".into(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn malformed(reason: &str) -> TokenizerError {
-    TokenizerError::Malformed { file: TOKENIZER.into(), reason: reason.into() }
 }

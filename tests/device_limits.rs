@@ -62,7 +62,7 @@ fn tables_in_pieces_give_the_same_numbers() {
             ),
             (
                 "look-up",
-                Op::Embedding(Embedding { accumulate: true, first_row: 0 }),
+                Op::Embedding(Embedding { scale: 1.0, accumulate: true, first_row: 0 }),
                 vec![ids, table.clone()],
                 Tensor::new("out", &[9, 33], DType::F32),
             ),

@@ -6,8 +6,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::compare::{assert_logits, logits_agree};
-use common::{devices, published, read_json};
+use common::compare::{assert_logits, attentions_agree, logits_agree};
+use common::{devices, published, read_json, read_safetensors};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::engine::generate::generate;
@@ -20,6 +20,8 @@ use serde::Deserialize;
 struct Expected {
     sha256: String,
     cases: Vec<Case>,
+    /// A batch; the attention maps are of its first row.
+    rows: Vec<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +35,7 @@ fn tiny_models() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models");
     let mut models: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     models.sort();
-    assert!(models.len() >= 4, "the golden models are missing: python tools/reference/tiny_models.py");
+    assert!(models.len() >= 27, "the golden models are missing: python tools/reference/tiny_models.py");
     models
 }
 
@@ -66,6 +68,33 @@ fn logits_and_greedy_tokens_of_the_tiny_models() {
                 assert_logits(&format!("{} on {device:?}, {} ids", folder.display(), case.ids.len()), got, &expected);
                 let greedy = continuation(&mut session.model, &case.ids, case.greedy.len());
                 assert_eq!(greedy, case.greedy, "{} on {device:?}", folder.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_maps_of_the_tiny_models() {
+    for folder in tiny_models() {
+        let expected: Expected = read_json(&folder.join("expected.json"));
+        let maps = read_safetensors(&folder.join("attentions.safetensors"));
+        for device in devices("attention_maps_of_the_tiny_models") {
+            let name = format!("{} on {device:?}", folder.display());
+            let got = pollster::block_on(open(&folder, device).model.attentions(&expected.rows[0])).unwrap();
+            match maps.get("attentions") {
+                Some((shape, weights)) => {
+                    assert_eq!(shape[..], [got.len(), got[0].n_heads, got[0].tokens, got[0].tokens], "{name}");
+                    let got: Vec<f32> = got.into_iter().flat_map(|layer| layer.weights).collect();
+                    attentions_agree(&got, weights).unwrap_or_else(|error| panic!("{name}: {error}"));
+                }
+                None => {
+                    assert_eq!(got.len(), maps.len(), "{name}");
+                    for (i, layer) in got.iter().enumerate() {
+                        let (shape, weights) = &maps[&format!("attentions.{i}")];
+                        assert_eq!(shape[..], [layer.n_heads, layer.tokens, layer.tokens], "{name}");
+                        attentions_agree(&layer.weights, weights).unwrap_or_else(|error| panic!("{name}: {error}"));
+                    }
+                }
             }
         }
     }
@@ -183,4 +212,10 @@ fn the_comparer_rejects_what_it_must() {
     assert!(logits_agree(&[1.0, f32::NAN, 3.0, 0.5], &expected).is_err());
     assert!(logits_agree(&[-2.0, 1.0, 3.0, 0.5], &expected).is_err());
     assert!(logits_agree(&expected[..3], &expected).is_err());
+    let expected = [0.5, 0.25, 0.25, 0.0];
+    assert!(attentions_agree(&[0.500_009, 0.25, 0.25, 0.0], &expected).is_ok());
+    for wrong in [[0.500_011, 0.25, 0.25, 0.0], [0.5, f32::NAN, 0.25, 0.0], [0.5, 0.25, 0.0, 0.25]] {
+        assert!(attentions_agree(&wrong, &expected).is_err(), "{wrong:?}");
+    }
+    assert!(attentions_agree(&expected[..3], &expected).is_err() && attentions_agree(&[], &[]).is_err());
 }

@@ -134,16 +134,16 @@ fn params_are_equal_in_rust_and_wgsl() {
 /// Negative control: a member renamed, retyped, moved or added must be found.
 #[test]
 fn unequal_params_are_found() {
-    let kernel = KERNELS.iter().find(|kernel| kernel.name == "rmsnorm").expect("is listed");
+    let kernel = KERNELS.iter().find(|kernel| kernel.name == "softcap").expect("is listed");
     for (from, to) in [
-        ("n_rows: u32,", "n_lines: u32,"),
-        ("eps: f32,", "eps: u32,"),
-        ("n_rows: u32,\n    n_columns: u32,", "n_columns: u32,\n    n_rows: u32,"),
-        ("eps: f32,", "eps: f32,\n    more: u32,"),
+        ("n_elements: u32,", "n_items: u32,"),
+        ("cap: f32,", "cap: u32,"),
+        ("n_elements: u32,\n    cap: f32,", "cap: f32,\n    n_elements: u32,"),
+        ("cap: f32,", "cap: f32,\n    more: u32,"),
     ] {
         let source = format!(
             "{} @group(0) @binding(0) var<uniform> params: Params;",
-            "struct Params {\n    n_rows: u32,\n    n_columns: u32,\n    eps: f32,\n}"
+            "struct Params {\n    n_elements: u32,\n    cap: f32,\n}"
         );
         let intact = naga::front::wgsl::parse_str(&source).expect("parses");
         params_agree(kernel, &intact).unwrap();

@@ -203,7 +203,7 @@ fn a_wrong_kernel_is_reported() {
     let weight = check::random("weight", &[70], DType::F16, &mut rng);
     let out = Tensor::new("out", &[9, 70], DType::F32);
     let gelu = |approximation| Op::Gelu(Gelu { approximation });
-    let rms_norm = |eps| Op::RmsNorm(RmsNorm { eps });
+    let rms_norm = |eps| Op::RmsNorm(RmsNorm::rows(eps));
     let one = std::slice::from_ref(&x.0);
     let two = [x.0.clone(), weight.0.clone()];
     for (inputs, right, wrong, tolerance) in [
@@ -255,7 +255,7 @@ fn rotary_angles_keep_their_digits_far_out() {
         (inv_freq.clone(), 1.0f32.to_le_bytes().to_vec()),
         (qkv.clone(), bytemuck::cast_slice(&ones).to_vec()),
     ];
-    let rope = Op::Rope(Rope { n_heads: 1, head_size: 2, pairing: Pairing::Half, transposed: false });
+    let rope = Op::Rope(Rope { n_heads: 1, head_size: 2, pairing: Pairing::Half, transposed: false, magnitude: 1.0 });
     let got = replay(&mut gpu, &contents, &record(rope, &[positions.0, inv_freq], std::slice::from_ref(&qkv)));
     let expected: Vec<f32> = bytemuck::pod_collect_to_vec::<u8, u32>(&positions.1)
         .into_iter()
@@ -285,7 +285,7 @@ fn a_chain_in_one_recording_agrees() {
     let matmul = |layout, accumulate| Op::MatMul(MatMul { layout, column_offset: 0, accumulate });
     let gelu = Op::Gelu(Gelu { approximation: Approximation::Tanh });
     for (op, inputs, output) in [
-        (Op::LayerNorm(LayerNorm { eps: 1e-5 }), vec![&stream.0, &norm.0], &normed),
+        (Op::LayerNorm(LayerNorm::rows(1e-5)), vec![&stream.0, &norm.0], &normed),
         (matmul(WeightLayout::OutIn, false), vec![&normed, &up.0], &wide),
         (gelu, vec![&wide], &active),
         (matmul(WeightLayout::InOut, true), vec![&active, &down.0], &stream.0),
@@ -326,7 +326,7 @@ fn a_folded_grid_reaches_every_row() {
     let values: Vec<f32> = (0..n).flat_map(|row| [3.0, 4.0].map(|value| value * (row + 1) as f32)).collect();
     gpu.write_f32(&x, &values).unwrap();
     gpu.write_f32(&weight, &[1.0, 2.0]).unwrap();
-    block_on(gpu.run(&record(Op::RmsNorm(RmsNorm { eps: 0.0 }), &[x, weight], std::slice::from_ref(&out)))).unwrap();
+    block_on(gpu.run(&record(Op::RmsNorm(RmsNorm::rows(0.0)), &[x, weight], std::slice::from_ref(&out)))).unwrap();
     let got = block_on(gpu.read_f32(&out)).unwrap();
     let root = 12.5f32.sqrt();
     for (row, pair) in got.chunks_exact(2).enumerate() {

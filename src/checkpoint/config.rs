@@ -44,6 +44,22 @@ impl Config {
         self.get(key).is_some()
     }
 
+    /// The key is there and null: asked for nothing, where an absent key asks for the default.
+    pub fn is_null(&self, key: &str) -> bool {
+        self.find(key).is_some_and(Value::is_null)
+    }
+
+    /// The value, whatever it is.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.find(key)
+    }
+
+    /// Names inside a nested object, in the order of the alphabet; none when there is no such object.
+    pub fn keys_of(&self, key: &str) -> Vec<&str> {
+        let object = self.get(key).and_then(Value::as_object);
+        object.map_or(Vec::new(), |object| object.keys().map(String::as_str).collect())
+    }
+
     /// The family of the model, for example `gpt2` or `llama`.
     pub fn model_type(&self) -> Result<&str, CheckpointError> {
         self.str("model_type")
@@ -118,6 +134,27 @@ impl Config {
             .ok_or_else(|| self.unexpected(key, value, "a list of strings"))
     }
 
+    /// A list of whole numbers, where the key is there.
+    pub fn opt_usizes(&self, key: &str) -> Result<Option<Vec<usize>>, CheckpointError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let items = value.as_array().ok_or_else(|| self.unexpected(key, value, "a list of whole numbers"))?;
+        items.iter().map(|item| self.whole(key, item)).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A list of finite numbers, where the key is there.
+    pub fn opt_f64s(&self, key: &str) -> Result<Option<Vec<f64>>, CheckpointError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let numbers = value.as_array().and_then(|items| items.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>());
+        match numbers {
+            Some(numbers) if numbers.iter().all(|number| number.is_finite()) => Ok(Some(numbers)),
+            _ => Err(self.unexpected(key, value, "a list of finite numbers")),
+        }
+    }
+
     /// Token ids: one number or a list of them, as `eos_token_id` is written; empty when the key is absent.
     pub fn ids(&self, key: &str) -> Result<Vec<usize>, CheckpointError> {
         match self.get(key) {
@@ -136,12 +173,20 @@ impl Config {
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
+        self.find(key).filter(|value| !value.is_null())
+    }
+
+    fn find(&self, key: &str) -> Option<&Value> {
+        // Some published names have a dot in them.
+        if let Some(value) = self.values.get(key) {
+            return Some(value);
+        }
         let mut parts = key.split('.');
         let mut value = self.values.get(parts.next()?)?;
         for part in parts {
             value = value.as_object()?.get(part)?;
         }
-        (!value.is_null()).then_some(value)
+        Some(value)
     }
 
     fn whole(&self, key: &str, value: &Value) -> Result<usize, CheckpointError> {

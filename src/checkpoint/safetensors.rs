@@ -42,7 +42,7 @@ impl TensorEntry {
 
     /// Number of elements.
     pub fn elements(&self) -> u64 {
-        self.bytes() / self.dtype.bytes() as u64
+        self.shape.iter().map(|&dimension| dimension as u64).product()
     }
 }
 

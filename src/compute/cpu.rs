@@ -13,7 +13,9 @@ mod widen;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::ops::{attention, embedding, gelu, knn, kv_write, layernorm, next_token, rmsnorm, rope, swiglu};
+use super::ops::attention::{Attention, Mask, Seen};
+use super::ops::{attention, attention_weights, embedding, geglu, gelu, knn, kv_write, layernorm, next_token, relu};
+use super::ops::{rmsnorm, rope, softcap, swiglu};
 use super::{ComputeError, DType, DeviceInfo, DeviceKind, Dispatch, Op, Recording, Tensor, TensorId};
 pub use values::{Values, Weights};
 
@@ -93,9 +95,13 @@ impl CpuDevice {
             Op::Embedding(op) => embedding::forward(op, u32s(0)?, weights(1)?, tensor(1).columns(), first.f32s_mut()),
             Op::LayerNorm(op) => {
                 let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?) } else { None };
-                layernorm::forward(op, f32s(0)?, weights(1)?, bias, first.f32s_mut());
+                let (columns, channels) = (tensor(0).columns(), tensor(1).columns());
+                layernorm::forward(op, f32s(0)?, weights(1)?, bias, columns, channels, first.f32s_mut());
             }
-            Op::RmsNorm(op) => rmsnorm::forward(op, f32s(0)?, weights(1)?, first.f32s_mut()),
+            Op::RmsNorm(op) => {
+                let (columns, channels) = (tensor(0).columns(), tensor(1).columns());
+                rmsnorm::forward(op, f32s(0)?, weights(1)?, columns, channels, first.f32s_mut());
+            }
             Op::MatMul(op) => {
                 let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?.to_f32()) } else { None };
                 let (n, k) = op.n_k(tensor(1));
@@ -117,9 +123,35 @@ impl CpuDevice {
                 );
             }
             Op::Attention(op) => {
-                let prefix = if dispatch.inputs.len() == 6 { Some((f32s(4)?, f32s(5)?)) } else { None };
-                let own = attention::KeyValues { k: f32s(2)?, v: f32s(3)? };
-                self.attention(op, dispatch, f32s(0)?, u32s(1)?, own, prefix, first.f32s_mut());
+                let prefix = if dispatch.inputs.len() >= 6 { Some((f32s(4)?, f32s(5)?)) } else { None };
+                self.attention(op, dispatch, prefix, first.f32s_mut())?;
+            }
+            Op::AttentionWeights(op) => {
+                let op = &op.attention;
+                let has_prefix = dispatch.inputs.len() > 3 + usize::from(op.mask == Mask::Given);
+                let k_prefix = if has_prefix { Some(f32s(3)?) } else { None };
+                let rows = self.rows(op, dispatch, k_prefix)?;
+                parallel::over_rows(first.f32s_mut(), op.n_keys(), |start, out| {
+                    let mut weights = Vec::new();
+                    for (i, out) in out.chunks_exact_mut(op.n_keys()).enumerate() {
+                        // (B, NH, T) in this order.
+                        let line = start / op.n_keys() + i;
+                        let (b, head, t) =
+                            (line / op.tokens / op.n_heads, line / op.tokens % op.n_heads, line % op.tokens);
+                        match rows.seen(b * op.tokens + t) {
+                            Some((seen, _)) => attention_weights::forward_row(op, &seen, head, &mut weights, out),
+                            None => out.fill(0.0),
+                        }
+                    }
+                });
+            }
+            Op::Relu(_) => relu::forward(f32s(0)?, first.f32s_mut()),
+            Op::Softcap(op) => softcap::forward(op, first.f32s_mut()),
+            Op::GeGlu(op) => {
+                let (gate_up, inner) = (f32s(0)?, dispatch.outputs[0].columns());
+                parallel::over_rows(first.f32s_mut(), inner, |start, out| {
+                    geglu::forward(op, &gate_up[2 * start..2 * (start + out.len())], inner, out);
+                });
             }
             Op::Gelu(op) => {
                 let x = f32s(0)?;
@@ -150,44 +182,52 @@ impl CpuDevice {
 
     fn attention(
         &self,
-        op: &attention::Attention,
+        op: &Attention,
         dispatch: &Dispatch,
-        qkv: &[f32],
-        slots: &[u32],
-        own: attention::KeyValues<'_>,
         prefix: Option<(&[f32], &[f32])>,
         out: &mut [f32],
-    ) {
-        let columns = dispatch.inputs[0].columns();
-        let (capacity, kv) = (dispatch.inputs[2].shape()[1], dispatch.inputs[2].columns());
+    ) -> Result<(), ComputeError> {
         let channels = op.n_heads * op.head_size;
-        let n_slots = dispatch.inputs[2].shape()[0];
+        let v_own = self.get(&dispatch.inputs[3])?.f32s();
+        let v_prefix = prefix.map_or(&[][..], |(_, v)| &v[..op.prefix_tokens * op.n_kv_heads * op.head_size]);
+        let rows = self.rows(op, dispatch, prefix.map(|(k, _)| k))?;
         parallel::over_rows(out, channels, |start, out| {
-            let mut scores = Vec::new();
+            let mut weights = Vec::new();
             for (i, out) in out.chunks_exact_mut(channels).enumerate() {
-                let row = start / channels + i;
-                let (b, t) = (row / op.tokens, row % op.tokens);
-                let slot = slots[b] as usize;
-                if slot >= n_slots {
-                    out.fill(0.0);
-                    continue;
-                }
-                let tokens = (op.start + t + 1) * kv;
-                let own = attention::KeyValues {
-                    k: &own.k[slot * capacity * kv..][..tokens],
-                    v: &own.v[slot * capacity * kv..][..tokens],
-                };
-                let q = &qkv[row * columns..][..channels];
-                match prefix {
-                    Some((k, v)) => {
-                        let shared =
-                            attention::KeyValues { k: &k[..op.prefix_tokens * kv], v: &v[..op.prefix_tokens * kv] };
-                        attention::forward_token(op, q, &[shared, own], &mut scores, out);
+                match rows.seen(start / channels + i) {
+                    Some((seen, own)) => {
+                        attention::forward_token(op, &seen, v_prefix, &v_own[own..], &mut weights, out);
                     }
-                    None => attention::forward_token(op, q, &[own], &mut scores, out),
+                    None => out.fill(0.0),
                 }
             }
         });
+        Ok(())
+    }
+
+    /// What both attention ops read: their first three inputs, the prefix's keys, and the mask, which comes last.
+    fn rows<'a>(
+        &'a self,
+        op: &'a Attention,
+        dispatch: &Dispatch,
+        k_prefix: Option<&'a [f32]>,
+    ) -> Result<AttentionRows<'a>, ComputeError> {
+        let inputs = &dispatch.inputs;
+        let mask = match (op.mask, inputs.last()) {
+            (Mask::Given, Some(mask)) => Some(self.get(mask)?.u32s()),
+            _ => None,
+        };
+        Ok(AttentionRows {
+            op,
+            qkv: self.get(&inputs[0])?.f32s(),
+            columns: inputs[0].columns(),
+            slots: self.get(&inputs[1])?.u32s(),
+            k_own: self.get(&inputs[2])?.f32s(),
+            n_slots: inputs[2].shape()[0],
+            capacity: inputs[2].shape()[1],
+            k_prefix: k_prefix.map_or(&[], |k| &k[..op.prefix_tokens * op.n_kv_heads * op.head_size]),
+            mask,
+        })
     }
 
     fn get(&self, tensor: &Tensor) -> Result<&Values, ComputeError> {
@@ -203,5 +243,41 @@ impl CpuDevice {
             place.insert(values);
         }
         Ok(())
+    }
+}
+
+/// The inputs of an attention op, to be taken apart by rows.
+struct AttentionRows<'a> {
+    op: &'a Attention,
+    qkv: &'a [f32],
+    columns: usize,
+    slots: &'a [u32],
+    k_own: &'a [f32],
+    n_slots: usize,
+    capacity: usize,
+    k_prefix: &'a [f32],
+    mask: Option<&'a [u32]>,
+}
+
+impl<'a> AttentionRows<'a> {
+    /// What query `row` of B·T reads, and where its slot begins in the caches; nothing when there is no such slot.
+    fn seen(&self, row: usize) -> Option<(Seen<'a>, usize)> {
+        let op = self.op;
+        let (b, t) = (row / op.tokens, row % op.tokens);
+        let slot = self.slots[b] as usize;
+        if slot >= self.n_slots {
+            return None;
+        }
+        let kv = op.n_kv_heads * op.head_size;
+        let own = slot * self.capacity * kv;
+        let n_keys = op.n_keys();
+        let seen = Seen {
+            q: &self.qkv[row * self.columns..][..op.n_heads * op.head_size],
+            k_prefix: self.k_prefix,
+            k_own: &self.k_own[own..][..(op.start + op.tokens) * kv],
+            t,
+            mask: self.mask.map(|mask| &mask[row * n_keys..][..n_keys]),
+        };
+        Some((seen, own))
     }
 }

@@ -9,6 +9,7 @@ pub mod attention;
 pub mod attention_backward_key;
 pub mod attention_backward_query;
 pub mod attention_backward_value;
+pub mod attention_weights;
 pub mod axpy;
 pub mod check;
 pub mod column_sum;
@@ -17,6 +18,7 @@ pub mod cross_entropy_backward;
 pub mod embedding;
 pub mod embedding_backward;
 pub mod fill;
+pub mod geglu;
 pub mod gelu;
 pub mod gelu_backward;
 pub mod knn;
@@ -28,8 +30,10 @@ pub mod matmul_weight_backward;
 pub mod next_token;
 pub mod norm_backward;
 pub mod norm_weight_backward;
+pub mod relu;
 pub mod rmsnorm;
 pub mod rope;
+pub mod softcap;
 pub mod sum_squares;
 pub mod swiglu;
 pub mod swiglu_backward;
@@ -47,8 +51,12 @@ pub enum Op {
     Rope(rope::Rope),
     KvWrite(kv_write::KvWrite),
     Attention(attention::Attention),
+    AttentionWeights(attention_weights::AttentionWeights),
+    Relu(relu::Relu),
     Gelu(gelu::Gelu),
+    GeGlu(geglu::GeGlu),
     SwiGlu(swiglu::SwiGlu),
+    Softcap(softcap::Softcap),
     NextToken(next_token::NextToken),
     Knn(knn::Knn),
     Fill(fill::Fill),
@@ -81,8 +89,12 @@ impl Op {
             Op::Rope(_) => "rope",
             Op::KvWrite(_) => "kv_write",
             Op::Attention(_) => "attention",
+            Op::AttentionWeights(_) => "attention_weights",
+            Op::Relu(_) => "relu",
             Op::Gelu(_) => "gelu",
+            Op::GeGlu(_) => "geglu",
             Op::SwiGlu(_) => "swiglu",
+            Op::Softcap(_) => "softcap",
             Op::NextToken(_) => "next_token",
             Op::Knn(_) => "knn",
             Op::Fill(_) => "fill",
@@ -115,8 +127,12 @@ impl Op {
             Op::Rope(op) => op.check(inputs, outputs),
             Op::KvWrite(op) => op.check(inputs, outputs),
             Op::Attention(op) => op.check(inputs, outputs),
+            Op::AttentionWeights(op) => op.check(inputs, outputs),
+            Op::Relu(op) => op.check(inputs, outputs),
             Op::Gelu(op) => op.check(inputs, outputs),
+            Op::GeGlu(op) => op.check(inputs, outputs),
             Op::SwiGlu(op) => op.check(inputs, outputs),
+            Op::Softcap(op) => op.check(inputs, outputs),
             Op::NextToken(op) => op.check(inputs, outputs),
             Op::Knn(op) => op.check(inputs, outputs),
             Op::Fill(op) => op.check(inputs, outputs),
@@ -165,8 +181,12 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "rope", examples: rope::examples },
     OpEntry { name: "kv_write", examples: kv_write::examples },
     OpEntry { name: "attention", examples: attention::examples },
+    OpEntry { name: "attention_weights", examples: attention_weights::examples },
+    OpEntry { name: "relu", examples: relu::examples },
     OpEntry { name: "gelu", examples: gelu::examples },
+    OpEntry { name: "geglu", examples: geglu::examples },
     OpEntry { name: "swiglu", examples: swiglu::examples },
+    OpEntry { name: "softcap", examples: softcap::examples },
     OpEntry { name: "next_token", examples: next_token::examples },
     OpEntry { name: "knn", examples: knn::examples },
     OpEntry { name: "fill", examples: fill::examples },

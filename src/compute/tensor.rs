@@ -45,8 +45,9 @@ impl Tensor {
         self.shape.iter().product()
     }
 
+    /// Whole blocks, where elements are stored in blocks.
     pub fn bytes(&self) -> usize {
-        self.elements() * self.dtype.bytes()
+        self.dtype.bytes_of(self.elements())
     }
 
     /// Elements of the last dimension; 1 for a scalar.

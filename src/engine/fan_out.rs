@@ -49,7 +49,7 @@ impl FanOut {
             return Err(EngineError::ContextTooShort { tokens, context: model.architecture.context }.into());
         }
         let batch = if batch == 0 { batch_rows(model, row_tokens) } else { batch };
-        let prefix_cache = KvCache::new("prefix", &model.architecture, 1, prefix.len());
+        let prefix_cache = KvCache::new("prefix", &model.architecture, 1, prefix.len(), tokens);
         let pass = Pass {
             rows: 1,
             ids: prefix,
@@ -62,7 +62,7 @@ impl FanOut {
         };
         model.run(&pass).await?;
         // One slot more than rows: filler rows of a decoding step write there.
-        let own = KvCache::new("own", &model.architecture, batch + 1, capacity);
+        let own = KvCache::new("own", &model.architecture, batch + 1, capacity, tokens);
         let model_tokens = prefix.len() as u64;
         Ok(FanOut { prefix: prefix_cache, prefix_tokens: prefix.len(), own, row_tokens, batch, model_tokens })
     }

@@ -3,18 +3,24 @@
 //! A pass takes `rows` rows of `tokens` tokens each, all at the same place `start` of their rows, optionally behind a
 //! prefix that all rows share. Only the rows whose logits are wanted meet the head.
 
-use super::architecture::{Architecture, Mlp, Norm, Positions};
+use std::collections::HashMap;
+
+use super::architecture::{Architecture, LayerForm, Mlp, Norm, NormPlace, Positions, QueryKeyExtent, Residual};
 use super::kv_cache::KvCache;
-use super::weights::{NormWeights, Projection, Weights};
-use crate::compute::ops::attention::Attention;
+use super::weights::{Layer, NormWeights, Projection, Weights};
+use crate::compute::ops::attention::{Attention, Mask};
+use crate::compute::ops::attention_weights::AttentionWeights;
 use crate::compute::ops::embedding::Embedding;
+use crate::compute::ops::geglu::GeGlu;
 use crate::compute::ops::gelu::Gelu;
 use crate::compute::ops::kv_write::KvWrite;
 use crate::compute::ops::layernorm::LayerNorm;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::ops::next_token::NextToken;
-use crate::compute::ops::rmsnorm::RmsNorm;
+use crate::compute::ops::relu::Relu;
+use crate::compute::ops::rmsnorm::{Groups, RmsNorm};
 use crate::compute::ops::rope::Rope;
+use crate::compute::ops::softcap::Softcap;
 use crate::compute::ops::swiglu::SwiGlu;
 use crate::compute::{ComputeError, DType, Device, Op, Recording, Tensor};
 
@@ -34,7 +40,7 @@ pub struct PassTensors {
     pub shape: PassShape,
     /// (B·T) token ids
     pub ids: Tensor,
-    /// (B·T) positions, counted from the start of the prefix
+    /// (B·T) positions, counted from the start of the prefix, with the family's offset
     pub positions: Tensor,
     /// (B) cache slot of each row
     pub slots: Tensor,
@@ -48,14 +54,65 @@ pub struct PassTensors {
     pub stats: Tensor,
     /// (logits)
     pub argmax: Tensor,
+    /// One entry a layer, (B, NH, T, keys) each; empty unless somebody wants to look at them.
+    pub attentions: Vec<Tensor>,
+    /// (B·T,E), where the embedding is projected.
+    embedded: Option<Tensor>,
     hidden: Tensor,
-    normed: Tensor,
-    qkv: Tensor,
-    attended: Tensor,
-    mlp_in: Tensor,
-    activated: Tensor,
+    /// One entry a layer. Layers of equal widths share their tensors.
+    layers: Vec<LayerTensors>,
     last: Tensor,
     last_normed: Tensor,
+    /// (logits,E), where the head is projected.
+    last_embedded: Option<Tensor>,
+}
+
+/// What one layer works with.
+#[derive(Clone)]
+struct LayerTensors {
+    /// (N,C) what attention reads; with norms after the sum, the stream between attention and MLP.
+    normed: Tensor,
+    /// (N,C) what the MLP reads.
+    mlp_normed: Tensor,
+    /// (N,QKV) queries and keys before their norm.
+    raw: Option<Tensor>,
+    /// (N,QKV)
+    qkv: Tensor,
+    /// (N,NH·HS)
+    attended: Tensor,
+    /// (N,C) what attention or MLP give before the norm behind them.
+    branch: Option<Tensor>,
+    mlp_in: Tensor,
+    activated: Tensor,
+}
+
+impl LayerTensors {
+    fn new(architecture: &Architecture, layer: &LayerForm, n: usize) -> Self {
+        let f32s = |label: &str, columns: usize| Tensor::new(label, &[n, columns], DType::F32);
+        let has_branch_norm = matches!(architecture.norm_place, NormPlace::AfterBranch | NormPlace::Around);
+        let normed = f32s("normed", architecture.n_channels);
+        LayerTensors {
+            mlp_normed: match architecture.residual {
+                // Attention's is read again when the MLP's own is made before attention has been added.
+                Residual::Parallel => f32s("mlp_normed", architecture.n_channels),
+                Residual::Sequential | Residual::ParallelSharedNorm => normed.clone(),
+            },
+            normed,
+            raw: architecture.query_key_norm.map(|_| f32s("raw_qkv", architecture.qkv_channels(layer))),
+            qkv: f32s("qkv", architecture.qkv_channels(layer)),
+            attended: f32s("attended", architecture.query_channels(layer)),
+            branch: has_branch_norm.then(|| f32s("branch", architecture.n_channels)),
+            mlp_in: f32s("mlp_in", layer.mlp_in_channels(architecture.mlp)),
+            activated: f32s("activated", layer.n_inner),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Tensor> {
+        [&self.normed, &self.mlp_normed, &self.qkv, &self.attended, &self.mlp_in, &self.activated]
+            .into_iter()
+            .chain(&self.raw)
+            .chain(&self.branch)
+    }
 }
 
 impl PassTensors {
@@ -63,6 +120,19 @@ impl PassTensors {
         let n = shape.rows * shape.tokens;
         let f32s = |label: &str, shape: &[usize]| Tensor::new(label, shape, DType::F32);
         let u32s = |label: &str, len: usize| Tensor::new(label, &[len], DType::U32);
+        let (channels, width) = (architecture.n_channels, architecture.n_embedding);
+        let is_projected = width != channels;
+        let mut by_width = HashMap::new();
+        let layers = architecture
+            .layers
+            .iter()
+            .map(|layer| {
+                by_width
+                    .entry((layer.n_heads, layer.n_kv_heads, layer.n_inner))
+                    .or_insert_with(|| LayerTensors::new(architecture, layer, n))
+                    .clone()
+            })
+            .collect();
         PassTensors {
             shape,
             ids: u32s("ids", n),
@@ -73,26 +143,36 @@ impl PassTensors {
             logits: f32s("logits", &[shape.logits, architecture.n_vocabulary]),
             stats: f32s("stats", &[shape.logits, 3]),
             argmax: u32s("argmax", shape.logits),
-            hidden: f32s("hidden_states", &[n, architecture.n_channels]),
-            normed: f32s("normed", &[n, architecture.n_channels]),
-            qkv: f32s("qkv", &[n, architecture.qkv_channels()]),
-            attended: f32s("attended", &[n, architecture.query_channels()]),
-            mlp_in: f32s("mlp_in", &[n, architecture.mlp_in_channels()]),
-            activated: f32s("activated", &[n, architecture.n_inner]),
-            last: f32s("last_hidden_states", &[shape.logits, architecture.n_channels]),
-            last_normed: f32s("last_normed", &[shape.logits, architecture.n_channels]),
+            attentions: Vec::new(),
+            embedded: is_projected.then(|| f32s("embedded", &[n, width])),
+            hidden: f32s("hidden_states", &[n, channels]),
+            layers,
+            last: f32s("last_hidden_states", &[shape.logits, channels]),
+            last_normed: f32s("last_normed", &[shape.logits, channels]),
+            last_embedded: is_projected.then(|| f32s("last_embedded", &[shape.logits, width])),
         }
+    }
+
+    /// Also writes the attention maps down, which are (B, NH, T, keys) for each layer.
+    pub fn want_attentions(&mut self, architecture: &Architecture, keys: usize) {
+        let PassShape { rows, tokens, .. } = self.shape;
+        self.attentions = architecture
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(i, layer)| Tensor::new(format!("attentions.{i}"), &[rows, layer.n_heads, tokens, keys], DType::F32))
+            .collect();
     }
 
     /// Bytes of the widest tensor a pass of this shape makes, which the device must allow in one buffer.
     pub fn widest_bytes(architecture: &Architecture, shape: PassShape) -> u64 {
-        let per_token = architecture.mlp_in_channels().max(architecture.qkv_channels()).max(architecture.n_channels);
-        4 * (shape.rows * shape.tokens * per_token).max(shape.logits * architecture.n_vocabulary) as u64
+        let hidden = shape.rows * shape.tokens * architecture.widest_row();
+        4 * hidden.max(shape.logits * architecture.n_vocabulary) as u64
     }
 
     /// Gives the device its memory back.
     pub fn free(&self, device: &mut Device) {
-        for tensor in [
+        let shared = [
             &self.ids,
             &self.positions,
             &self.slots,
@@ -102,14 +182,11 @@ impl PassTensors {
             &self.stats,
             &self.argmax,
             &self.hidden,
-            &self.normed,
-            &self.qkv,
-            &self.attended,
-            &self.mlp_in,
-            &self.activated,
             &self.last,
             &self.last_normed,
-        ] {
+        ];
+        let of_layers = self.layers.iter().flat_map(LayerTensors::all).chain(&self.attentions);
+        for tensor in shared.into_iter().chain(of_layers).chain(&self.embedded).chain(&self.last_embedded) {
             device.free(tensor);
         }
     }
@@ -133,71 +210,198 @@ pub fn record(
 ) -> Result<Recording, ComputeError> {
     let mut recording = Recording::new();
     let t = tensors;
-    let (query, tokens) = (architecture.query_channels(), t.shape.tokens);
+    let look_up = |scale, accumulate| Op::Embedding(Embedding { scale, accumulate, first_row: 0 });
 
-    recording.push(
-        Op::Embedding(Embedding { accumulate: false, first_row: 0 }),
-        &[&t.ids, &weights.token_embedding],
-        &[&t.hidden],
-    )?;
-    if let Some(position_embedding) = &weights.position_embedding {
-        recording.push(
-            Op::Embedding(Embedding { accumulate: true, first_row: 0 }),
-            &[&t.positions, position_embedding],
-            &[&t.hidden],
-        )?;
+    let embedding = [&t.ids, &weights.token_embedding];
+    match (&t.embedded, &weights.embedding_in) {
+        (Some(embedded), Some(projection)) => {
+            recording.push(look_up(architecture.embedding_scale, false), &embedding, &[embedded])?;
+            project(&mut recording, architecture.layout, embedded, projection, &t.hidden, false)?;
+        }
+        _ => recording.push(look_up(architecture.embedding_scale, false), &embedding, &[&t.hidden])?,
     }
-    for (i, (layer, cached)) in weights.layers.iter().zip(&cache.layers).enumerate() {
-        norm(&mut recording, architecture.norm, &t.hidden, &layer.attention_norm, &t.normed)?;
-        for projection in &layer.qkv {
-            project(&mut recording, architecture.layout, &t.normed, projection, &t.qkv, false)?;
-        }
-        if let (Positions::Rope { pairing, .. }, Some(inv_freq)) = (architecture.positions, &weights.inv_freq) {
-            let n_heads = architecture.n_heads + architecture.n_kv_heads;
-            let rope = Rope { n_heads, head_size: architecture.head_size, pairing, transposed: false };
-            recording.push(Op::Rope(rope), &[&t.positions, inv_freq], &[&t.qkv])?;
-        }
-        let kv_write = KvWrite { tokens, start, key_offset: query };
-        recording.push(Op::KvWrite(kv_write), &[&t.qkv, &t.slots], &[&cached.k, &cached.v])?;
-        let attention = Attention {
-            n_heads: architecture.n_heads,
-            n_kv_heads: architecture.n_kv_heads,
-            head_size: architecture.head_size,
-            scale: 1.0 / (architecture.head_size as f32).sqrt(),
-            tokens,
-            start,
-            prefix_tokens: prefix.map_or(0, |prefix| prefix.tokens),
-        };
-        let mut inputs = vec![&t.qkv, &t.slots, &cached.k, &cached.v];
-        if let Some(prefix) = prefix {
-            inputs.extend([&prefix.cache.layers[i].k, &prefix.cache.layers[i].v]);
-        }
-        recording.push(Op::Attention(attention), &inputs, &[&t.attended])?;
-        project(&mut recording, architecture.layout, &t.attended, &layer.attention_out, &t.hidden, true)?;
-
-        norm(&mut recording, architecture.norm, &t.hidden, &layer.mlp_norm, &t.normed)?;
-        for projection in &layer.mlp_in {
-            project(&mut recording, architecture.layout, &t.normed, projection, &t.mlp_in, false)?;
-        }
-        let activation = match architecture.mlp {
-            Mlp::Gelu(approximation) => Op::Gelu(Gelu { approximation }),
-            Mlp::SwiGlu => Op::SwiGlu(SwiGlu),
-        };
-        recording.push(activation, &[&t.mlp_in], &[&t.activated])?;
-        project(&mut recording, architecture.layout, &t.activated, &layer.mlp_out, &t.hidden, true)?;
+    if let Some(position_embedding) = &weights.position_embedding {
+        recording.push(look_up(1.0, true), &[&t.positions, position_embedding], &[&t.hidden])?;
+    }
+    for i in 0..architecture.n_layers() {
+        record_layer(&mut recording, architecture, weights, tensors, cache, start, prefix, i)?;
     }
     if t.shape.logits > 0 {
         // Rows are picked before the last norm: the others have no further use.
-        recording.push(
-            Op::Embedding(Embedding { accumulate: false, first_row: 0 }),
-            &[&t.wanted, &t.hidden],
-            &[&t.last],
-        )?;
-        norm(&mut recording, architecture.norm, &t.last, &weights.final_norm, &t.last_normed)?;
-        project(&mut recording, weights.head_layout, &t.last_normed, &weights.head, &t.logits, false)?;
+        recording.push(look_up(1.0, false), &[&t.wanted, &t.hidden], &[&t.last])?;
+        let mut last = &t.last;
+        if let Some(final_norm) = &weights.final_norm {
+            norm(&mut recording, architecture.norm, last, final_norm, &t.last_normed, false)?;
+            last = &t.last_normed;
+        }
+        if let (Some(embedded), Some(projection)) = (&t.last_embedded, &weights.embedding_out) {
+            project(&mut recording, architecture.layout, last, projection, embedded, false)?;
+            last = embedded;
+        }
+        project(&mut recording, weights.head_layout, last, &weights.head, &t.logits, false)?;
+        if let Some(cap) = architecture.logit_softcap {
+            recording.push(Op::Softcap(Softcap { cap }), &[], &[&t.logits])?;
+        }
         recording.push(Op::NextToken(NextToken), &[&t.logits, &t.targets], &[&t.stats, &t.argmax])?;
     }
     Ok(recording)
+}
+
+/// One layer: what it reads and adds to is `tensors.hidden`.
+fn record_layer(
+    recording: &mut Recording,
+    architecture: &Architecture,
+    weights: &Weights,
+    tensors: &PassTensors,
+    cache: &KvCache,
+    start: usize,
+    prefix: Option<Prefix<'_>>,
+    i: usize,
+) -> Result<(), ComputeError> {
+    let (form, layer, l) = (&architecture.layers[i], &weights.layers[i], &tensors.layers[i]);
+    let (kind, layout) = (architecture.norm, architecture.layout);
+    let mut hidden = &tensors.hidden;
+
+    let mut attention_in = hidden;
+    if let Some(weights) = &layer.attention_norm {
+        norm(recording, kind, hidden, weights, &l.normed, false)?;
+        attention_in = &l.normed;
+    }
+    if let (Residual::Parallel, Some(weights)) = (architecture.residual, &layer.mlp_norm) {
+        // Before attention is added to what it reads.
+        norm(recording, kind, hidden, weights, &l.mlp_normed, false)?;
+    }
+    queries_and_keys(recording, architecture, form, layer, l, attention_in)?;
+    if let (Positions::Rotary { pairing }, Some(rotary)) = (architecture.positions, form.rotary) {
+        let rope = Rope {
+            n_heads: form.n_heads + form.n_kv_heads,
+            head_size: architecture.head_size,
+            pairing,
+            transposed: false,
+            magnitude: architecture.rotary[rotary].magnitude,
+        };
+        let inv_freq = weights.rotary[rotary].for_sequence(cache.sequence);
+        recording.push(Op::Rope(rope), &[&tensors.positions, inv_freq], &[&l.qkv])?;
+    }
+    attend(recording, architecture, form, tensors, l, cache, start, prefix, i)?;
+    add(recording, architecture, &l.attended, &layer.attention_out, l, layer.attention_post_norm.as_ref(), hidden)?;
+    if let (NormPlace::AfterSum, Some(weights)) = (architecture.norm_place, &layer.attention_post_norm) {
+        norm(recording, kind, hidden, weights, &l.normed, false)?;
+        hidden = &l.normed;
+    }
+
+    let mut mlp_in = hidden;
+    match (architecture.residual, &layer.mlp_norm) {
+        (Residual::Sequential, Some(weights)) => {
+            norm(recording, kind, hidden, weights, &l.mlp_normed, false)?;
+            mlp_in = &l.mlp_normed;
+        }
+        (Residual::Sequential, None) => {}
+        (Residual::Parallel, _) => mlp_in = &l.mlp_normed,
+        (Residual::ParallelSharedNorm, _) => mlp_in = attention_in,
+    }
+    for projection in &layer.mlp_in {
+        project(recording, layout, mlp_in, projection, &l.mlp_in, false)?;
+    }
+    let activation = match architecture.mlp {
+        Mlp::Gelu(approximation) => Op::Gelu(Gelu { approximation }),
+        Mlp::Relu => Op::Relu(Relu),
+        Mlp::SwiGlu => Op::SwiGlu(SwiGlu),
+        Mlp::GeGlu(approximation) => Op::GeGlu(GeGlu { approximation }),
+    };
+    recording.push(activation, &[&l.mlp_in], &[&l.activated])?;
+    add(recording, architecture, &l.activated, &layer.mlp_out, l, layer.mlp_post_norm.as_ref(), hidden)?;
+    if let (NormPlace::AfterSum, Some(weights)) = (architecture.norm_place, &layer.mlp_post_norm) {
+        norm(recording, kind, hidden, weights, &tensors.hidden, false)?;
+    }
+    Ok(())
+}
+
+/// `qkv` from what attention reads, queries and keys normalised where the family does so.
+fn queries_and_keys(
+    recording: &mut Recording,
+    architecture: &Architecture,
+    form: &LayerForm,
+    layer: &Layer,
+    l: &LayerTensors,
+    x: &Tensor,
+) -> Result<(), ComputeError> {
+    let query = architecture.query_channels(form);
+    let value_offset = query + architecture.kv_channels(form);
+    for projection in &layer.qkv {
+        // Values are not normalised and go where they are read.
+        let out = match &l.raw {
+            Some(raw) if projection.column_offset < value_offset => raw,
+            _ => &l.qkv,
+        };
+        project(recording, architecture.layout, x, projection, out, false)?;
+    }
+    let (Some(kind), Some(raw), Some(norms)) = (architecture.query_key_norm, &l.raw, &layer.query_key_norm) else {
+        return Ok(());
+    };
+    for (weights, first_column, n_heads) in [(&norms.0, 0, form.n_heads), (&norms.1, query, form.n_kv_heads)] {
+        let count = if kind.extent == QueryKeyExtent::Row { 1 } else { n_heads };
+        grouped_norm(recording, kind.norm, raw, weights, &l.qkv, Groups { first_column, count }, false)?;
+    }
+    Ok(())
+}
+
+/// Keys and values into the cache, then attention over all there are.
+fn attend(
+    recording: &mut Recording,
+    architecture: &Architecture,
+    form: &LayerForm,
+    tensors: &PassTensors,
+    l: &LayerTensors,
+    cache: &KvCache,
+    start: usize,
+    prefix: Option<Prefix<'_>>,
+    i: usize,
+) -> Result<(), ComputeError> {
+    let (tokens, cached) = (tensors.shape.tokens, &cache.layers[i]);
+    let kv_write = KvWrite { tokens, start, key_offset: architecture.query_channels(form) };
+    recording.push(Op::KvWrite(kv_write), &[&l.qkv, &tensors.slots], &[&cached.k, &cached.v])?;
+    let attention = Attention {
+        n_heads: form.n_heads,
+        n_kv_heads: form.n_kv_heads,
+        head_size: architecture.head_size,
+        scale: form.attention_scale,
+        softcap: architecture.attention_softcap,
+        window: form.window,
+        mask: Mask::Causal,
+        tokens,
+        start,
+        prefix_tokens: prefix.map_or(0, |prefix| prefix.tokens),
+    };
+    let shared = prefix.map(|prefix| &prefix.cache.layers[i]);
+    if let Some(map) = tensors.attentions.get(i) {
+        let mut inputs = vec![&l.qkv, &tensors.slots, &cached.k];
+        inputs.extend(shared.map(|shared| &shared.k));
+        let op = AttentionWeights { attention: attention.clone() };
+        recording.push(Op::AttentionWeights(op), &inputs, &[map])?;
+    }
+    let mut inputs = vec![&l.qkv, &tensors.slots, &cached.k, &cached.v];
+    inputs.extend(shared.iter().flat_map(|shared| [&shared.k, &shared.v]));
+    recording.push(Op::Attention(attention), &inputs, &[&l.attended])
+}
+
+/// Adds a branch's last projection to the residual stream, through the norm behind it where there is one.
+fn add(
+    recording: &mut Recording,
+    architecture: &Architecture,
+    x: &Tensor,
+    projection: &Projection,
+    l: &LayerTensors,
+    post_norm: Option<&NormWeights>,
+    hidden: &Tensor,
+) -> Result<(), ComputeError> {
+    match (&l.branch, post_norm) {
+        (Some(branch), Some(weights)) => {
+            project(recording, architecture.layout, x, projection, branch, false)?;
+            norm(recording, architecture.norm, branch, weights, hidden, true)
+        }
+        _ => project(recording, architecture.layout, x, projection, hidden, true),
+    }
 }
 
 fn norm(
@@ -206,13 +410,29 @@ fn norm(
     x: &Tensor,
     weights: &NormWeights,
     out: &Tensor,
+    accumulate: bool,
+) -> Result<(), ComputeError> {
+    grouped_norm(recording, kind, x, weights, out, Groups::ROW, accumulate)
+}
+
+fn grouped_norm(
+    recording: &mut Recording,
+    kind: Norm,
+    x: &Tensor,
+    weights: &NormWeights,
+    out: &Tensor,
+    groups: Groups,
+    accumulate: bool,
 ) -> Result<(), ComputeError> {
     let mut inputs = vec![x, &weights.weight];
     match kind {
-        Norm::Rms { eps } => recording.push(Op::RmsNorm(RmsNorm { eps }), &inputs, &[out]),
-        Norm::Layer { eps } => {
+        Norm::Rms { eps, weight_offset } => {
+            let op = RmsNorm { eps, weight_offset, groups, accumulate };
+            recording.push(Op::RmsNorm(op), &inputs, &[out])
+        }
+        Norm::Layer { eps, .. } => {
             inputs.extend(&weights.bias);
-            recording.push(Op::LayerNorm(LayerNorm { eps }), &inputs, &[out])
+            recording.push(Op::LayerNorm(LayerNorm { eps, groups }), &inputs, &[out])
         }
     }
 }

@@ -21,7 +21,7 @@ pub async fn generate(
     if tokens > model.architecture.context {
         return Err(EngineError::ContextTooShort { tokens, context: model.architecture.context }.into());
     }
-    let cache = KvCache::new("generate", &model.architecture, 1, tokens);
+    let cache = KvCache::new("generate", &model.architecture, 1, tokens, tokens);
     let result = decode(model, ids, max_new, stop, &cache, monitor).await;
     cache.free(&mut model.device);
     result

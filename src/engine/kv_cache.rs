@@ -9,6 +9,9 @@ pub struct KvCache {
     pub slots: usize,
     /// Tokens each slot can hold.
     pub capacity: usize,
+    /// Tokens a whole sequence may come to, a shared prefix included. Models with other rotary frequencies for long
+    /// sequences turn all keys of a sequence alike, so this is known before the first key is written.
+    pub sequence: usize,
 }
 
 pub struct LayerCache {
@@ -17,15 +20,20 @@ pub struct LayerCache {
 }
 
 impl KvCache {
-    pub fn new(label: &str, architecture: &Architecture, slots: usize, capacity: usize) -> Self {
-        let shape = [slots, capacity, architecture.kv_channels()];
-        let layers = (0..architecture.n_layers)
-            .map(|layer| LayerCache {
-                k: Tensor::new(format!("{label}.{layer}.k"), &shape, DType::F32),
-                v: Tensor::new(format!("{label}.{layer}.v"), &shape, DType::F32),
+    pub fn new(label: &str, architecture: &Architecture, slots: usize, capacity: usize, sequence: usize) -> Self {
+        let layers = architecture
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(i, layer)| {
+                let shape = [slots, capacity, architecture.kv_channels(layer)];
+                LayerCache {
+                    k: Tensor::new(format!("{label}.{i}.k"), &shape, DType::F32),
+                    v: Tensor::new(format!("{label}.{i}.v"), &shape, DType::F32),
+                }
             })
             .collect();
-        KvCache { layers, slots, capacity }
+        KvCache { layers, slots, capacity, sequence }
     }
 
     /// Gives the device its memory back.

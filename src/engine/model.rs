@@ -10,7 +10,7 @@ use super::kv_cache::KvCache;
 use super::recovery::Origin;
 use super::weights::{self, Weights};
 use crate::checkpoint::Checkpoint;
-use crate::compute::{DType, Device, Tensor, TensorId};
+use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
 use crate::progress::Monitor;
 use crate::report::FileInfo;
@@ -44,6 +44,16 @@ pub struct NextToken {
     pub argmax: u32,
 }
 
+/// The attention maps of one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttentionMaps {
+    pub n_heads: usize,
+    /// T
+    pub tokens: usize,
+    /// (H,T,T): row t of a head is what token t attends to, and adds up to 1.
+    pub weights: Vec<f32>,
+}
+
 /// One pass to run: rows of equal length, one after another.
 pub struct Pass<'a> {
     pub rows: usize,
@@ -65,7 +75,7 @@ impl Model {
     /// Reads the weights of a supported family to the device.
     pub async fn load(checkpoint: &Checkpoint, mut device: Device, monitor: &mut dyn Monitor) -> Result<Model> {
         let family = family(checkpoint.config())?;
-        let architecture = (family.architecture)(checkpoint.config())?;
+        let architecture = family.architecture(checkpoint.config())?;
         let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
         Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }
@@ -78,18 +88,7 @@ impl Model {
         let shape = PassShape { rows: pass.rows, tokens, logits: pass.wanted.len() };
         self.make_room(shape);
         let tensors = self.tensors.entry(shape).or_insert_with(|| PassTensors::new(&self.architecture, shape));
-
-        let first = (prefix_tokens + pass.start) as u32;
-        let positions: Vec<u32> = (0..pass.rows).flat_map(|_| first..first + tokens as u32).collect();
-        self.device.write_u32(&tensors.ids, pass.ids)?;
-        self.device.write_u32(&tensors.positions, &positions)?;
-        self.device.write_u32(&tensors.slots, pass.slots)?;
-        if shape.logits > 0 {
-            self.device.write_u32(&tensors.wanted, pass.wanted)?;
-            self.device.write_u32(&tensors.targets, pass.targets)?;
-        }
-        let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
-        self.device.run(&recording).await?;
+        replay(&self.architecture, &self.weights, &mut self.device, tensors, pass).await?;
         if shape.logits == 0 {
             return Ok(Vec::new());
         }
@@ -118,7 +117,7 @@ impl Model {
         if ids.is_empty() {
             return Err(EngineError::Empty.into());
         }
-        let cache = KvCache::new("logits", &self.architecture, 1, ids.len());
+        let cache = KvCache::new("logits", &self.architecture, 1, ids.len(), ids.len());
         let wanted: Vec<u32> = (0..ids.len() as u32).collect();
         let pass =
             Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &wanted, targets: ids };
@@ -136,7 +135,7 @@ impl Model {
         if ids.is_empty() {
             return Err(EngineError::Empty.into());
         }
-        let cache = KvCache::new("last_logits", &self.architecture, 1, ids.len());
+        let cache = KvCache::new("last_logits", &self.architecture, 1, ids.len(), ids.len());
         let wanted = [ids.len() as u32 - 1];
         let pass = Pass {
             rows: 1,
@@ -158,16 +157,39 @@ impl Model {
         logits
     }
 
-    /// The token embedding in f32, row by row: (V,C).
+    /// What each token attends to, layer by layer.
+    pub async fn attentions(&mut self, ids: &[u32]) -> Result<Vec<AttentionMaps>> {
+        if ids.is_empty() {
+            return Err(EngineError::Empty.into());
+        }
+        self.check(ids, ids.len())?;
+        let cache = KvCache::new("attentions", &self.architecture, 1, ids.len(), ids.len());
+        let mut tensors = PassTensors::new(&self.architecture, PassShape { rows: 1, tokens: ids.len(), logits: 0 });
+        tensors.want_attentions(&self.architecture, ids.len());
+        let pass = Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &[], targets: &[] };
+        let result = match replay(&self.architecture, &self.weights, &mut self.device, &tensors, &pass).await {
+            Ok(()) => self.read_attentions(&tensors).await,
+            Err(error) => Err(error),
+        };
+        tensors.free(&mut self.device);
+        cache.free(&mut self.device);
+        result
+    }
+
+    async fn read_attentions(&mut self, tensors: &PassTensors) -> Result<Vec<AttentionMaps>> {
+        let mut maps = Vec::new();
+        for tensor in &tensors.attentions {
+            let weights = self.device.read_f32(tensor).await?;
+            maps.push(AttentionMaps { n_heads: tensor.shape()[1], tokens: tensor.shape()[2], weights });
+        }
+        Ok(maps)
+    }
+
+    /// The token embedding in f32, row by row: (V,E).
     pub async fn embedding(&mut self) -> Result<Vec<f32>> {
         let tensor = self.weights.token_embedding.clone();
         let bytes = self.device.read(&tensor).await?;
-        Ok(match tensor.dtype() {
-            DType::F32 => bytemuck::pod_collect_to_vec(&bytes),
-            DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-            DType::BF16 => bytemuck::pod_collect_to_vec::<u8, half::bf16>(&bytes).iter().map(|v| v.to_f32()).collect(),
-            DType::U32 => unreachable!("checked when the embedding was recorded: F32, F16 or BF16"),
-        })
+        Ok(quant::widen_all(tensor.dtype(), &bytes))
     }
 
     /// Weights in all, each counted once.
@@ -179,34 +201,21 @@ impl Model {
     pub fn stored_types(&self) -> Vec<(String, u64)> {
         let mut types: Vec<(String, u64)> = Vec::new();
         for tensor in self.weight_tensors() {
-            let name = format!("{:?}", tensor.dtype());
-            match types.iter_mut().find(|(other, _)| *other == name) {
+            let name = tensor.dtype().name();
+            match types.iter_mut().find(|(other, _)| other == name) {
                 Some((_, bytes)) => *bytes += tensor.bytes() as u64,
-                None => types.push((name, tensor.bytes() as u64)),
+                None => types.push((name.into(), tensor.bytes() as u64)),
             }
         }
         types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         types
     }
 
-    /// The weights, each once; their labels are the checkpoint's own names.
+    /// The weights, each once: labels are the checkpoint's own names where the device's tensor is the checkpoint's.
     pub fn weight_tensors(&self) -> Vec<&Tensor> {
-        let w = &self.weights;
-        let mut tensors = vec![&w.token_embedding, &w.final_norm.weight, &w.head.weight];
-        tensors.extend(w.position_embedding.iter().chain(&w.final_norm.bias).chain(&w.head.bias));
-        for layer in &w.layers {
-            for norm in [&layer.attention_norm, &layer.mlp_norm] {
-                tensors.push(&norm.weight);
-                tensors.extend(&norm.bias);
-            }
-            for projection in layer.qkv.iter().chain(&layer.mlp_in).chain([&layer.attention_out, &layer.mlp_out]) {
-                tensors.push(&projection.weight);
-                tensors.extend(&projection.bias);
-            }
-        }
+        let copies = self.weights.parameters.iter().flat_map(|parameter| &parameter.copies);
         let mut seen = std::collections::HashSet::<TensorId>::new();
-        tensors.retain(|tensor| seen.insert(tensor.id()));
-        tensors
+        copies.map(|copy| &copy.tensor).filter(|tensor| seen.insert(tensor.id())).collect()
     }
 
     fn check(&self, ids: &[u32], tokens: usize) -> Result<()> {
@@ -228,4 +237,26 @@ impl Model {
             }
         }
     }
+}
+
+/// Writes the inputs of a pass, records it and runs it.
+async fn replay(
+    architecture: &Architecture,
+    weights: &Weights,
+    device: &mut Device,
+    tensors: &PassTensors,
+    pass: &Pass<'_>,
+) -> Result<()> {
+    let first = pass.prefix.map_or(0, |prefix| prefix.tokens) + pass.start + architecture.position_offset();
+    let row = first as u32..(first + tensors.shape.tokens) as u32;
+    let positions: Vec<u32> = (0..pass.rows).flat_map(|_| row.clone()).collect();
+    device.write_u32(&tensors.ids, pass.ids)?;
+    device.write_u32(&tensors.positions, &positions)?;
+    device.write_u32(&tensors.slots, pass.slots)?;
+    if tensors.shape.logits > 0 {
+        device.write_u32(&tensors.wanted, pass.wanted)?;
+        device.write_u32(&tensors.targets, pass.targets)?;
+    }
+    let recording = record(architecture, weights, tensors, pass.cache, pass.start, pass.prefix)?;
+    Ok(device.run(&recording).await?)
 }

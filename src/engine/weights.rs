@@ -1,40 +1,53 @@
 //! The weights of a decoder by their role, and how they get from the checkpoint to the device.
+//!
+//! A tensor of the checkpoint is one tensor on the device, as it is stored, unless a family fuses what belongs apart or
+//! interleaves what belongs side by side: then its rows are copied to where they belong while they stream in.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::EngineError;
-use super::architecture::{Architecture, Norm, Positions};
-use super::families::Family;
+use super::architecture::{Architecture, LayerForm, Norm, NormPlace, Positions, QueryKeyExtent, Residual};
+use super::families::{Family, Fused};
 use crate::checkpoint::{Checkpoint, CheckpointError, TensorEntry};
 use crate::compute::ops::matmul::WeightLayout;
-use crate::compute::ops::rope::inverse_frequencies;
 use crate::compute::{DType, Device, Tensor};
 use crate::error::Result;
 use crate::progress::Monitor;
 use crate::report::FileInfo;
 
 pub struct Weights {
-    /// (V,C)
+    /// (V,E)
     pub token_embedding: Tensor,
-    /// (context,C)
+    /// (context + offset,C)
     pub position_embedding: Option<Tensor>,
-    /// (R/2), computed here, not stored in the checkpoint.
-    pub inv_freq: Option<Tensor>,
+    /// E → C, where they differ.
+    pub embedding_in: Option<Projection>,
+    /// By `LayerForm::rotary`; computed here, not stored in the checkpoint.
+    pub rotary: Vec<RotaryFrequencies>,
     pub layers: Vec<Layer>,
-    pub final_norm: NormWeights,
+    pub final_norm: Option<NormWeights>,
+    /// C → E, where they differ.
+    pub embedding_out: Option<Projection>,
     /// The token embedding when tied.
     pub head: Projection,
-    /// How the head is stored: always (V,C).
+    /// How the head is stored: always (V,E).
     pub head_layout: WeightLayout,
+    /// What was read of the checkpoint, in the order in which it was asked for.
+    pub parameters: Vec<Parameter>,
 }
 
 pub struct Layer {
-    pub attention_norm: NormWeights,
+    pub attention_norm: Option<NormWeights>,
     pub qkv: Vec<Projection>,
+    /// Of queries and of keys.
+    pub query_key_norm: Option<(NormWeights, NormWeights)>,
     pub attention_out: Projection,
-    pub mlp_norm: NormWeights,
+    pub attention_post_norm: Option<NormWeights>,
+    pub mlp_norm: Option<NormWeights>,
     pub mlp_in: Vec<Projection>,
     pub mlp_out: Projection,
+    pub mlp_post_norm: Option<NormWeights>,
 }
 
 pub struct NormWeights {
@@ -49,6 +62,55 @@ pub struct Projection {
     pub column_offset: usize,
 }
 
+/// (R/2) each.
+pub struct RotaryFrequencies {
+    inv_freq: Tensor,
+    long: Option<(usize, Tensor)>,
+}
+
+impl RotaryFrequencies {
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        [&self.inv_freq].into_iter().chain(self.long.as_ref().map(|(_, long)| long))
+    }
+
+    /// The frequencies for sequences of so many tokens.
+    pub fn for_sequence(&self, tokens: usize) -> &Tensor {
+        match &self.long {
+            Some((above, long)) if tokens > *above => long,
+            _ => &self.inv_freq,
+        }
+    }
+}
+
+/// One tensor of the checkpoint and where its rows are on the device.
+pub struct Parameter {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub copies: Vec<RowCopy>,
+}
+
+/// A run of rows. A row is what the device's tensor has behind its first dimension; one number of a vector.
+#[derive(Clone, Debug)]
+pub struct RowCopy {
+    pub tensor: Tensor,
+    pub from_row: usize,
+    pub to_row: usize,
+    pub rows: usize,
+}
+
+impl RowCopy {
+    fn row_bytes(&self) -> usize {
+        self.tensor.bytes() / self.tensor.shape()[0].max(1)
+    }
+}
+
+impl Parameter {
+    /// The device's tensor is the checkpoint's.
+    fn is_whole(&self) -> bool {
+        matches!(&self.copies[..], [copy] if copy.tensor.shape() == self.shape)
+    }
+}
+
 /// Finds every weight in the checkpoint, checks its shape, and streams it to the device.
 pub async fn load(
     family: &Family,
@@ -59,27 +121,38 @@ pub async fn load(
 ) -> Result<(Weights, Vec<FileInfo>, Vec<String>)> {
     let mut finder = Finder::new(family, checkpoint)?;
     let mut weights = find(family, architecture, &mut finder)?;
-    let wanted = finder.wanted;
+    weights.parameters = finder.parameters;
+    let wanted: HashMap<&str, &Parameter> =
+        weights.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
+    let mut staged = Staged::default();
     let files = checkpoint
         .load(
-            &|entry| wanted.contains_key(&entry.name),
-            &mut |entry, offset, bytes| match wanted.get(&entry.name) {
-                Some(tensor) => Ok(device.write(tensor, offset, bytes)?),
+            &|entry| wanted.contains_key(entry.name.as_str()),
+            &mut |entry, offset, bytes| match wanted.get(entry.name.as_str()) {
+                Some(parameter) if parameter.is_whole() => {
+                    Ok(device.write(&parameter.copies[0].tensor, offset, bytes)?)
+                }
+                Some(parameter) => staged.take(parameter, offset, bytes, device),
                 None => Ok(()),
             },
             monitor,
         )
         .await?;
-    if let Positions::Rope { theta, rotary_size, .. } = architecture.positions {
-        let frequencies = inverse_frequencies(theta, rotary_size);
-        let inv_freq = Tensor::new("inv_freq", &[frequencies.len()], DType::F32);
-        device.write_f32(&inv_freq, &frequencies)?;
-        weights.inv_freq = Some(inv_freq);
+    for rotary in &architecture.rotary {
+        let mut upload = |label: &str, frequencies: &[f32]| {
+            let tensor = Tensor::new(label, &[frequencies.len()], DType::F32);
+            device.write_f32(&tensor, frequencies).map(|()| tensor)
+        };
+        let long = match &rotary.long {
+            Some((above, frequencies)) => Some((*above, upload("inv_freq.long", frequencies)?)),
+            None => None,
+        };
+        weights.rotary.push(RotaryFrequencies { inv_freq: upload("inv_freq", &rotary.inv_freq)?, long });
     }
     let unused: Vec<&str> = checkpoint
         .tensors()
         .map(|entry| entry.name.as_str())
-        .filter(|name| !wanted.contains_key(*name) && !family.names.ignored.iter().any(|end| name.ends_with(end)))
+        .filter(|name| !wanted.contains_key(name) && !family.names.ignored.iter().any(|end| name.ends_with(end)))
         .collect();
     let mut notes = Vec::new();
     if let Some(first) = unused.first() {
@@ -91,64 +164,187 @@ pub async fn load(
     Ok((weights, files, notes))
 }
 
+/// Tensors whose rows come from several places, gathered here and written when the last row has come. The parts of one
+/// fused tensor lie side by side in a file, so at most one such tensor is held at a time.
+#[derive(Default)]
+struct Staged {
+    /// By the device's tensor: its bytes, and how many are still to come.
+    open: HashMap<crate::compute::TensorId, (Vec<u8>, usize)>,
+}
+
+impl Staged {
+    fn take(&mut self, parameter: &Parameter, offset: usize, bytes: &[u8], device: &mut Device) -> Result<()> {
+        for copy in &parameter.copies {
+            let row_bytes = copy.row_bytes();
+            let source = copy.from_row * row_bytes..(copy.from_row + copy.rows) * row_bytes;
+            let (start, end) = (source.start.max(offset), source.end.min(offset + bytes.len()));
+            if start >= end {
+                continue;
+            }
+            let (gathered, missing) = match self.open.entry(copy.tensor.id()) {
+                std::collections::hash_map::Entry::Occupied(place) => place.into_mut(),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    let needed = copy.tensor.bytes();
+                    let mut gathered = Vec::new();
+                    gathered.try_reserve_exact(needed).map_err(|_| crate::compute::ComputeError::OutOfMemory {
+                        device: "the CPU".into(),
+                        needed_bytes: needed as u64,
+                    })?;
+                    gathered.resize(needed, 0);
+                    place.insert((gathered, needed))
+                }
+            };
+            let to = copy.to_row * row_bytes + start - source.start;
+            gathered[to..to + end - start].copy_from_slice(&bytes[start - offset..end - offset]);
+            *missing -= end - start;
+            if *missing == 0 {
+                device.write(&copy.tensor, 0, gathered)?;
+                self.open.remove(&copy.tensor.id());
+            }
+        }
+        Ok(())
+    }
+}
+
 fn find(family: &Family, architecture: &Architecture, finder: &mut Finder<'_>) -> Result<Weights> {
     let names = &family.names;
-    let (channels, inner) = (architecture.n_channels, architecture.n_inner);
-    let (query, kv) = (architecture.query_channels(), architecture.kv_channels());
-    let has_norm_bias = matches!(architecture.norm, Norm::Layer { .. });
-    let layout = architecture.layout;
-
-    let token_embedding = finder.matrix(names.token_embedding, [architecture.n_vocabulary, channels])?;
-    let position_embedding = match names.position_embedding {
-        Some(name) => Some(finder.matrix(name, [architecture.context, channels])?),
-        None => None,
+    let (channels, width, layout) = (architecture.n_channels, architecture.n_embedding, architecture.layout);
+    let token_embedding = finder.matrix(names.token_embedding, [architecture.n_vocabulary, width])?;
+    let position_embedding = match (architecture.positions, names.position_embedding) {
+        (Positions::Learned { offset }, Some(name)) => {
+            Some(finder.matrix(name, [architecture.context + offset, channels])?)
+        }
+        _ => None,
     };
-    let mut layers = Vec::with_capacity(architecture.n_layers);
-    for layer in 0..architecture.n_layers {
-        let name = |pattern: &str| pattern.replace("{}", &layer.to_string());
-        // A fused projection writes everything; separate ones follow one another.
-        let outputs: &[usize] = if names.qkv.len() == 1 { &[query + 2 * kv] } else { &[query, kv, kv] };
-        let mut qkv = Vec::new();
-        for (pattern, &n) in names.qkv.iter().zip(outputs) {
-            let offset = outputs[..qkv.len()].iter().sum();
-            qkv.push(finder.projection(&name(pattern), n, channels, layout, offset)?);
-        }
-        let mut mlp_in = Vec::new();
-        for pattern in names.mlp_in {
-            let offset = mlp_in.len() * inner;
-            mlp_in.push(finder.projection(&name(pattern), inner, channels, layout, offset)?);
-        }
-        layers.push(Layer {
-            attention_norm: finder.norm(&name(names.attention_norm), channels, has_norm_bias)?,
-            qkv,
-            attention_out: finder.projection(&name(names.attention_out), channels, query, layout, 0)?,
-            mlp_norm: finder.norm(&name(names.mlp_norm), channels, has_norm_bias)?,
-            mlp_in,
-            mlp_out: finder.projection(&name(names.mlp_out), channels, inner, layout, 0)?,
-        });
+    let (mut embedding_in, mut embedding_out) = (None, None);
+    if let (true, Some((name_in, name_out))) = (width != channels, names.embedding_projections) {
+        embedding_in = Some(finder.projection(name_in, channels, width, layout, false, 0)?);
+        embedding_out = Some(finder.projection(name_out, width, channels, layout, false, 0)?);
     }
-    let final_norm = finder.norm(names.final_norm, channels, has_norm_bias)?;
+    let mut layers = Vec::with_capacity(architecture.n_layers());
+    for (layer, form) in architecture.layers.iter().enumerate() {
+        layers.push(find_layer(family, architecture, finder, layer, form)?);
+    }
+    let final_norm = match (architecture.final_norm, names.final_norm) {
+        (true, Some(name)) => Some(finder.norm(name, channels, architecture.norm)?),
+        _ => None,
+    };
     let head = if architecture.tied {
         Projection { weight: token_embedding.clone(), bias: None, column_offset: 0 }
     } else {
-        finder.head(names.head, architecture.n_vocabulary, channels)?
+        finder.head(names.head, architecture.n_vocabulary, width, architecture.biases.head)?
     };
     Ok(Weights {
         token_embedding,
         position_embedding,
-        inv_freq: None,
+        embedding_in,
+        rotary: Vec::new(),
         layers,
         final_norm,
+        embedding_out,
         head,
         head_layout: WeightLayout::OutIn,
+        parameters: Vec::new(),
     })
+}
+
+fn find_layer(
+    family: &Family,
+    architecture: &Architecture,
+    finder: &mut Finder<'_>,
+    layer: usize,
+    form: &LayerForm,
+) -> Result<Layer> {
+    let names = &family.names;
+    let name = |pattern: &str| pattern.replacen("{}", &layer.to_string(), 1);
+    let (channels, inner, layout) = (architecture.n_channels, form.n_inner, architecture.layout);
+    let (query, kv) = (architecture.query_channels(form), architecture.kv_channels(form));
+    let biases = architecture.biases;
+    let mut norm = |wanted: bool, pattern: Option<&str>| match pattern {
+        Some(pattern) if wanted => Ok(Some(finder.norm(&name(pattern), channels, architecture.norm)?)),
+        _ => Ok::<_, crate::Error>(None),
+    };
+    let place = architecture.norm_place;
+    let before = matches!(place, NormPlace::Before | NormPlace::Around);
+    let attention_norm = norm(before, names.attention_norm)?;
+    let attention_post_norm = norm(place != NormPlace::Before, names.attention_post_norm)?;
+    let mlp_norm = norm(before && architecture.residual != Residual::ParallelSharedNorm, names.mlp_norm)?;
+    let mlp_post_norm = norm(place != NormPlace::Before, names.mlp_post_norm)?;
+
+    let ends = [query, query + kv, query + 2 * kv];
+    let mut qkv = Vec::new();
+    match names.qkv {
+        // Values part from queries and keys when only these are normalised.
+        [fused] if names.fused == Fused::PerHead || architecture.query_key_norm.is_some() => {
+            let parts = match names.fused {
+                Fused::SideBySide => vec![vec![0..ends[0]], vec![ends[0]..ends[1]], vec![ends[1]..ends[2]]],
+                Fused::PerHead => per_head(form.n_heads, architecture.head_size),
+            };
+            let parts = if architecture.query_key_norm.is_some() { parts } else { vec![parts.concat()] };
+            qkv = finder.split(&name(fused), ends[2], channels, biases.qkv, &parts)?;
+        }
+        patterns => {
+            // A fused projection writes everything; separate ones follow one another.
+            let outputs: &[usize] = if patterns.len() == 1 { &ends[2..] } else { &[query, kv, kv] };
+            for (pattern, &n) in patterns.iter().zip(outputs) {
+                let offset = outputs[..qkv.len()].iter().sum();
+                qkv.push(finder.projection(&name(pattern), n, channels, layout, biases.qkv, offset)?);
+            }
+        }
+    }
+    let query_key_norm = match (architecture.query_key_norm, names.query_key_norms) {
+        (Some(kind), Some(patterns)) => {
+            let mut norm = |pattern: &str, heads: usize| match kind.extent {
+                QueryKeyExtent::Head => finder.norm(&name(pattern), architecture.head_size, kind.norm),
+                QueryKeyExtent::Row => finder.norm(&name(pattern), heads * architecture.head_size, kind.norm),
+                QueryKeyExtent::HeadOwnWeights => {
+                    finder.norms(&name(pattern), heads, architecture.head_size, kind.norm)
+                }
+            };
+            Some((norm(patterns[0], form.n_heads)?, norm(patterns[1], form.n_kv_heads)?))
+        }
+        _ => None,
+    };
+    let mut mlp_in = Vec::new();
+    // A fused projection has gate and up, one after the other.
+    let outputs = if names.mlp_in.len() == 1 { form.mlp_in_channels(architecture.mlp) } else { inner };
+    for pattern in names.mlp_in {
+        let offset = mlp_in.len() * inner;
+        mlp_in.push(finder.projection(&name(pattern), outputs, channels, layout, biases.mlp, offset)?);
+    }
+    Ok(Layer {
+        attention_norm,
+        qkv,
+        query_key_norm,
+        attention_out: finder.projection(
+            &name(names.attention_out),
+            channels,
+            query,
+            layout,
+            biases.attention_out,
+            0,
+        )?,
+        attention_post_norm,
+        mlp_norm,
+        mlp_in,
+        mlp_out: finder.projection(&name(names.mlp_out), channels, inner, layout, biases.mlp, 0)?,
+        mlp_post_norm,
+    })
+}
+
+/// Rows of queries, keys and values in a tensor that holds, head by head, query, key and value.
+fn per_head(n_heads: usize, head_size: usize) -> Vec<Vec<Range<usize>>> {
+    let part = |part: usize| {
+        (0..n_heads).map(|head| (3 * head + part) * head_size..(3 * head + part + 1) * head_size).collect()
+    };
+    (0..3).map(part).collect()
 }
 
 /// Looks weights up under the prefix this export uses and remembers which tensors are wanted.
 struct Finder<'a> {
     checkpoint: &'a Checkpoint,
     prefix: &'static str,
-    wanted: HashMap<String, Tensor>,
+    parameters: Vec<Parameter>,
 }
 
 impl<'a> Finder<'a> {
@@ -157,7 +353,7 @@ impl<'a> Finder<'a> {
         let mut problem = None;
         for prefix in family.names.prefixes {
             match checkpoint.require(&format!("{prefix}{embedding}")) {
-                Ok(_) => return Ok(Finder { checkpoint, prefix, wanted: HashMap::new() }),
+                Ok(_) => return Ok(Finder { checkpoint, prefix, parameters: Vec::new() }),
                 // A type that cannot be read says more than an absence under another prefix.
                 Err(error) if problem.is_none() || matches!(error, CheckpointError::UnsupportedType { .. }) => {
                     problem = Some(error);
@@ -169,16 +365,41 @@ impl<'a> Finder<'a> {
     }
 
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor> {
-        let name = format!("{}{name}.weight", self.prefix);
-        let entry = self.checkpoint.require(&name)?;
-        self.take(entry, &shape)
+        self.whole(&format!("{}{name}.weight", self.prefix), &shape)
     }
 
-    fn norm(&mut self, name: &str, channels: usize, has_bias: bool) -> Result<NormWeights> {
-        let name = format!("{}{name}.weight", self.prefix);
-        let entry = self.checkpoint.require(&name)?;
-        let weight = self.take(entry, &[channels])?;
-        let bias = if has_bias { self.bias(&name, channels)? } else { None };
+    fn norm(&mut self, name: &str, channels: usize, kind: Norm) -> Result<NormWeights> {
+        let name = format!("{}{name}", self.prefix);
+        let weight = self.whole(&format!("{name}.weight"), &[channels])?;
+        let bias = match kind {
+            Norm::Layer { bias: true, .. } => Some(self.whole(&format!("{name}.bias"), &[channels])?),
+            _ => None,
+        };
+        Ok(NormWeights { weight, bias })
+    }
+
+    /// Weights of several norms, one tensor each in the checkpoint, as rows of one. `{}` in `pattern` is the head.
+    fn norms(&mut self, pattern: &str, heads: usize, channels: usize, kind: Norm) -> Result<NormWeights> {
+        let gather = |finder: &mut Self, end: &str| {
+            let name = |head: usize| format!("{}{}{end}", finder.prefix, pattern.replace("{}", &head.to_string()));
+            let dtype = finder.entry(&name(0), &[channels])?.dtype;
+            let tensor = Tensor::new(format!("{}{pattern}{end}", finder.prefix), &[heads, channels], dtype);
+            for (head, name) in (0..heads).map(name).collect::<Vec<_>>().into_iter().enumerate() {
+                let entry = finder.entry(&name, &[channels])?;
+                if entry.dtype != dtype {
+                    let what = format!("{name} is stored as {:?}, the same of another head as {dtype:?}", entry.dtype);
+                    return Err(EngineError::Inconsistent { what }.into());
+                }
+                let copies = vec![RowCopy { tensor: tensor.clone(), from_row: 0, to_row: head, rows: 1 }];
+                finder.parameters.push(Parameter { name, shape: vec![channels], copies });
+            }
+            Ok::<_, crate::Error>(tensor)
+        };
+        let weight = gather(self, ".weight")?;
+        let bias = match kind {
+            Norm::Layer { bias: true, .. } => Some(gather(self, ".bias")?),
+            _ => None,
+        };
         Ok(NormWeights { weight, bias })
     }
 
@@ -188,6 +409,7 @@ impl<'a> Finder<'a> {
         n: usize,
         k: usize,
         layout: WeightLayout,
+        biased: bool,
         column_offset: usize,
     ) -> Result<Projection> {
         let shape = match layout {
@@ -195,28 +417,81 @@ impl<'a> Finder<'a> {
             WeightLayout::InOut => [k, n],
         };
         let weight = self.matrix(name, shape)?;
-        let bias = self.bias(&format!("{}{name}.weight", self.prefix), n)?;
+        let bias = match biased {
+            true => Some(self.whole(&format!("{}{name}.bias", self.prefix), &[n])?),
+            false => None,
+        };
         Ok(Projection { weight, bias, column_offset })
     }
 
-    fn head(&mut self, name: &str, n: usize, k: usize) -> Result<Projection> {
-        let name = format!("{name}.weight");
-        let entry = self.checkpoint.require(&name)?;
-        let weight = self.take(entry, &[n, k])?;
-        let bias = self.bias(&name, n)?;
+    /// Projections whose rows are spread over one fused tensor (n,k): `parts[i]` are the rows of the i-th, in order.
+    fn split(
+        &mut self,
+        name: &str,
+        n: usize,
+        k: usize,
+        biased: bool,
+        parts: &[Vec<Range<usize>>],
+    ) -> Result<Vec<Projection>> {
+        let name = format!("{}{name}", self.prefix);
+        let weights = self.parts(&format!("{name}.weight"), &[n, k], parts)?;
+        let mut biases = match biased {
+            true => self.parts(&format!("{name}.bias"), &[n], parts)?,
+            false => Vec::new(),
+        }
+        .into_iter();
+        let mut column_offset = 0;
+        let mut projections = Vec::new();
+        for weight in weights {
+            let n = weight.shape()[0];
+            projections.push(Projection { weight, bias: biases.next(), column_offset });
+            column_offset += n;
+        }
+        Ok(projections)
+    }
+
+    fn parts(&mut self, name: &str, shape: &[usize], parts: &[Vec<Range<usize>>]) -> Result<Vec<Tensor>> {
+        let dtype = self.entry(name, shape)?.dtype;
+        let mut tensors = Vec::new();
+        let mut copies = Vec::new();
+        for (i, ranges) in parts.iter().enumerate() {
+            let mut own = shape.to_vec();
+            own[0] = ranges.iter().map(ExactSizeIterator::len).sum();
+            let tensor = Tensor::new(format!("{name}[{i}]"), &own, dtype);
+            let mut to_row = 0;
+            for range in ranges {
+                copies.push(RowCopy { tensor: tensor.clone(), from_row: range.start, to_row, rows: range.len() });
+                to_row += range.len();
+            }
+            tensors.push(tensor);
+        }
+        self.parameters.push(Parameter { name: name.into(), shape: shape.to_vec(), copies });
+        Ok(tensors)
+    }
+
+    /// Under the first name that is there, or with an error about the first.
+    fn head(&mut self, names: &[&str], n: usize, k: usize, biased: bool) -> Result<Projection> {
+        let is_there = |name: &&&str| self.checkpoint.tensor(&format!("{name}.weight")).is_some();
+        let name = names.iter().find(is_there).unwrap_or(&names[0]);
+        let weight = self.whole(&format!("{name}.weight"), &[n, k])?;
+        let bias = match biased {
+            true => Some(self.whole(&format!("{name}.bias"), &[n])?),
+            false => None,
+        };
         Ok(Projection { weight, bias, column_offset: 0 })
     }
 
-    /// A bias is used wherever the checkpoint has one: configurations name them in many ways, tensors in one.
-    fn bias(&mut self, weight_name: &str, n: usize) -> Result<Option<Tensor>> {
-        let name = weight_name.replace(".weight", ".bias");
-        match self.checkpoint.tensor(&name) {
-            Some(entry) => Ok(Some(self.take(entry, &[n])?)),
-            None => Ok(None),
-        }
+    /// A tensor that is on the device as in the checkpoint.
+    fn whole(&mut self, name: &str, expected: &[usize]) -> Result<Tensor> {
+        let dtype = self.entry(name, expected)?.dtype;
+        let tensor = Tensor::new(name, expected, dtype);
+        let copies = vec![RowCopy { tensor: tensor.clone(), from_row: 0, to_row: 0, rows: expected[0] }];
+        self.parameters.push(Parameter { name: name.into(), shape: expected.to_vec(), copies });
+        Ok(tensor)
     }
 
-    fn take(&mut self, entry: &TensorEntry, expected: &[usize]) -> Result<Tensor> {
+    fn entry(&self, name: &str, expected: &[usize]) -> Result<&'a TensorEntry> {
+        let entry = self.checkpoint.require(name)?;
         if entry.shape != expected {
             return Err(EngineError::TensorShape {
                 name: entry.name.clone(),
@@ -225,8 +500,6 @@ impl<'a> Finder<'a> {
             }
             .into());
         }
-        let tensor = Tensor::new(entry.name.as_str(), &entry.shape, entry.dtype);
-        self.wanted.insert(entry.name.clone(), tensor.clone());
-        Ok(tensor)
+        Ok(entry)
     }
 }

@@ -1,17 +1,20 @@
 //! `tokenizer.json` as it is written, with limits: vocabulary, merges, added tokens, and the other steps as values.
 //!
-//! The `tokenizers` crate could read the file itself, but it copies the model several times on the way and believes
-//! what it reads. Here the vocabulary goes straight into the map that the crate will own.
+//! The long lists are walked twice where they stand: once to count, once to fill tables of exactly the right size. So
+//! reading takes what the tables take, and no tree or list of strings besides.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use tokenizers::models::bpe;
+use serde_json::value::RawValue;
 
 use super::TokenizerError;
+use super::added::{Declared, Flags};
+use super::merges::Merges;
+use super::vocabulary::{MAX_VOCABULARY, Twice, Vocabulary, shortened};
 use crate::checkpoint::json::Bounded;
 
 /// Largest `tokenizer.json` that is read; it is read whole. The largest published ones have 35 MB.
@@ -20,34 +23,33 @@ pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 /// Largest `tokenizer_config.json`. Published ones have up to 2 MB, most of it repeated added tokens.
 pub const MAX_TOKENIZER_CONFIG_BYTES: u64 = 16 << 20;
 
-/// Ids are below this. The largest published vocabularies have 262,144 entries.
-pub const MAX_VOCABULARY: usize = 1 << 20;
-
 /// Most values in one of the steps around the model. Published ones have up to some hundreds.
 const MAX_PART_VALUES: usize = 4096;
 
 #[derive(Deserialize)]
-pub(super) struct File {
-    pub model: ModelFile,
-    #[serde(default)]
-    pub added_tokens: Vec<AddedTokenFile>,
-    #[serde(default)]
-    pub normalizer: Part,
-    #[serde(default)]
-    pub pre_tokenizer: Part,
-    #[serde(default)]
-    pub post_processor: Part,
-    #[serde(default)]
-    pub decoder: Part,
+pub(super) struct File<'a> {
+    #[serde(borrow)]
+    pub model: ModelFile<'a>,
+    #[serde(borrow)]
+    pub added_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub normalizer: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub pre_tokenizer: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub post_processor: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub decoder: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct ModelFile {
+pub(super) struct ModelFile<'a> {
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    pub vocab: VocabularyFile,
-    #[serde(default)]
-    pub merges: Option<MergesFile>,
+    #[serde(borrow)]
+    pub vocab: &'a RawValue,
+    #[serde(borrow)]
+    pub merges: Option<&'a RawValue>,
     pub unk_token: Option<String>,
     pub unk_id: Option<usize>,
     pub byte_fallback: Option<bool>,
@@ -60,145 +62,320 @@ pub(super) struct ModelFile {
 }
 
 #[derive(Deserialize)]
-pub(super) struct AddedTokenFile {
-    pub id: u64,
-    pub content: String,
+struct AddedTokenFile<'a> {
+    id: u64,
+    #[serde(borrow)]
+    content: Cow<'a, str>,
     #[serde(default)]
-    pub single_word: bool,
+    single_word: bool,
     #[serde(default)]
-    pub lstrip: bool,
+    lstrip: bool,
     #[serde(default)]
-    pub rstrip: bool,
+    rstrip: bool,
     #[serde(default)]
-    pub normalized: bool,
+    normalized: bool,
     #[serde(default)]
-    pub special: bool,
+    special: bool,
 }
 
-/// Entries with their ids, or in order with their scores (Unigram).
-pub(super) enum VocabularyFile {
-    Ids(bpe::Vocab),
-    Scores(Vec<(String, f64)>),
+impl<'a> File<'a> {
+    pub fn parse(json: &'a [u8]) -> Result<File<'a>, TokenizerError> {
+        serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))
+    }
 }
 
-/// Pairs that BPE merges, best first.
-pub(super) struct MergesFile(pub bpe::Merges);
+/// One of the steps around the model as a value; `None` when it is null or absent.
+pub(super) fn part(raw: Option<&RawValue>) -> Result<Option<Value>, TokenizerError> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    let mut left = MAX_PART_VALUES;
+    walk(raw, Bounded { left: &mut left }).map(|value| (!value.is_null()).then_some(value))
+}
 
-/// One of the steps around the model.
+/// Whether a vocabulary is a list, as Unigram's, and no map.
+pub(super) fn is_list(raw: &RawValue) -> bool {
+    raw.get().trim_start().starts_with('[')
+}
+
+/// Tokens with their ids.
+pub(super) fn vocabulary(raw: &RawValue) -> Result<Vocabulary, TokenizerError> {
+    let mut size = Size::default();
+    walk(raw, Entries(&mut |text: &str, _| size.add(text)))?;
+    let mut vocabulary = Vocabulary::with_capacity(size.entries, size.bytes);
+    walk(
+        raw,
+        Entries(&mut |text: &str, id| {
+            let id = u32::try_from(id)
+                .map_err(|_| format!("{:?} has id {id}, the limit is {MAX_VOCABULARY}", shortened(text)))?;
+            vocabulary.push(text, id, Twice::Refuse)
+        }),
+    )?;
+    vocabulary.finish().map_err(|reason| malformed(&reason))
+}
+
+/// Tokens in the order of their ids, with their scores. Of a token that comes twice the last id counts.
+pub(super) fn scored_vocabulary(raw: &RawValue, longest: usize) -> Result<(Vocabulary, Vec<f64>), TokenizerError> {
+    let mut size = Size::default();
+    walk(raw, Pieces(&mut |text: &str, _| size.add(text)))?;
+    let mut vocabulary = Vocabulary::with_capacity(size.entries, size.bytes);
+    let mut scores = Vec::with_capacity(size.entries);
+    walk(
+        raw,
+        Pieces(&mut |text: &str, score: f64| {
+            let id = scores.len();
+            if text.is_empty() || text.len() > longest || !score.is_finite() {
+                return Err(format!(
+                    "entry {id} is {:?} of {} bytes with score {score}; the limit is {longest} bytes",
+                    shortened(text),
+                    text.len()
+                ));
+            }
+            scores.push(score);
+            vocabulary.push(text, id as u32, Twice::LastCounts) // OK to cast: `Size::add` has counted.
+        }),
+    )?;
+    Ok((vocabulary.finish().map_err(|reason| malformed(&reason))?, scores))
+}
+
+/// Pairs that BPE merges, best first. Both halves and the whole are entries; the right half begins with `prefix`, which
+/// is left out of the whole.
+pub(super) fn merges(raw: Option<&RawValue>, prefix: &str, vocabulary: &Vocabulary) -> Result<Merges, TokenizerError> {
+    let Some(raw) = raw else {
+        return Ok(Merges::default());
+    };
+    let mut count = 0;
+    // Only what is a merge is counted: a list of digits would ask for eight times its size.
+    let mut add = |_: &str, _: &str| {
+        count += 1;
+        Ok(())
+    };
+    walk(raw, MergeList(&mut add))?;
+    let mut merges = Merges::with_capacity(count);
+    let mut spelled = String::new();
+    let mut rank = 0;
+    walk(
+        raw,
+        MergeList(&mut |left: &str, right: &str| {
+            let (left_id, right_id, whole_id) = merge_ids(left, right, prefix, vocabulary, &mut spelled)
+                .map_err(|reason| format!("merge {rank}, {:?} + {:?}, {reason}", shortened(left), shortened(right)))?;
+            rank += 1;
+            merges.push(left_id, right_id, whole_id)
+        }),
+    )?;
+    Ok(merges)
+}
+
+/// Ids of both halves and of the whole.
+pub(super) fn merge_ids(
+    left: &str,
+    right: &str,
+    prefix: &str,
+    vocabulary: &Vocabulary,
+    spelled: &mut String,
+) -> Result<(u32, u32, u32), String> {
+    let rest = right.strip_prefix(prefix).ok_or_else(|| format!("lacks the prefix {:?}", shortened(prefix)))?;
+    let id = |token: &str| {
+        let missing = || format!("needs {:?}, which the vocabulary has not", shortened(token));
+        vocabulary.id(token).ok_or_else(missing)
+    };
+    let (left_id, right_id) = (id(left)?, id(right)?);
+    spelled.clear();
+    spelled.push_str(left);
+    spelled.push_str(rest);
+    Ok((left_id, right_id, id(spelled)?))
+}
+
+/// Added tokens in the order of the file.
+pub(super) fn added_tokens(raw: Option<&RawValue>) -> Result<Declared, TokenizerError> {
+    let Some(raw) = raw else {
+        return Ok(Declared::default());
+    };
+    let mut size = Size::default();
+    walk(raw, AddedList(&mut |token: AddedTokenFile| size.add(&token.content)))?;
+    let mut declared = Declared::with_capacity(size.entries, size.bytes);
+    walk(
+        raw,
+        AddedList(&mut |token: AddedTokenFile| {
+            let flags = Flags {
+                single_word: token.single_word,
+                lstrip: token.lstrip,
+                rstrip: token.rstrip,
+                normalized: token.normalized,
+                special: token.special,
+            };
+            declared.push(&token.content, token.id, flags)
+        }),
+    )?;
+    Ok(declared)
+}
+
+fn malformed(reason: &str) -> TokenizerError {
+    TokenizerError::Malformed { file: "tokenizer.json".into(), reason: reason.into() }
+}
+
+fn walk<'de, S: DeserializeSeed<'de>>(raw: &'de RawValue, seed: S) -> Result<S::Value, TokenizerError> {
+    let mut reader = serde_json::Deserializer::from_str(raw.get());
+    seed.deserialize(&mut reader).map_err(|error| malformed(&error.to_string()))
+}
+
+/// Room that a list of texts takes.
 #[derive(Default)]
-pub(super) struct Part(pub Option<Value>);
-
-impl File {
-    pub fn parse(json: &[u8]) -> Result<File, TokenizerError> {
-        serde_json::from_slice(json)
-            .map_err(|error| TokenizerError::Malformed { file: "tokenizer.json".into(), reason: error.to_string() })
-    }
+struct Size {
+    entries: usize,
+    bytes: usize,
 }
 
-impl<'de> Deserialize<'de> for Part {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let mut left = MAX_PART_VALUES;
-        let value = Bounded { left: &mut left }.deserialize(reader)?;
-        Ok(Part((!value.is_null()).then_some(value)))
-    }
-}
-
-impl<'de> Deserialize<'de> for VocabularyFile {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct VocabularyVisitor;
-        impl<'de> Visitor<'de> for VocabularyVisitor {
-            type Value = VocabularyFile;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("a vocabulary: tokens with ids, or a list of tokens with scores")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<VocabularyFile, A::Error> {
-                let mut vocabulary = bpe::Vocab::default();
-                while let Some((token, id)) = map.next_entry::<String, u64>()? {
-                    let id = u32::try_from(id).ok().filter(|&id| (id as usize) < MAX_VOCABULARY).ok_or_else(|| {
-                        A::Error::custom(format!("{token:?} has id {id}, the limit is {MAX_VOCABULARY}"))
-                    })?;
-                    if let Some(other) = vocabulary.get(&token) {
-                        return Err(A::Error::custom(format!("{token:?} occurs twice, as {other} and as {id}")));
-                    }
-                    vocabulary.insert(token, id);
-                }
-                Ok(VocabularyFile::Ids(vocabulary))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<VocabularyFile, A::Error> {
-                let mut vocabulary = Vec::new();
-                while let Some((token, score)) = items.next_element::<(String, f64)>()? {
-                    if vocabulary.len() == MAX_VOCABULARY {
-                        return Err(A::Error::custom(format!("more than {MAX_VOCABULARY} tokens")));
-                    }
-                    vocabulary.push((token, score));
-                }
-                Ok(VocabularyFile::Scores(vocabulary))
-            }
+impl Size {
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        self.entries += 1;
+        self.bytes += text.len();
+        match self.entries > MAX_VOCABULARY {
+            true => Err(format!("more than {MAX_VOCABULARY} tokens")),
+            false => Ok(()),
         }
-        reader.deserialize_any(VocabularyVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for MergesFile {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct MergesVisitor;
-        impl<'de> Visitor<'de> for MergesVisitor {
-            type Value = MergesFile;
+/// Calls its function with every token and id of a map.
+struct Entries<'f>(&'f mut dyn FnMut(&str, u64) -> Result<(), String>);
 
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("a list of merges")
-            }
+impl<'de> DeserializeSeed<'de> for Entries<'_> {
+    type Value = ();
 
-            fn visit_unit<E>(self) -> Result<MergesFile, E> {
-                Ok(MergesFile(Vec::new()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<MergesFile, A::Error> {
-                let mut merges = Vec::new();
-                while let Some(Merge(left, right)) = items.next_element()? {
-                    merges.push((left, right));
-                }
-                Ok(MergesFile(merges))
-            }
-        }
-        reader.deserialize_any(MergesVisitor)
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_map(self)
     }
 }
 
-/// `"a b"` in older files, `["a", "b"]` in newer ones.
-struct Merge(String, String);
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = ();
 
-impl<'de> Deserialize<'de> for Merge {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct MergeVisitor;
-        impl<'de> Visitor<'de> for MergeVisitor {
-            type Value = Merge;
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a vocabulary: tokens with ids, or a list of tokens with scores")
+    }
 
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("a merge: two tokens")
-            }
-
-            fn visit_str<E: Error>(self, line: &str) -> Result<Merge, E> {
-                match line.split_once(' ') {
-                    Some((left, right)) if !right.contains(' ') => Ok(Merge(left.into(), right.into())),
-                    _ => Err(E::custom(format!("{line:?} is no merge: two tokens with one blank between"))),
-                }
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Merge, A::Error> {
-                let too_few = || A::Error::custom("a merge has fewer than two tokens");
-                let left = items.next_element()?.ok_or_else(too_few)?;
-                let right = items.next_element()?.ok_or_else(too_few)?;
-                match items.next_element::<Cow<str>>()? {
-                    None => Ok(Merge(left, right)),
-                    Some(_) => Err(A::Error::custom("a merge has more than two tokens")),
-                }
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(text) = map.next_key::<Borrowed>()? {
+            let id = map.next_value()?;
+            (self.0)(&text.0, id).map_err(A::Error::custom)?;
         }
-        reader.deserialize_any(MergeVisitor)
+        Ok(())
+    }
+}
+
+/// A text that stays in the file where it has no escapes.
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Calls its function with every token and score of a list of pairs.
+struct Pieces<'f>(&'f mut dyn FnMut(&str, f64) -> Result<(), String>);
+
+impl<'de> DeserializeSeed<'de> for Pieces<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Pieces<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a list of tokens with scores")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some((text, score)) = items.next_element::<(Borrowed, f64)>()? {
+            (self.0)(&text.0, score).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls its function with both halves of every merge: `"a b"` in older files, `["a", "b"]` in newer ones.
+struct MergeList<'f>(&'f mut dyn FnMut(&str, &str) -> Result<(), String>);
+
+impl<'de> DeserializeSeed<'de> for MergeList<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MergeList<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a list of merges")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Merge(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+struct Merge<'f>(&'f mut dyn FnMut(&str, &str) -> Result<(), String>);
+
+impl<'de> DeserializeSeed<'de> for Merge<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Merge<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a merge: two tokens")
+    }
+
+    fn visit_str<E: Error>(self, line: &str) -> Result<(), E> {
+        match line.split_once(' ') {
+            Some((left, right)) if !right.contains(' ') => (self.0)(left, right).map_err(E::custom),
+            _ => Err(E::custom(format!("{:?} is no merge: two tokens with one blank between", shortened(line)))),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let too_few = || A::Error::custom("a merge has fewer than two tokens");
+        let left = items.next_element::<Borrowed>()?.ok_or_else(too_few)?;
+        let right = items.next_element::<Borrowed>()?.ok_or_else(too_few)?;
+        match items.next_element::<IgnoredAny>()? {
+            None => (self.0)(&left.0, &right.0).map_err(A::Error::custom),
+            Some(_) => Err(A::Error::custom("a merge has more than two tokens")),
+        }
+    }
+}
+
+/// Calls its function with every added token.
+struct AddedList<'f>(&'f mut dyn FnMut(AddedTokenFile) -> Result<(), String>);
+
+impl<'de> DeserializeSeed<'de> for AddedList<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AddedList<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a list of added tokens")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(token) = items.next_element::<AddedTokenFile>()? {
+            (self.0)(token).map_err(A::Error::custom)?;
+        }
+        Ok(())
     }
 }
 

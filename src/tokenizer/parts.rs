@@ -14,7 +14,7 @@ const MAX_PATTERN_BYTES: usize = 4096;
 
 /// How much longer the replacements of a tokenizer may make a text, all of them together. `▁` for a blank is 3; a list
 /// of replacements that each double the text would grow it exponentially.
-const MAX_GROWTH: usize = 4096;
+const MAX_GROWTH: usize = 256;
 
 /// Which of the steps a part belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,21 +82,22 @@ impl Step {
     }
 }
 
-/// Checks a part and builds it.
+/// Checks a part and builds it. Also returns how many times as long the part can make a text.
 pub(super) fn build<T: DeserializeOwned>(
     step: Step,
-    part: Option<&Value>,
+    part: Option<Value>,
     highest_id: usize,
-) -> Result<Option<T>, TokenizerError> {
-    let Some(part) = part.filter(|part| !part.is_null()) else {
-        return Ok(None);
-    };
+) -> Result<(Option<T>, usize), TokenizerError> {
     let mut growth = 1;
-    check(step, part, highest_id, &mut growth)?;
-    serde_json::from_value(part.clone()).map(Some).map_err(|error| TokenizerError::Malformed {
+    let Some(part) = part.filter(|part| !part.is_null()) else {
+        return Ok((None, growth));
+    };
+    check(step, &part, highest_id, &mut growth)?;
+    let built = serde_json::from_value(part).map_err(|error| TokenizerError::Malformed {
         file: "tokenizer.json".into(),
         reason: format!("its {} cannot be built ({error})", step.name()),
-    })
+    })?;
+    Ok((Some(built), growth))
 }
 
 fn check(step: Step, part: &Value, highest_id: usize, growth: &mut usize) -> Result<(), TokenizerError> {

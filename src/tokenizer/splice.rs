@@ -6,8 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use tokenizers::{Model as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
-
 use super::{TokenClass, Tokenizer, TokenizerError};
 
 /// Placeholder words that are tried before giving up: the first nearly always does, and hundreds of failures mean that
@@ -82,7 +80,7 @@ impl Tokenizer {
                 }
                 // A vocabulary of whole words without a token for the unknown: count the pieces it lacks.
                 Err(error) => {
-                    let (lacking, pieces) = self.count_unknown_pieces(text);
+                    let (lacking, pieces) = self.pipeline.count_unknown_pieces(text);
                     if lacking == 0 {
                         return Err(error);
                     }
@@ -99,18 +97,5 @@ impl Tokenizer {
             });
         }
         Ok(())
-    }
-
-    /// Pieces of the text that the model refuses, and all pieces.
-    fn count_unknown_pieces(&self, text: &str) -> (usize, usize) {
-        let mut pieces = PreTokenizedString::from(text);
-        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer()
-            && pre_tokenizer.pre_tokenize(&mut pieces).is_err()
-        {
-            return (0, 0);
-        }
-        let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
-        let lacking = splits.iter().filter(|(piece, ..)| self.inner.get_model().tokenize(piece).is_err()).count();
-        (lacking, splits.len())
     }
 }

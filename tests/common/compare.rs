@@ -20,6 +20,20 @@ pub fn logits_agree(got: &[f32], expected: &[f32]) -> Result<(), String> {
     }
 }
 
+/// Largest difference allowed between attention weights, which lie between 0 and 1.
+const ATTENTION_TOLERANCE: f32 = 1e-5;
+
+pub fn attentions_agree(got: &[f32], expected: &[f32]) -> Result<(), String> {
+    if got.len() != expected.len() || expected.is_empty() {
+        return Err(format!("{} numbers against {}", got.len(), expected.len()));
+    }
+    let within = |(got, expected): (&f32, &f32)| (got - expected).abs() <= ATTENTION_TOLERANCE;
+    match got.iter().zip(expected).position(|pair| !within(pair)) {
+        None => Ok(()),
+        Some(i) => Err(format!("element {i} is {}, expected {}", got[i], expected[i])),
+    }
+}
+
 pub fn assert_logits(name: &str, got: &[f32], expected: &[f32]) {
     if let Err(error) = logits_agree(got, expected) {
         panic!("{name}: {error}");

@@ -4,6 +4,7 @@
 
 pub mod compare;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -63,4 +64,21 @@ pub fn devices(test: &str) -> Vec<DevicePreference> {
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> T {
     let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The F32 tensors of a safetensors file that a reference script wrote: shape and numbers, by name.
+pub fn read_safetensors(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let (header, data) = bytes[8..].split_at(length);
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).unwrap();
+    let entries = header.into_iter().filter(|(name, _)| name != "__metadata__");
+    entries
+        .map(|(name, entry)| {
+            assert_eq!(entry["dtype"], "F32", "{name}");
+            let numbers = |key: &str| -> Vec<usize> { serde_json::from_value(entry[key].clone()).unwrap() };
+            let offsets = numbers("data_offsets");
+            (name, (numbers("shape"), bytemuck::pod_collect_to_vec(&data[offsets[0]..offsets[1]])))
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! One rule an op: how the gradient of what it wrote becomes gradients of what it read.
 
 use super::tape::Tape;
-use crate::compute::ops::attention::Attention;
+use crate::compute::ops::attention::{Attention, Mask};
 use crate::compute::ops::attention_backward_key::AttentionBackwardKey;
 use crate::compute::ops::attention_backward_query::AttentionBackwardQuery;
 use crate::compute::ops::attention_backward_value::AttentionBackwardValue;
@@ -11,10 +11,12 @@ use crate::compute::ops::cross_entropy_backward::CrossEntropyBackward;
 use crate::compute::ops::embedding_backward::EmbeddingBackward;
 use crate::compute::ops::gelu_backward::GeluBackward;
 use crate::compute::ops::kv_write_backward::KvWriteBackward;
+use crate::compute::ops::layernorm::LayerNorm;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::ops::matmul_weight_backward::MatMulWeightBackward;
 use crate::compute::ops::norm_backward::NormBackward;
 use crate::compute::ops::norm_weight_backward::NormWeightBackward;
+use crate::compute::ops::rmsnorm::RmsNorm;
 use crate::compute::ops::rope::Rope;
 use crate::compute::ops::swiglu_backward::SwiGluBackward;
 use crate::compute::{ComputeError, Dispatch, Op, Tensor};
@@ -28,6 +30,7 @@ pub enum Gradient {
 }
 
 const DISCRETE: &str = "its result is a choice, which does not change with small changes of the input";
+const NOT_YET: &str = "its gradient is not written";
 const BACKWARD: &str = "it is itself part of a backward pass, and second derivatives are not recorded";
 const OPTIMISER: &str = "it is part of a training step, which nothing is differentiated through";
 
@@ -60,6 +63,7 @@ pub fn gradient(op: &Op) -> Gradient {
         | Op::AttentionBackwardValue(_)
         | Op::GeluBackward(_)
         | Op::SwiGluBackward(_) => Gradient::None(BACKWARD),
+        Op::AttentionWeights(_) | Op::Relu(_) | Op::GeGlu(_) | Op::Softcap(_) => Gradient::None(NOT_YET),
         Op::SumSquares(_) | Op::AdamW(_) => Gradient::None(OPTIMISER),
     }
 }
@@ -83,11 +87,13 @@ pub(super) fn apply(dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeE
         Op::Embedding(op) => {
             if let Some(dout) = active(tape, out, &inputs[1]) {
                 let dtable = tape.sum(&inputs[1])?;
-                let op = Op::EmbeddingBackward(EmbeddingBackward { scale: scale(op) });
+                let op = Op::EmbeddingBackward(EmbeddingBackward { scale: op.scale });
                 tape.push(op, &[&inputs[0], &dout], &[&dtable])?;
             }
             Ok(())
         }
+        Op::RmsNorm(op) if *op != RmsNorm::rows(op.eps) => Err(none(NOT_YET)),
+        Op::LayerNorm(op) if *op != LayerNorm::rows(op.eps) => Err(none(NOT_YET)),
         Op::LayerNorm(op) => norm(dispatch, tape, Normalisation { centred: true, eps: op.eps }),
         Op::RmsNorm(op) => norm(dispatch, tape, Normalisation { centred: false, eps: op.eps }),
         Op::MatMul(op) => matmul(op, dispatch, tape),
@@ -107,6 +113,7 @@ pub(super) fn apply(dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeE
         Op::Attention(op) if op.prefix_tokens > 0 => {
             Err(none("gradients are taken without a shared prefix: record the prefix as part of every row"))
         }
+        Op::Attention(op) if (op.window, op.softcap, op.mask) != (None, None, Mask::Causal) => Err(none(NOT_YET)),
         Op::Attention(op) => attention(op, dispatch, tape),
         Op::Gelu(op) => {
             if let Some(dout) = active(tape, out, &inputs[0]) {
@@ -156,10 +163,6 @@ pub(super) fn apply(dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeE
 /// The gradient of what was written, when the input's is of use.
 fn active(tape: &Tape, out: &Tensor, input: &Tensor) -> Option<Tensor> {
     if tape.is_active(input) { tape.gradient(out) } else { None }
-}
-
-fn scale(_op: &crate::compute::ops::embedding::Embedding) -> f32 {
-    1.0
 }
 
 /// What layer and root-mean-square normalisation have in common.

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 
 use crate::compute::ops::axpy::Axpy;
+use crate::compute::ops::layernorm::LayerNorm;
+use crate::compute::ops::rmsnorm::RmsNorm;
 use crate::compute::{ComputeError, Dispatch, Op, Recording, Tensor, TensorId};
 
 /// A recording without lost values, and what became of the original's tensors.
@@ -100,7 +102,11 @@ fn write(dispatch: &Dispatch, output: &Tensor) -> Write {
         }
         Op::Axpy(op) if op.accumulate => Write::Change,
         Op::Axpy(op) => part(op.out_column, op.out_column + op.columns),
-        Op::Rope(_) => Write::Change,
+        Op::RmsNorm(op) if op.accumulate => Write::Change,
+        Op::RmsNorm(RmsNorm { groups, .. }) | Op::LayerNorm(LayerNorm { groups, .. }) => {
+            part(groups.first_column, groups.first_column + groups.count * dispatch.inputs[1].columns())
+        }
+        Op::Rope(_) | Op::Softcap(_) => Write::Change,
         // Some slots, some tokens: the rest of the cache stays.
         Op::KvWrite(_) => Write::Change,
         _ => Write::Whole,

@@ -6,12 +6,18 @@ use half::{bf16, f16};
 
 use super::DType;
 use super::widen::{widen_bf16, widen_f16};
+use crate::compute::quant;
 
 pub enum Values {
     F32(Vec<f32>),
     F16(Vec<f16>),
     BF16(Vec<bf16>),
     U32(Vec<u32>),
+    /// 8-bit floats and blocks: bytes that `compute::quant` reads.
+    Coded {
+        dtype: DType,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Values {
@@ -28,6 +34,7 @@ impl Values {
             DType::F16 => Values::F16(zeros(f16::ZERO, elements)?),
             DType::BF16 => Values::BF16(zeros(bf16::ZERO, elements)?),
             DType::U32 => Values::U32(zeros(0, elements)?),
+            _ => Values::Coded { dtype, bytes: zeros(0, dtype.bytes_of(elements))? },
         })
     }
 
@@ -37,6 +44,7 @@ impl Values {
             Values::F16(values) => bytemuck::cast_slice(values),
             Values::BF16(values) => bytemuck::cast_slice(values),
             Values::U32(values) => bytemuck::cast_slice(values),
+            Values::Coded { bytes, .. } => bytes,
         }
     }
 
@@ -46,6 +54,7 @@ impl Values {
             Values::F16(values) => bytemuck::cast_slice_mut(values),
             Values::BF16(values) => bytemuck::cast_slice_mut(values),
             Values::U32(values) => bytemuck::cast_slice_mut(values),
+            Values::Coded { bytes, .. } => bytes,
         }
     }
 
@@ -76,7 +85,8 @@ impl Values {
             Values::F32(values) => Weights::F32(values),
             Values::F16(values) => Weights::F16(values),
             Values::BF16(values) => Weights::BF16(values),
-            Values::U32(_) => unreachable!("checked: F32, F16 or BF16"),
+            Values::Coded { dtype, bytes } => Weights::Coded { dtype: *dtype, bytes },
+            Values::U32(_) => unreachable!("checked: no weight is stored as U32"),
         }
     }
 }
@@ -87,6 +97,11 @@ pub enum Weights<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
     BF16(&'a [bf16]),
+    /// 8-bit floats and blocks.
+    Coded {
+        dtype: DType,
+        bytes: &'a [u8],
+    },
 }
 
 impl<'a> Weights<'a> {
@@ -96,6 +111,7 @@ impl<'a> Weights<'a> {
             Weights::F32(values) => values.len(),
             Weights::F16(values) => values.len(),
             Weights::BF16(values) => values.len(),
+            Weights::Coded { dtype, bytes } => bytes.len() / dtype.block_bytes() * dtype.block_elements(),
         }
     }
 
@@ -106,6 +122,7 @@ impl<'a> Weights<'a> {
             Weights::F32(values) => out.copy_from_slice(&values[range]),
             Weights::F16(values) => widen_f16(&values[range], out),
             Weights::BF16(values) => widen_bf16(&values[range], out),
+            Weights::Coded { dtype, bytes } => quant::widen(*dtype, bytes, start, out),
         }
     }
 

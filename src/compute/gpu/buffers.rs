@@ -32,7 +32,7 @@ impl Buffers {
             slices: HashMap::new(),
             unsettled: Vec::new(),
             unsubmitted_bytes: 0,
-            // Kernels count elements in u32, and an element has at least two bytes. Buffers are rounded up to 16.
+            // Kernels count elements and bytes in u32. Buffers are rounded up to 16.
             tensor_bytes_max: limits
                 .max_buffer_size
                 .min(limits.max_storage_buffer_binding_size)
@@ -85,7 +85,7 @@ impl Buffers {
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         // Pieces begin at a multiple of four rows, so this is a whole word; a copy's length is rounded up to one, into
         // the padding that every buffer has.
-        let (offset, bytes) = ((first * tensor.dtype().bytes()) as u64, (slice.bytes() as u64).next_multiple_of(4));
+        let (offset, bytes) = (tensor.dtype().bytes_of(first) as u64, (slice.bytes() as u64).next_multiple_of(4));
         encoder.copy_buffer_to_buffer(&whole, offset, self.get(&slice)?, 0, bytes);
         queue.submit([encoder.finish()]);
         self.slices.insert((tensor.id(), first), slice.clone());
@@ -106,7 +106,8 @@ impl Buffers {
             return Ok(());
         }
         let bytes = tensor.bytes() as u64;
-        if bytes > self.tensor_bytes_max {
+        // An element may take half a byte, so that a buffer that can be bound holds more of them than kernels count.
+        if bytes > self.tensor_bytes_max || u32::try_from(tensor.elements()).is_err() {
             let pieces = pieces::cut(tensor, self.tensor_bytes_max).ok_or_else(|| self.too_large(tensor))?;
             for piece in &pieces {
                 self.allocate(device, &piece.tensor)?;

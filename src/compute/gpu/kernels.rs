@@ -8,6 +8,7 @@ mod attention;
 mod attention_backward_key;
 mod attention_backward_query;
 mod attention_backward_value;
+mod attention_weights;
 mod axpy;
 mod column_sum;
 mod cross_entropy;
@@ -15,6 +16,7 @@ mod cross_entropy_backward;
 mod embedding;
 mod embedding_backward;
 mod fill;
+mod geglu;
 mod gelu;
 mod gelu_backward;
 mod knn;
@@ -27,8 +29,10 @@ mod next_token;
 mod norm_backward;
 mod norm_weight_backward;
 mod params;
+mod relu;
 mod rmsnorm;
 mod rope;
+mod softcap;
 mod sum_squares;
 mod swiglu;
 mod swiglu_backward;
@@ -59,8 +63,12 @@ pub const KERNELS: &[&Kernel] = &[
     &rope::KERNEL,
     &kv_write::KERNEL,
     &attention::KERNEL,
+    &attention_weights::KERNEL,
+    &relu::KERNEL,
     &gelu::KERNEL,
+    &geglu::KERNEL,
     &swiglu::KERNEL,
+    &softcap::KERNEL,
     &next_token::KERNEL,
     &knn::KERNEL,
     &fill::KERNEL,
@@ -124,8 +132,12 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::Rope(op) => rope::launch(op, dispatch),
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
         Op::Attention(op) => attention::launch(op, dispatch)?,
+        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch),
+        Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
+        Op::GeGlu(op) => geglu::launch(op, dispatch),
         Op::SwiGlu(_) => swiglu::launch(dispatch),
+        Op::Softcap(op) => softcap::launch(op, dispatch),
         Op::NextToken(_) => next_token::launch(dispatch),
         Op::Knn(op) => knn::launch(op, dispatch),
         Op::Fill(op) => fill::launch(op, dispatch),
@@ -166,6 +178,16 @@ fn stored(tensor: Option<&Tensor>) -> u32 {
         Some(DType::F16) => 1,
         Some(DType::BF16) => 2,
         None => 3,
+        Some(DType::F8E4M3) => 4,
+        Some(DType::F8E5M2) => 5,
+        Some(DType::Q4_0) => 6,
+        Some(DType::Q4_1) => 7,
+        Some(DType::Q5_0) => 8,
+        Some(DType::Q5_1) => 9,
+        Some(DType::Q8_0) => 10,
+        Some(DType::Q4K) => 11,
+        Some(DType::Q5K) => 12,
+        Some(DType::Q6K) => 13,
     }
 }
 

@@ -25,7 +25,9 @@ const ROWS_MULTIPLE: usize = 4;
 pub fn cut(tensor: &Tensor, bytes_max: u64) -> Option<Vec<Piece>> {
     let &[rows, columns] = tensor.shape() else { return None };
     let row_bytes = tensor.bytes() / rows.max(1);
-    let rows_max = (bytes_max / row_bytes.max(1) as u64) as usize / ROWS_MULTIPLE * ROWS_MULTIPLE;
+    // Kernels count elements in u32, and an element may take half a byte.
+    let rows_max = (bytes_max / row_bytes.max(1) as u64).min(u64::from(u32::MAX) / columns.max(1) as u64) as usize;
+    let rows_max = rows_max / ROWS_MULTIPLE * ROWS_MULTIPLE;
     if rows_max == 0 {
         return None;
     }

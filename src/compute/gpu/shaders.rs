@@ -2,9 +2,13 @@
 
 /// Code shared by kernels, by import name.
 pub const LIBRARY: &[(&str, &str)] = &[
+    ("attention", include_str!("../../../shaders/lib/attention.wgsl")),
+    ("blocks", include_str!("../../../shaders/lib/blocks.wgsl")),
+    ("gelu", include_str!("../../../shaders/lib/gelu.wgsl")),
     ("index", include_str!("../../../shaders/lib/index.wgsl")),
     ("reduce", include_str!("../../../shaders/lib/reduce.wgsl")),
     ("stored", include_str!("../../../shaders/lib/stored.wgsl")),
+    ("tanh", include_str!("../../../shaders/lib/tanh.wgsl")),
 ];
 
 /// The source with its imports in place.

@@ -125,15 +125,7 @@ pub(super) fn cases(rng: &mut Rng) -> Vec<Case> {
         let (channels, kv) = (n_heads * head_size, n_kv_heads * head_size);
         let (capacity, n_slots) = (start + tokens + 2, b + 2);
         let all: Vec<u32> = (0..n_slots as u32).collect();
-        let forward = Attention {
-            n_heads,
-            n_kv_heads,
-            head_size,
-            scale: 1.0 / (head_size as f32).sqrt(),
-            tokens,
-            start,
-            prefix_tokens: 0,
-        };
+        let forward = Attention::causal(n_heads, n_kv_heads, head_size, tokens, start);
         let qkv = check::random("qkv", &[b * tokens, channels + extra], DType::F32, rng);
         let slot_values = rng.sample(&all, b);
         let k = check::random("k_own", &[n_slots, capacity, kv], DType::F32, rng);

@@ -4,7 +4,7 @@
 //!
 //! Shapes   x, out: any, equal, F32
 //! Source   Hendrycks & Gimpel 2016; the tanh form is GPT-2's `gelu_new`
-//! Kernel   shaders/gelu.wgsl; erf there by Abramowitz & Stegun 7.1.26 (|error| ≤ 1.5e-7)
+//! Kernel   shaders/gelu.wgsl; erf in shaders/lib/gelu.wgsl by Abramowitz & Stegun 7.1.26 (|error| ≤ 1.5e-7)
 //! Agrees   twins: tolerance::ELEMENTWISE with the erf error added
 
 use super::{Example, Op, check};
@@ -35,10 +35,15 @@ impl Gelu {
 
 pub fn forward(op: &Gelu, x: &[f32], out: &mut [f32]) {
     for (out, &x) in out.iter_mut().zip(x) {
-        *out = match op.approximation {
-            Approximation::Exact => 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
-            Approximation::Tanh => 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh()),
-        };
+        *out = gelu(op.approximation, x);
+    }
+}
+
+/// Of one number.
+pub fn gelu(approximation: Approximation, x: f32) -> f32 {
+    match approximation {
+        Approximation::Exact => 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
+        Approximation::Tanh => 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh()),
     }
 }
 

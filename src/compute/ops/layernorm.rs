@@ -1,13 +1,15 @@
-//! Layer normalisation.
+//! Layer normalisation, of whole rows or of groups of columns.
 //!
-//! out[n,c] = weight[c] · (x[n,c] − mean_c(x)) / sqrt(var_c(x) + eps) + bias[c]
+//! out[n,c] = weight[c] · (x[n,c] − mean_c(x)) / sqrt(var_c(x) + eps) + bias[c], mean and variance over each group by itself
 //!
-//! Shapes   x, out: (N,C) F32 · weight: (C) · bias: (C), may be left out
+//! Shapes   x, out: (N,S) F32, groups of C channels as in `rmsnorm` · weight: (C), shared by the groups, or (groups,C)
+//!          · bias: like weight, may be left out
 //! Dtype    mean and variance (biased, two passes) accumulate in f32
 //! Source   Ba, Kiros & Hinton 2016, "Layer Normalization"
 //! Kernel   shaders/layernorm.wgsl
 //! Agrees   twins: tolerance::REDUCTION, C ≤ a few thousand terms
 
+use super::rmsnorm::Groups;
 use super::{Example, Op, check};
 use crate::compute::cpu::Weights;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
@@ -16,57 +18,80 @@ use crate::rng::Rng;
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNorm {
     pub eps: f32,
+    pub groups: Groups,
 }
 
 impl LayerNorm {
+    /// Whole rows.
+    pub fn rows(eps: f32) -> Self {
+        LayerNorm { eps, groups: Groups::ROW }
+    }
+
     pub fn check(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Result<(), ComputeError> {
         const OP: &str = "layernorm";
         check::count(OP, inputs, &[2, 3])?;
         check::count(OP, outputs, &[1])?;
-        check::f32s(OP, inputs[0])?;
-        check::f32s(OP, outputs[0])?;
-        check::shape(OP, outputs[0], inputs[0].shape())?;
-        for weight in &inputs[1..] {
-            check::floats(OP, weight)?;
-            check::shape(OP, weight, &[inputs[0].columns()])?;
+        self.groups.check(OP, inputs[0], inputs[1], outputs[0])?;
+        if let Some(bias) = inputs.get(2) {
+            check::floats(OP, bias)?;
+            check::shape(OP, bias, inputs[1].shape())?;
         }
         Ok(())
     }
 }
 
-pub fn forward(op: &LayerNorm, x: &[f32], weight: Weights<'_>, bias: Option<Weights<'_>>, out: &mut [f32]) {
-    let columns = weight.len();
+/// `columns` of a row of x, `channels` of a group. A weight longer than one group has a row for each.
+pub fn forward(
+    op: &LayerNorm,
+    x: &[f32],
+    weight: Weights<'_>,
+    bias: Option<Weights<'_>>,
+    columns: usize,
+    channels: usize,
+    out: &mut [f32],
+) {
     let weight = weight.to_f32();
     let bias = bias.map(|bias| bias.to_f32());
     for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(columns)) {
-        let mean = x.iter().sum::<f32>() / columns as f32;
-        let variance = x.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / columns as f32;
-        let scale = 1.0 / (variance + op.eps).sqrt();
-        for c in 0..columns {
-            let shift = bias.as_ref().map_or(0.0, |bias| bias[c]);
-            out[c] = weight[c] * ((x[c] - mean) * scale) + shift;
+        for group in 0..op.groups.count {
+            let start = op.groups.first_column + group * channels;
+            let own = if weight.len() > channels { group * channels } else { 0 };
+            let (x, out) = (&x[start..][..channels], &mut out[start..][..channels]);
+            let mean = x.iter().sum::<f32>() / channels as f32;
+            let variance = x.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / channels as f32;
+            let scale = 1.0 / (variance + op.eps).sqrt();
+            for c in 0..channels {
+                let shift = bias.as_ref().map_or(0.0, |bias| bias[own + c]);
+                out[c] = weight[own + c] * ((x[c] - mean) * scale) + shift;
+            }
         }
     }
 }
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, c, dtype, biased) in
-        [(1, 1, DType::F32, true), (3, 64, DType::F16, true), (7, 131, DType::BF16, false), (65, 300, DType::F32, true)]
-    {
-        let x = check::random("x", &[n, c], DType::F32, rng);
-        let weight = check::random("weight", &[c], dtype, rng);
-        let bias = check::random("bias", &[c], dtype, rng);
-        let out = Tensor::new("out", &[n, c], DType::F32);
+    let row = Groups::ROW;
+    for (n, columns, weight_shape, dtype, groups, biased) in [
+        (1, 1, vec![1], DType::F32, row, true),
+        (3, 64, vec![64], DType::F16, row, true),
+        (7, 131, vec![131], DType::BF16, row, false),
+        (65, 300, vec![300], DType::F32, row, true),
+        (5, 50, vec![8], DType::F16, Groups { first_column: 5, count: 4 }, true),
+        (9, 70, vec![3, 16], DType::F32, Groups { first_column: 13, count: 3 }, false),
+    ] {
+        let x = check::random("x", &[n, columns], DType::F32, rng);
+        let weight = check::random("weight", &weight_shape, dtype, rng);
+        let bias = check::random("bias", &weight_shape, dtype, rng);
+        let out = check::random("out", &[n, columns], DType::F32, rng);
         let mut inputs = vec![x.0.clone(), weight.0.clone()];
         if biased {
             inputs.push(bias.0.clone());
         }
         examples.push(Example {
-            op: Op::LayerNorm(LayerNorm { eps: 1e-5 }),
+            op: Op::LayerNorm(LayerNorm { eps: 1e-5, groups }),
             inputs,
-            outputs: vec![out],
-            contents: vec![x, weight, bias],
+            outputs: vec![out.0.clone()],
+            contents: vec![x, weight, bias, out],
             tolerance: tolerance::REDUCTION,
         });
     }
@@ -81,8 +106,8 @@ mod tests {
     #[test]
     fn three_numbers_by_hand() {
         let mut out = [0.0; 3];
-        let op = LayerNorm { eps: 0.0 };
-        forward(&op, &[1.0, 2.0, 3.0], Weights::F32(&[1.0, 1.0, 2.0]), Some(Weights::F32(&[0.0, 5.0, 0.0])), &mut out);
+        let (weight, bias) = (Weights::F32(&[1.0, 1.0, 2.0]), Weights::F32(&[0.0, 5.0, 0.0]));
+        forward(&LayerNorm::rows(0.0), &[1.0, 2.0, 3.0], weight, Some(bias), 3, 3, &mut out);
         let unit = 1.0 / (2.0f32 / 3.0).sqrt();
         for (got, expected) in out.iter().zip([-unit, 5.0, 2.0 * unit]) {
             assert!((got - expected).abs() <= 1e-6, "{got} is not {expected}");

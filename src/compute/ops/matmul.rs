@@ -2,8 +2,8 @@
 //!
 //! out[m, column_offset + n] (+)= Σ_k x[m,k] · w[n,k] + bias[n]
 //!
-//! Shapes   x: (M,K) F32 · weight: (N,K) for `OutIn` (PyTorch's Linear) or (K,N) for `InOut` (GPT-2's Conv1D), stored
-//!          as F32, F16 or BF16 · bias: (N), may be left out · out: (M,S) F32 with column_offset + N ≤ S
+//! Shapes   x: (M,K) F32 · weight: (N,K) for `OutIn` (PyTorch's Linear) or (K,N) for `InOut` (GPT-2's Conv1D), in any
+//!          type weights are stored in · bias: (N), not in blocks, may be left out · out: (M,S) F32 with column_offset + N ≤ S
 //! Dtype    weights are widened inside the multiply; sums in f32
 //! Why      `column_offset` lets q, k and v (gate and up) be written side by side by separate projections;
 //!          `accumulate` adds the residual in the same pass
@@ -43,7 +43,7 @@ impl MatMul {
         }
         check::f32s(OP, x)?;
         check::f32s(OP, out)?;
-        check::floats(OP, weight)?;
+        check::weights(OP, weight)?;
         let (n, k) = self.n_k(weight);
         check::that(
             OP,
@@ -88,11 +88,29 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
         (129, 67, 43, OutIn, DType::F32, true, true, 1, 1),
         (3, 45, 131, InOut, DType::F16, false, true, 2, 1),
         (8, 67, 300, InOut, DType::BF16, true, false, 0, 0),
+        (9, 33, 7, OutIn, DType::F8E4M3, true, false, 0, 0),
+        (2, 33, 65, InOut, DType::F8E5M2, false, true, 0, 2),
+        // Blocks, by tiles and by few rows, along either axis; the last tile is never full.
+        (70, 66, 32, OutIn, DType::Q4_0, true, false, 0, 0),
+        (4, 64, 40, InOut, DType::Q4_0, false, false, 0, 0),
+        (9, 5, 96, OutIn, DType::Q4_1, false, true, 1, 1),
+        (1, 70, 64, OutIn, DType::Q5_0, false, false, 0, 0),
+        (65, 96, 17, InOut, DType::Q5_0, true, false, 0, 0),
+        (5, 9, 160, OutIn, DType::Q5_1, true, false, 0, 0),
+        (66, 131, 96, OutIn, DType::Q8_0, false, false, 0, 0),
+        (1, 9, 288, OutIn, DType::Q8_0, true, true, 2, 0),
+        (10, 32, 70, InOut, DType::Q8_0, false, false, 0, 0),
+        (8, 70, 256, OutIn, DType::Q4K, false, false, 0, 0),
+        (9, 256, 5, InOut, DType::Q4K, true, false, 0, 0),
+        (11, 6, 512, OutIn, DType::Q5K, false, false, 0, 0),
+        (3, 7, 256, OutIn, DType::Q6K, true, false, 0, 0),
+        (12, 65, 256, OutIn, DType::Q6K, false, true, 0, 0),
     ] {
         let x = check::random("x", &[m, k], DType::F32, rng);
         let shape = if layout == OutIn { [n, k] } else { [k, n] };
         let weight = check::random("weight", &shape, dtype, rng);
-        let bias = check::random("bias", &[n], dtype, rng);
+        let bias_type = if dtype.is_block() { DType::F32 } else { dtype };
+        let bias = check::random("bias", &[n], bias_type, rng);
         let out = check::random("out", &[m, offset + n + extra], DType::F32, rng);
         let mut inputs = vec![x.0.clone(), weight.0.clone()];
         if biased {

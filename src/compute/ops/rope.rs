@@ -1,11 +1,12 @@
 //! Rotary positions, in place on the query and key heads of a row.
 //!
-//! (a, b) → (a·cos θ − b·sin θ, a·sin θ + b·cos θ) with θ = positions[n] · inv_freq[i], for pair i of every head
+//! (a, b) → m · (a·cos θ − b·sin θ, a·sin θ + b·cos θ) with θ = positions[n] · inv_freq[i], for pair i of every head
 //!
 //! Shapes   positions: (N) U32 · inv_freq: (R/2) F32 · qkv: (N,S) F32, in place; heads 0..n_heads of `head_size`
 //!          channels each, from column 0; the first R channels of a head are turned
 //! Pairs    `Half`: channel i with i + R/2 (Llama, NeoX) · `Interleaved`: channel 2i with 2i + 1 (GPT-J)
-//! Source   Su et al. 2021, "RoFormer"
+//! Magnitude m is 1 but for scaled positions: Peng et al. 2023 (YaRN), Ding et al. 2024 (LongRoPE)
+//! Source   Su et al. 2021, "RoFormer"; the inverse, for gradients, is the turn by −θ and again · m
 //! Kernel   shaders/rope.wgsl
 //! Agrees   twins: tolerance::REDUCTION, since GPU sin and cos are less exact than the CPU's
 
@@ -27,6 +28,8 @@ pub struct Rope {
     pub pairing: Pairing,
     /// Turn the other way: the transpose of the turn, and so its backward.
     pub transposed: bool,
+    /// On the channels that are turned.
+    pub magnitude: f32,
 }
 
 impl Rope {
@@ -61,6 +64,7 @@ pub fn forward(op: &Rope, positions: &[u32], inv_freq: &[f32], columns: usize, q
         for (i, &frequency) in inv_freq.iter().enumerate() {
             let (sin, cos) = (position as f32 * frequency).sin_cos();
             let sin = if op.transposed { -sin } else { sin };
+            let (sin, cos) = (op.magnitude * sin, op.magnitude * cos);
             for head in 0..op.n_heads {
                 let start = n * columns + head * op.head_size;
                 let (first, second) = match op.pairing {
@@ -82,11 +86,12 @@ pub fn inverse_frequencies(theta: f64, rotary_size: usize) -> Vec<f32> {
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
     let mut examples = Vec::new();
-    for (n, n_heads, head_size, rotary, extra, pairing, transposed) in [
-        (1, 1, 2, 2, 0, Pairing::Half, false),
-        (9, 6, 16, 16, 32, Pairing::Half, false),
-        (65, 3, 24, 8, 5, Pairing::Interleaved, true),
-        (17, 2, 10, 6, 0, Pairing::Half, true),
+    for (n, n_heads, head_size, rotary, extra, pairing, transposed, magnitude) in [
+        (1, 1, 2, 2, 0, Pairing::Half, false, 1.0),
+        (9, 6, 16, 16, 32, Pairing::Half, false, 1.0),
+        (65, 3, 24, 8, 5, Pairing::Interleaved, true, 1.0),
+        (17, 2, 10, 6, 0, Pairing::Half, false, 1.19),
+        (5, 3, 12, 8, 1, Pairing::Half, true, 0.7),
     ] {
         let positions: Vec<u32> = (0..n).map(|_| rng.below(300)).collect();
         let positions = check::indices("positions", &positions);
@@ -95,7 +100,7 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
             (Tensor::new("inv_freq", &[frequencies.len()], DType::F32), bytemuck::cast_slice(&frequencies).to_vec());
         let qkv = check::random("qkv", &[n, n_heads * head_size + extra], DType::F32, rng);
         examples.push(Example {
-            op: Op::Rope(Rope { n_heads, head_size, pairing, transposed }),
+            op: Op::Rope(Rope { n_heads, head_size, pairing, transposed, magnitude }),
             inputs: vec![positions.0.clone(), inv_freq.0.clone()],
             outputs: vec![qkv.0.clone()],
             contents: vec![positions, inv_freq, qkv],
@@ -111,13 +116,13 @@ pub fn examples(rng: &mut Rng) -> Vec<Example> {
 mod tests {
     use super::*;
 
-    /// Oracle: closed form. A turn by π/2 takes (1, 0) to (0, 1); channels past R stay.
+    /// Oracle: closed form. A turn by π/2 takes (1, 0) to (0, 1), twice as long; channels past R stay.
     #[test]
     fn a_quarter_turn() {
-        let op = Rope { n_heads: 1, head_size: 4, pairing: Pairing::Half, transposed: false };
+        let op = Rope { n_heads: 1, head_size: 4, pairing: Pairing::Half, transposed: false, magnitude: 2.0 };
         let mut qkv = [1.0, 0.0, 7.0, 8.0];
         forward(&op, &[1], &[std::f32::consts::FRAC_PI_2], 4, &mut qkv);
-        assert!(qkv[0].abs() <= 1e-6 && (qkv[1] - 1.0).abs() <= 1e-6);
+        assert!(qkv[0].abs() <= 1e-6 && (qkv[1] - 2.0).abs() <= 1e-6);
         assert_eq!(&qkv[2..], [7.0, 8.0]);
     }
 }

@@ -11,6 +11,7 @@ use crate::compute::ops::cross_entropy::{CrossEntropy, IGNORED};
 use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
 use crate::engine::forward::{PassShape, PassTensors, record};
 use crate::engine::kv_cache::KvCache;
+use crate::engine::weights::{Parameter, RotaryFrequencies};
 use crate::engine::{EngineError, Model};
 use crate::error::Result;
 
@@ -40,6 +41,8 @@ impl PassForm {
 /// A recorded batch: written once for a form, run for every batch of it.
 pub struct Pass {
     inputs: PassTensors,
+    /// What the family adds to positions to look them up.
+    position_offset: u32,
     nll: Tensor,
     dnll: Tensor,
     recording: Recording,
@@ -64,7 +67,7 @@ impl Pass {
     ) -> Result<Pass> {
         let shape = PassShape { rows: form.rows, tokens: form.tokens, logits: form.targets };
         let inputs = PassTensors::new(&model.architecture, shape);
-        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens);
+        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.tokens);
         let inference = record(&model.architecture, &model.weights, &inputs, &cache, 0, None)?;
         let mut forward = inference.rewrite(|dispatch| match dispatch.op {
             Op::NextToken(_) => None,
@@ -87,7 +90,7 @@ impl Pass {
         let foreign: Vec<TensorId> = model
             .weight_tensors()
             .into_iter()
-            .chain(&model.weights.inv_freq)
+            .chain(model.weights.rotary.iter().flat_map(RotaryFrequencies::tensors))
             .chain(replaced.values())
             .chain(started.iter().map(|(_, gradient)| gradient))
             .map(Tensor::id)
@@ -95,7 +98,8 @@ impl Pass {
         let mut own = recording.tensors();
         own.push(dnll.clone());
         own.retain(|tensor| !foreign.contains(&tensor.id()));
-        Ok(Pass { inputs, nll, dnll, recording, gradients, own })
+        let position_offset = model.architecture.position_offset() as u32;
+        Ok(Pass { inputs, position_offset, nll, dnll, recording, gradients, own })
     }
 
     /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
@@ -108,7 +112,8 @@ impl Pass {
         let dnll: Vec<f32> =
             batch.targets.iter().map(|target| (f64::from(target.weight) / total_weight) as f32).collect();
         device.write_u32(&self.inputs.ids, &batch.ids)?;
-        device.write_u32(&self.inputs.positions, &batch.positions)?;
+        let positions: Vec<u32> = batch.positions.iter().map(|position| position + self.position_offset).collect();
+        device.write_u32(&self.inputs.positions, &positions)?;
         device.write_u32(&self.inputs.slots, &slots)?;
         device.write_u32(&self.inputs.wanted, &of(|target| target.at))?;
         device.write_u32(&self.inputs.targets, &targets)?;
@@ -160,9 +165,12 @@ pub async fn loss_and_gradients(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<(Loss, Vec<ParameterGradient>)> {
     batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
-    let parameters: Vec<Tensor> =
-        model.weight_tensors().into_iter().filter(|tensor| wanted(tensor.label())).cloned().collect();
-    let ids: Vec<TensorId> = parameters.iter().map(Tensor::id).collect();
+    let parameters: Vec<&Parameter> =
+        model.weights.parameters.iter().filter(|parameter| wanted(&parameter.name)).collect();
+    let copies = parameters.iter().flat_map(|parameter| &parameter.copies);
+    let mut ids: Vec<TensorId> = copies.map(|copy| copy.tensor.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
     let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids)?;
     let result = run_and_read(&pass, &mut model.device, batch, &parameters).await;
     pass.free(&mut model.device);
@@ -173,16 +181,25 @@ async fn run_and_read(
     pass: &Pass,
     device: &mut Device,
     batch: &Batch,
-    parameters: &[Tensor],
+    parameters: &[&Parameter],
 ) -> Result<(Loss, Vec<ParameterGradient>)> {
     let loss = pass.run(device, batch, batch.weight()).await?;
     let mut gradients = Vec::with_capacity(parameters.len());
     for parameter in parameters {
-        let values = match pass.gradients.get(&parameter.id()) {
-            Some(gradient) => device.read_f32(gradient).await?,
-            None => vec![0.0; parameter.elements()],
-        };
-        gradients.push(ParameterGradient { name: parameter.label().into(), shape: parameter.shape().to_vec(), values });
+        let mut values = vec![0.0; parameter.shape.iter().product()];
+        // Of the tensor last read: a parameter whose rows are interleaved is many runs of the same one.
+        let mut last: Option<(TensorId, Vec<f32>)> = None;
+        for copy in &parameter.copies {
+            let Some(gradient) = pass.gradients.get(&copy.tensor.id()) else { continue };
+            if last.as_ref().is_none_or(|(id, _)| *id != copy.tensor.id()) {
+                last = Some((copy.tensor.id(), device.read_f32(gradient).await?));
+            }
+            let Some((_, read)) = &last else { continue };
+            let row = copy.tensor.elements() / copy.tensor.shape()[0].max(1);
+            values[copy.from_row * row..][..copy.rows * row]
+                .copy_from_slice(&read[copy.to_row * row..][..copy.rows * row]);
+        }
+        gradients.push(ParameterGradient { name: parameter.name.clone(), shape: parameter.shape.clone(), values });
     }
     Ok((loss, gradients))
 }

@@ -1,7 +1,7 @@
 //! One workgroup per row and head.
 
 use super::{Kernel, Launch, number, params::params, tensors};
-use crate::compute::ops::attention::Attention;
+use crate::compute::ops::attention::{Attention, Mask};
 use crate::compute::{ComputeError, Dispatch, Tensor};
 
 params! {
@@ -15,7 +15,11 @@ params! {
     prefix_tokens: u32,
     n_slots: u32,
     capacity: u32,
+    window: u32,
+    n_seen_by_all: u32,
+    masked: u32,
     scale: f32,
+    softcap: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -23,7 +27,7 @@ pub const KERNEL: Kernel = Kernel {
     source: include_str!("../../../../shaders/attention.wgsl"),
     params: FIELDS,
     params_bytes: size_of::<Params>(),
-    n_inputs: 6,
+    n_inputs: 7,
     n_outputs: 1,
 };
 
@@ -46,12 +50,19 @@ pub fn launch<'a>(op: &Attention, dispatch: &'a Dispatch) -> Result<Launch<'a>, 
         prefix_tokens: number(op.prefix_tokens),
         n_slots: number(k_own.shape()[0]),
         capacity: number(k_own.shape()[1]),
+        window: window(op),
+        n_seen_by_all: n_seen_by_all(op),
+        masked: (op.mask == Mask::Given).into(),
         scale: op.scale,
+        softcap: op.softcap.unwrap_or(0.0),
     };
     let mut tensors = tensors(dispatch);
-    if dispatch.inputs.len() == 4 {
-        // Something must be bound where the prefix would be; with no prefix tokens it is not read.
+    // Something must be bound where prefix and mask would be; without prefix tokens and with `masked` 0 it is not read.
+    if dispatch.inputs.len() < 6 {
         tensors.splice(4..4, [k_own, v_own]);
+    }
+    if op.mask != Mask::Given {
+        tensors.insert(6, &dispatch.inputs[1]);
     }
     Ok(Launch {
         kernel: &KERNEL,
@@ -79,4 +90,18 @@ pub(super) fn heads_fit(name: &'static str, op: &Attention, qkv: &Tensor) -> Res
 /// Channels of a head that one lane adds up.
 pub(super) fn channels_per_lane(op: &Attention) -> u32 {
     number(op.head_size.div_ceil(LANES))
+}
+
+/// Keys a query looks back at most; without a window, more than there can be.
+pub(super) fn window(op: &Attention) -> u32 {
+    op.window.map_or(u32::MAX, |window| u32::try_from(window).unwrap_or(u32::MAX))
+}
+
+/// Keys that every query sees, besides those before it.
+pub(super) fn n_seen_by_all(op: &Attention) -> u32 {
+    match op.mask {
+        Mask::Causal => 0,
+        Mask::Prefix(n) => u32::try_from(n).unwrap_or(u32::MAX),
+        Mask::Full | Mask::Given => u32::MAX,
+    }
 }

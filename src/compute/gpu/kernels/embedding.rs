@@ -10,6 +10,7 @@ params! {
     n_vocabulary: u32,
     accumulate: u32,
     first_row: u32,
+    scale: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -29,6 +30,7 @@ pub fn launch<'a>(op: &Embedding, dispatch: &'a Dispatch) -> Launch<'a> {
         n_vocabulary: number(table.rows()),
         accumulate: op.accumulate.into(),
         first_row: op.first_row,
+        scale: op.scale,
     };
     Launch {
         kernel: &KERNEL,

@@ -1,4 +1,4 @@
-//! One workgroup per row.
+//! One workgroup per row and group.
 
 use super::{Kernel, Launch, number, params::params, stored};
 use crate::compute::Dispatch;
@@ -7,6 +7,10 @@ use crate::compute::ops::layernorm::LayerNorm;
 params! {
     n_rows: u32,
     n_columns: u32,
+    first_column: u32,
+    n_groups: u32,
+    n_channels: u32,
+    weight_stride: u32,
     eps: f32,
 }
 
@@ -22,7 +26,15 @@ pub const KERNEL: Kernel = Kernel {
 pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch) -> Launch<'a> {
     let (x, weight, bias, out) =
         (&dispatch.inputs[0], &dispatch.inputs[1], dispatch.inputs.get(2), &dispatch.outputs[0]);
-    let params = Params { n_rows: number(x.rows()), n_columns: number(x.columns()), eps: op.eps };
+    let params = Params {
+        n_rows: number(x.rows()),
+        n_columns: number(x.columns()),
+        first_column: number(op.groups.first_column),
+        n_groups: number(op.groups.count),
+        n_channels: number(weight.columns()),
+        weight_stride: if weight.shape().len() == 2 { number(weight.columns()) } else { 0 },
+        eps: op.eps,
+    };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
@@ -30,6 +42,6 @@ pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch) -> Launch<'a> {
         params: bytemuck::bytes_of(&params).to_vec(),
         // Something must be bound where the bias would be; with `bias_type` absent it is not read.
         tensors: vec![x, weight, bias.unwrap_or(weight), out],
-        workgroups: x.rows() as u64,
+        workgroups: (x.rows() * op.groups.count) as u64,
     }
 }

@@ -1,4 +1,4 @@
-//! One workgroup per row.
+//! One workgroup per row and group.
 
 use super::{Kernel, Launch, number, params::params, stored, tensors};
 use crate::compute::Dispatch;
@@ -7,7 +7,13 @@ use crate::compute::ops::rmsnorm::RmsNorm;
 params! {
     n_rows: u32,
     n_columns: u32,
+    first_column: u32,
+    n_groups: u32,
+    n_channels: u32,
+    weight_stride: u32,
+    accumulate: u32,
     eps: f32,
+    weight_offset: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -21,13 +27,23 @@ pub const KERNEL: Kernel = Kernel {
 
 pub fn launch<'a>(op: &RmsNorm, dispatch: &'a Dispatch) -> Launch<'a> {
     let (x, weight) = (&dispatch.inputs[0], &dispatch.inputs[1]);
-    let params = Params { n_rows: number(x.rows()), n_columns: number(x.columns()), eps: op.eps };
+    let params = Params {
+        n_rows: number(x.rows()),
+        n_columns: number(x.columns()),
+        first_column: number(op.groups.first_column),
+        n_groups: number(op.groups.count),
+        n_channels: number(weight.columns()),
+        weight_stride: if weight.shape().len() == 2 { number(weight.columns()) } else { 0 },
+        accumulate: op.accumulate.into(),
+        eps: op.eps,
+        weight_offset: op.weight_offset,
+    };
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
         constants: vec![("workgroup_size", 128), ("weight_type", stored(Some(weight)))],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
-        workgroups: x.rows() as u64,
+        workgroups: (x.rows() * op.groups.count) as u64,
     }
 }

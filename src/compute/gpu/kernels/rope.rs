@@ -12,6 +12,7 @@ params! {
     n_pairs: u32,
     interleaved: u32,
     transposed: u32,
+    magnitude: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -34,6 +35,7 @@ pub fn launch<'a>(op: &Rope, dispatch: &'a Dispatch) -> Launch<'a> {
         n_pairs: number(inv_freq.elements()),
         interleaved: (op.pairing == Pairing::Interleaved).into(),
         transposed: op.transposed.into(),
+        magnitude: op.magnitude,
     };
     Launch {
         kernel: &KERNEL,

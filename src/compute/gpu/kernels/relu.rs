@@ -1,0 +1,30 @@
+//! One lane per element.
+
+use super::{ELEMENTWISE_LANES, Kernel, Launch, elementwise, number, params::params, tensors};
+use crate::compute::Dispatch;
+
+params! {
+    n_elements: u32,
+}
+
+pub const KERNEL: Kernel = Kernel {
+    name: "relu",
+    source: include_str!("../../../../shaders/relu.wgsl"),
+    params: FIELDS,
+    params_bytes: size_of::<Params>(),
+    n_inputs: 1,
+    n_outputs: 1,
+};
+
+pub fn launch(dispatch: &Dispatch) -> Launch<'_> {
+    let out = &dispatch.outputs[0];
+    let params = Params { n_elements: number(out.elements()) };
+    Launch {
+        kernel: &KERNEL,
+        entry_point: "forward",
+        constants: vec![("workgroup_size", ELEMENTWISE_LANES)],
+        params: bytemuck::bytes_of(&params).to_vec(),
+        tensors: tensors(dispatch),
+        workgroups: elementwise(out.elements()),
+    }
+}
