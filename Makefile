@@ -4,6 +4,7 @@
 #   make scan    the same scan in the terminal; ARGS="--json" prints the report
 #   make test    everything, the browser included
 #   make check   formatting, lints, types
+#   make bench   every speed against its peers; writes benches/RESULTS.md (PYTHON names one with benches/requirements.txt)
 #
 # Set-up is part of each: what is missing is installed first.
 
@@ -17,7 +18,7 @@ export PATH := $(HOME)/.cargo/bin:$(CURDIR)/www/node_modules/.bin:$(PATH)
 RUST := $(shell find src shaders -type f) Cargo.toml Cargo.lock .cargo/config.toml www/src/report/types.ts
 WEB := $(shell find www -type f -not -path 'www/node_modules/*' -not -path 'www/dist/*')
 
-.PHONY: help demo build scan test check setup screenshots clean
+.PHONY: help demo build scan test check bench setup screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,6 +45,24 @@ check: pkg/.built
 screenshots: www/dist/.built
 	node tests/web/screenshots.mjs
 	node tools/readme_pictures.mjs
+
+bench: www/dist/.built benches/node_modules/.installed target/bench/gpt2-small/.built
+	@tools/browser.sh
+	@benches/build.sh
+	@node benches/bench.mjs $(ARGS)
+
+PYTHON ?= .cache/venv/bin/python
+export PYTHON
+.cache/venv/bin/python:
+	python3 -m venv .cache/venv
+
+target/bench/gpt2-small/.built: benches/gpt2_small.py $(PYTHON)
+	$(PYTHON) -m pip install --quiet -r benches/requirements.txt
+	$(PYTHON) benches/gpt2_small.py target/bench/gpt2-small
+
+benches/node_modules/.installed: benches/package-lock.json
+	cd benches && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: setup setup-rust
 setup: setup-rust www/node_modules/.installed

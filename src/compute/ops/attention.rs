@@ -19,6 +19,7 @@
 use std::ops::Range;
 
 use super::{Example, Op, check};
+use crate::compute::cpu::functions::dot;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -187,7 +188,7 @@ pub fn softmax_weights(op: &Attention, seen: &Seen<'_>, head: usize, weights: &m
             continue;
         }
         let k = &stretch(seen.k_prefix, seen.k_own, kv, key)[kv_offset..][..op.head_size];
-        let score = op.scale * q.iter().zip(k).map(|(a, b)| a * b).sum::<f32>();
+        let score = op.scale * dot(q, k);
         weights.push(op.softcap.map_or(score, |cap| cap * (score / cap).tanh()));
     }
     let max = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
