@@ -1,6 +1,8 @@
 // `make bench`: runs every measurement, prints one table and writes benches/RESULTS.md.
 //
-//   node benches/bench.mjs [--quick]     --quick takes fewer runs and writes no file
+//   node benches/bench.mjs [--quick] [--only=TEXT]
+//
+// --quick takes fewer runs; --only runs the sections whose name holds the text. Either writes no file.
 //
 // What is compared runs in the same page of the same browser, in turns; see page.mjs. Native rows run one after another.
 import { execFileSync } from "node:child_process";
@@ -13,6 +15,7 @@ import { gzipSync } from "node:zlib";
 import { launch, repository, serve } from "../tests/web/browser.mjs";
 
 const quick = process.argv.includes("--quick");
+const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length) ?? "";
 const runs = quick ? 3 : 7;
 const MODEL = join(repository, "target/bench/gpt2-small");
 const rows = [];
@@ -27,6 +30,7 @@ function row(what, ours, against, theirs, unit, target) {
 }
 
 function absent(what, reason) {
+  if (!what.includes(only)) return;
   rows.push([what, `not measured here: ${reason}`, "", "", "", "", ""]);
   console.log(`${what} | not measured here: ${reason}`);
 }
@@ -42,6 +46,7 @@ const page_of = async (browser) => {
 };
 /** A page of its own for each section: wasm memory is never given back. */
 async function section(name, options, work) {
+  if (!name.includes(only)) return;
   const browser = await launch(options);
   try {
     return await work(await page_of(browser), browser.version());
@@ -95,7 +100,8 @@ const json = (command, args, options) => {
   const output = execFileSync(command, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
   return JSON.parse(output.trim().split("\n").at(-1));
 };
-try {
+const native = "native against PyTorch";
+if (native.includes(only)) try {
   const own = json("cargo", ["bench", "--quiet", "--features", "bench", "--bench", "native", "--", MODEL], { env: { ...process.env, RAYON_NUM_THREADS: "2" } });
   const torch = json(process.env.PYTHON ?? "python3", ["benches/pytorch.py", MODEL]);
   for (const shape of Object.keys(own).filter((name) => name.includes("x") && own[name] > 0)) {
@@ -107,7 +113,7 @@ try {
   row(what("whole oracle"), own.whole, "PyTorch, prefix cached, all 10 tokens", torch.whole, "probes/s", 1);
   row(what("whole oracle"), own.whole, "PyTorch, prefix cached, early exit", torch.whole_early_exit, "probes/s", 1);
 } catch (error) {
-  absent("native against PyTorch", String(error.message).split("\n")[0]);
+  absent(native, String(error.message).split("\n")[0]);
 }
 
 if (existsSync(join(repository, "www/dist/index.html"))) {
@@ -119,8 +125,7 @@ if (existsSync(join(repository, "www/dist/index.html"))) {
       const page = await browser.newPage();
       const start = performance.now();
       await page.goto(dist.url);
-      await page.getByText("tokens", { exact: false }).first().waitFor();
-      await page.waitForFunction(() => [...document.querySelectorAll("button")].some((b) => /scan/i.test(b.textContent) && !b.disabled));
+      await page.locator("button:enabled", { hasText: "Find glitch tokens" }).first().waitFor();
       times.push((performance.now() - start) / 1000);
       await browser.close();
     }
@@ -128,7 +133,7 @@ if (existsSync(join(repository, "www/dist/index.html"))) {
     row("opening the page → loaded specimen (target over time)", 2, "", times.toSorted((a, b) => a - b)[runs >> 1], "s", 1);
   });
 } else absent("time to a loaded specimen", "www/dist is not built");
-for (const file of existsSync(join(repository, "pkg")) ? readdirSync(join(repository, "pkg")).filter((name) => name.endsWith(".wasm")) : []) {
+for (const file of "wasm size".includes(only) && existsSync(join(repository, "pkg")) ? readdirSync(join(repository, "pkg")).filter((name) => name.endsWith(".wasm")) : []) {
   const bytes = gzipSync(readFileSync(join(repository, "pkg", file)), { level: 9 }).length;
   row(`${file}, gzipped (target over size)`, 1.2, "", bytes / 1e6, "MB", 1);
 }
@@ -149,5 +154,5 @@ Commit: ${execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: repositor
 ${table}
 
 ${notes}`;
-if (!quick) writeFileSync(join(repository, "benches/RESULTS.md"), results);
+if (!quick && !only) writeFileSync(join(repository, "benches/RESULTS.md"), results);
 console.log(`\n${table}`);

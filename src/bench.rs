@@ -27,6 +27,8 @@ pub struct Probes {
     suffix: Vec<u32>,
     rng: Rng,
     vocabulary: u32,
+    /// Probes so far.
+    asked: usize,
 }
 
 impl Probes {
@@ -40,7 +42,7 @@ impl Probes {
         let mut ids = |count: usize| -> Vec<u32> { (0..count).map(|_| rng.below(vocabulary)).collect() };
         let (prefix, suffix) = (ids(PREFIX_TOKENS), ids(ROW_TOKENS - 1));
         let fan_out = FanOut::new(&mut model, &prefix, ROW_TOKENS, NEW_TOKENS, batch).await?;
-        Ok(Probes { model, fan_out, suffix, rng, vocabulary })
+        Ok(Probes { model, fan_out, suffix, rng, vocabulary, asked: 0 })
     }
 
     pub fn batch(&self) -> usize {
@@ -66,12 +68,16 @@ impl Probes {
         for step in 0..if whole { NEW_TOKENS - 1 } else { 0 } {
             let mut tokens: Vec<u32> = next.iter().map(|next| next.argmax).collect();
             if step == 1 {
-                let undecided = |row: &u32| (*row as usize).is_multiple_of(UNDECIDED);
+                let undecided = |row: &u32| (self.asked + *row as usize).is_multiple_of(UNDECIDED);
                 tokens = open.iter().zip(&tokens).filter(|(row, _)| undecided(row)).map(|(_, token)| *token).collect();
                 open.retain(undecided);
             }
+            if open.is_empty() {
+                break;
+            }
             next = self.fan_out.next(&mut self.model, &open, &tokens, step).await?;
         }
+        self.asked += targets.len();
         Ok(sum)
     }
 }
