@@ -5,6 +5,7 @@
 #   make test    everything, the browser included
 #   make check   formatting, lints, types
 #   make fuzz    every parser under a fuzzer for a minute (FUZZ_SECONDS=10 changes it)
+#   make bench   every speed against its peers; writes benches/RESULTS.md (PYTHON names one with benches/requirements.txt)
 #
 # Set-up is part of each: what is missing is installed first.
 
@@ -18,7 +19,7 @@ export PATH := $(HOME)/.cargo/bin:$(CURDIR)/www/node_modules/.bin:$(PATH)
 RUST := $(shell find src shaders -type f) Cargo.toml Cargo.lock .cargo/config.toml www/src/report/types.ts
 WEB := $(shell find www -type f -not -path 'www/node_modules/*' -not -path 'www/dist/*')
 
-.PHONY: help demo build scan test check fuzz setup screenshots clean
+.PHONY: help demo build scan test check fuzz bench setup screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,6 +50,24 @@ screenshots: www/dist/.built
 	node tests/web/screenshots.mjs
 	node tools/readme_pictures.mjs
 
+bench: www/dist/.built benches/node_modules/.installed target/bench/gpt2-small/.built
+	@tools/browser.sh
+	@benches/build.sh
+	@node benches/bench.mjs $(ARGS)
+
+PYTHON ?= .cache/venv/bin/python
+export PYTHON
+.cache/venv/bin/python:
+	python3 -m venv .cache/venv
+
+target/bench/gpt2-small/.built: benches/gpt2_small.py $(PYTHON)
+	$(PYTHON) -m pip install --quiet -r benches/requirements.txt
+	$(PYTHON) benches/gpt2_small.py target/bench/gpt2-small
+
+benches/node_modules/.installed: benches/package-lock.json
+	cd benches && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: setup setup-rust
 setup: setup-rust www/node_modules/.installed
 setup-rust:
@@ -60,7 +79,7 @@ www/node_modules/.installed: www/package-lock.json
 
 # wasm-opt comes from the npm package binaryen, which is on the PATH by now.
 pkg/.built: $(RUST) | setup
-	wasm-pack build --release --target web --mode no-install
+	@tools/package.sh
 	@touch $@
 
 www/dist/.built: pkg/.built $(WEB) | setup

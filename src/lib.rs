@@ -9,6 +9,8 @@
 //! `compute`, `graph` and `stats` are mathematics: arrays in, arrays out. `checkpoint`, `tokenizer`, `engine`,
 //! `glitch`, `labs` and `report` are the pipeline. `wasm` alone knows JavaScript, `compute::gpu` alone knows the GPU.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod checkpoint;
 pub mod compute;
 pub mod engine;

@@ -4,6 +4,7 @@
 //! is shared never changes a sum's order, so results repeat bit for bit.
 
 mod backward;
+pub(crate) mod functions;
 mod lanes;
 mod matmul;
 mod parallel;

@@ -21,9 +21,9 @@ pub struct FanOut {
     pub model_tokens: u64,
 }
 
-/// Work a batch may hold on a processor, so that a cancel is seen within a fraction of a second: at the 30 GFLOP/s of
-/// one wasm thread this is a quarter of a second.
-const BATCH_FLOPS_CPU: u64 = 8_000_000_000;
+/// Work a batch may hold on a processor, so that a cancel is seen within a second at the 45 GFLOP/s of one wasm thread.
+/// Less would read all weights again for a handful of rows with every answer token.
+const BATCH_FLOPS_CPU: u64 = 40_000_000_000;
 /// The same for a GPU, where small batches would be all overhead.
 const BATCH_FLOPS_GPU: u64 = 400_000_000_000;
 /// A GPU imitated by the processor reaches about 1 GFLOP/s.
@@ -97,7 +97,7 @@ impl FanOut {
     ) -> Result<Vec<NextToken>> {
         let n = slots.len();
         // A few widths instead of every number of rows: working tensors are made once per shape.
-        let width = n.next_power_of_two().clamp(8.min(self.batch), self.batch.max(n));
+        let width = n.next_power_of_two().min(self.batch.max(n));
         let spare = self.batch as u32;
         let padded = |values: &[u32], filler: u32| {
             let mut values = values.to_vec();

@@ -1,12 +1,20 @@
 //! What `make bench` calls in a browser: the product's own paths, without a model's files or a tokenizer around them.
 
+use std::rc::Rc;
+
 use half::{bf16, f16};
 use wasm_bindgen::prelude::*;
 
 use super::failure;
+use super::source::{JsSource, PageSource};
+use crate::bench::Probes;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor};
 use crate::rng::Rng;
+
+fn preference(device: &str) -> DevicePreference {
+    if device == "gpu" { DevicePreference::Gpu } else { DevicePreference::Cpu }
+}
 
 fn thrown(error: ComputeError) -> JsValue {
     failure(error.into())
@@ -32,8 +40,7 @@ impl Product {
         dtype: String,
         device: String,
     ) -> Result<Product, JsValue> {
-        let preference = if device == "gpu" { DevicePreference::Gpu } else { DevicePreference::Cpu };
-        let mut device = Device::request(preference).await.map_err(thrown)?;
+        let mut device = Device::request(preference(&device)).await.map_err(thrown)?;
         let mut rng = Rng::new(1);
         let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| rng.uniform() - 0.5).collect() };
         let x = Tensor::new("x", &[m, k], DType::F32);
@@ -63,5 +70,32 @@ impl Product {
             self.device.run(&self.recording).await.map_err(thrown)?;
         }
         Ok(self.device.read_f32(&self.out).await.map_err(thrown)?[0])
+    }
+}
+
+/// Repetition probes of a model; see `crate::bench`.
+#[wasm_bindgen]
+pub struct ModelProbes {
+    probes: Probes,
+}
+
+#[wasm_bindgen]
+impl ModelProbes {
+    pub async fn open(source: JsSource, device: String, batch: usize) -> Result<ModelProbes, JsValue> {
+        let source = Rc::new(PageSource::new(source));
+        let probes = Probes::open(source, preference(&device), batch).await.map_err(failure)?;
+        Ok(ModelProbes { probes })
+    }
+
+    pub fn batch(&self) -> usize {
+        self.probes.batch()
+    }
+
+    pub fn device(&self) -> String {
+        self.probes.device()
+    }
+
+    pub async fn run(&mut self, whole: bool) -> Result<f32, JsValue> {
+        self.probes.run(whole).await.map_err(failure)
     }
 }

@@ -1,7 +1,8 @@
 // Runs in the browser: the wasm package without the page, driven by core.test.mjs.
-import init, { Cancel, Session, memory_bytes } from "/pkg/glitchscope.js";
+import init, { Cancel, Session, memory_bytes, relaxed_simd } from "/pkg/glitchscope.js";
 
-await init();
+// `?plain` takes the file for browsers without relaxed SIMD.
+await (location.search === "?plain" ? init({ module_or_path: "/pkg/glitchscope_bg.wasm" }) : init());
 
 /** Files of a folder URL, by range requests. */
 function urlSource(base) {
@@ -76,6 +77,7 @@ let session;
 const silent = () => {};
 
 globalThis.core = {
+  relaxed_simd,
   async open(url, device) {
     session?.free();
     session = undefined;

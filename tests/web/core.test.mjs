@@ -31,16 +31,21 @@ test("the comparer rejects what it must", () => {
   assert.notEqual(disagreement([1, -2, 3], expected), null);
 });
 
-test("the package has SIMD instructions", () => {
-  // f32x4.mul is FD E6 01. By chance the three bytes come up once in sixteen million.
-  const count = (bytes) => {
+test("the package has SIMD instructions, and relaxed ones in one file of the two", () => {
+  // f32x4.mul is FD E6 01, f32x4.relaxed_madd FD 85 02. By chance three bytes come up once in sixteen million.
+  const count = (file, opcode) => {
+    const bytes = readFileSync(join(repository, file));
     let found = 0;
-    for (let i = bytes.indexOf("fde601", 0, "hex"); i >= 0; i = bytes.indexOf("fde601", i + 1, "hex")) found += 1;
+    for (let i = bytes.indexOf(opcode, 0, "hex"); i >= 0; i = bytes.indexOf(opcode, i + 1, "hex")) found += 1;
     return found;
   };
-  const found = count(readFileSync(join(repository, "pkg/glitchscope_bg.wasm")));
+  const [MUL, MADD] = ["fde601", "fd8502"];
+  const [plain, relaxed] = ["pkg/glitchscope_bg.wasm", "pkg/glitchscope_relaxed_bg.wasm"];
+  const found = count(plain, MUL);
   assert.ok(found > 50, `${found} f32x4.mul: -C target-feature=+simd128 is missing in .cargo/config.toml`);
-  assert.ok(count(readFileSync(join(repository, "www/public/specimen/model.safetensors"))) < 50, "the count tells code from data");
+  assert.ok(count(relaxed, MADD) > 50, "the kernels of the relaxed file are made of multiply-adds");
+  assert.ok(count(plain, MADD) < 10, "the plain file is valid without relaxed SIMD");
+  assert.ok(count("www/public/specimen/model.safetensors", MUL) < 50, "the count tells code from data");
 });
 
 describe("the core in Chromium", () => {
@@ -56,6 +61,24 @@ describe("the core in Chromium", () => {
   after(async () => {
     await browser?.close();
     await server?.close();
+  });
+
+  test("the entry takes the file that this browser can run, and the device says which", async () => {
+    const relaxed = await page.evaluate(() => globalThis.core.relaxed_simd());
+    assert.equal(relaxed, true, "Chromium has had relaxed SIMD since version 114");
+    assert.equal((await open("/tests/golden/models/gpt2-tanh-tied", "cpu")).name, "wasm relaxed-simd");
+    assert.ok(server.requests.some(({ path }) => path.endsWith("_relaxed_bg.wasm")));
+    // The other file is as good: the same model, within the tolerance, in a page that takes it.
+    const other = await browser.newPage();
+    await other.goto(`${server.url}/tests/web/core.html?plain`);
+    await other.waitForFunction(() => globalThis.core !== undefined);
+    const { cases } = JSON.parse(readFileSync(join(GOLDEN, "gpt2-tanh-tied", "expected.json"), "utf8"));
+    const { name } = await other.evaluate(async () => (await globalThis.core.open("/tests/golden/models/gpt2-tanh-tied", "cpu")).device);
+    assert.equal(name, "wasm simd128");
+    const flat = cases[0].logits.flat();
+    const got = await other.evaluate((ids) => globalThis.core.logits(ids), cases[0].ids);
+    assert.equal(disagreement(got.slice(-flat.length), flat), null);
+    await other.close();
   });
 
   const open = (url, device) =>

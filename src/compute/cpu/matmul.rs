@@ -15,7 +15,7 @@ use super::parallel;
 use super::values::Weights;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use pack::Stored;
-use tile::{FEW_ROWS, Kernels, Onto, Tile};
+use tile::{Kernels, Onto, Tile};
 
 /// M rows, N outputs, K inputs; `out` has rows of `out_columns`.
 #[derive(Clone, Copy)]
@@ -31,6 +31,8 @@ pub struct Shape {
 const BLOCK_INPUTS: usize = 256;
 /// Rows of a block: 256 KiB of packed inputs stay in the second-level cache while all panels pass over them.
 const BLOCK_ROWS: usize = 256;
+/// Rows up to which packing a weight takes longer than it saves.
+const STREAM_ROWS: usize = 4;
 /// Columns below which it does not pay to hand a stretch to another thread.
 const STRETCH_COLUMNS_MIN: usize = 64;
 
@@ -61,7 +63,7 @@ fn forward_with(
     assert!(bias.is_none_or(|bias| bias.len() >= n), "checked as well");
     let stored = Stored { weight, layout: op.layout, n, k };
     let out = SharedOut(out.as_mut_ptr());
-    if m <= FEW_ROWS && op.layout == WeightLayout::InOut {
+    if m <= STREAM_ROWS && op.layout == WeightLayout::InOut {
         return stream::forward(kernels, op, shape, x, stored, bias, out);
     }
     let kernel = kernels.of_rows(m);

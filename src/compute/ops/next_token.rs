@@ -9,6 +9,7 @@
 //! Agrees   twins: tolerance::REDUCTION; argmax exact
 
 use super::{Example, Op, check};
+use crate::compute::cpu::functions::{exp, total};
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
 use crate::rng::Rng;
 
@@ -45,12 +46,21 @@ pub fn forward(logits: &[f32], vocabulary: usize, targets: &[u32], stats: &mut [
             }
         }
         let max = logits[best];
-        let (mut sum, mut weighted) = (0.0f32, 0.0f32);
-        for &logit in logits {
-            let exp = (logit - max).exp();
-            sum += exp;
-            weighted += exp * (logit - max);
+        let (mut sums, mut weighted) = ([0.0f32; 8], [0.0f32; 8]);
+        let (eights, rest) = logits.as_chunks::<8>();
+        for eight in eights {
+            for i in 0..8 {
+                let exp = exp(eight[i] - max);
+                sums[i] += exp;
+                weighted[i] += exp * (eight[i] - max);
+            }
         }
+        for (i, &logit) in rest.iter().enumerate() {
+            let exp = exp(logit - max);
+            sums[i] += exp;
+            weighted[i] += exp * (logit - max);
+        }
+        let (sum, weighted) = (total(sums), total(weighted));
         let log_z = sum.ln();
         let target = targets[b] as usize;
         stats[3 * b] = if target < vocabulary { logits[target] - max - log_z } else { LOG_ZERO };

@@ -1,4 +1,4 @@
-//! A row or two times a weight in `InOut` layout: the weight is read once, front to back, and nothing is packed.
+//! A few rows times a weight in `InOut` layout: the weight is read once, front to back, and nothing is packed.
 
 use super::pack::Stored;
 use super::tile::{Kernels, Onto};
@@ -7,7 +7,9 @@ use crate::compute::cpu::parallel;
 use crate::compute::cpu::values::Weights;
 use crate::compute::ops::matmul::MatMul;
 
-/// Columns whose sums are kept at a time, 8 KiB a row.
+/// Sums that are kept at a time, 16 KiB of the first-level cache.
+const SUMS: usize = 4096;
+/// Columns that are read of one input's weights at a time.
 const STRETCH_MAX: usize = 2048;
 /// Inputs that are added in one pass over the sums.
 const INPUTS: usize = 4;
@@ -22,7 +24,7 @@ pub fn forward(
     out: SharedOut,
 ) {
     let Shape { m, n, k, out_columns } = shape;
-    let stretch = super::stretch(n, 16).min(STRETCH_MAX);
+    let stretch = super::stretch(n, 16).min(STRETCH_MAX).min(SUMS / m);
     parallel::each(n.div_ceil(stretch), |index| {
         let (start, width) = (index * stretch, stretch.min(n - index * stretch));
         let mut sums = vec![0.0; m * width];

@@ -83,7 +83,7 @@ pub struct Kernels {
 
 /// With one or two rows, tiles are wider instead of higher: a sum waits for its last addition, so that at least as many
 /// sums must be under way as additions fit into that wait.
-pub const FEW_ROWS: usize = 2;
+const FEW_ROWS: usize = 2;
 
 impl Kernels {
     pub fn of_rows(&self, rows: usize) -> &Kernel {

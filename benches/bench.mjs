@@ -1,0 +1,158 @@
+// `make bench`: runs every measurement, prints one table and writes benches/RESULTS.md.
+//
+//   node benches/bench.mjs [--quick] [--only=TEXT]
+//
+// --quick takes fewer runs; --only runs the sections whose name holds the text. Either writes no file.
+//
+// What is compared runs in the same page of the same browser, in turns; see page.mjs. Native rows run one after another.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { gzipSync } from "node:zlib";
+
+import { launch, repository, serve } from "../tests/web/browser.mjs";
+
+const quick = process.argv.includes("--quick");
+const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length) ?? "";
+const runs = quick ? 3 : 7;
+const MODEL = join(repository, "target/bench/gpt2-small");
+const rows = [];
+
+/** `target`: what the quotient of ours over theirs has to reach. */
+function row(what, ours, against, theirs, unit, target) {
+  const quotient = ours / theirs;
+  const verdict = target === undefined ? "" : quotient >= target ? "reached" : "missed";
+  const number = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2));
+  rows.push([what, `${number(ours)} ${unit}`, against, `${number(theirs)} ${unit}`, quotient.toFixed(2), target ?? "", verdict]);
+  console.log(rows.at(-1).join(" | "));
+}
+
+function absent(what, reason) {
+  if (!what.includes(only)) return;
+  rows.push([what, `not measured here: ${reason}`, "", "", "", "", ""]);
+  console.log(`${what} | not measured here: ${reason}`);
+}
+
+const server = await serve({ "/": repository });
+const page_of = async (browser) => {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(900_000);
+  page.on("pageerror", (error) => console.error(`page error: ${error.message}`));
+  await page.goto(`${server.url}/benches/page.html`);
+  await page.waitForFunction(() => globalThis.bench !== undefined);
+  return page;
+};
+/** A page of its own for each section: wasm memory is never given back. */
+async function section(name, options, work) {
+  if (!name.includes(only)) return;
+  const browser = await launch(options);
+  try {
+    return await work(await page_of(browser), browser.version());
+  } catch (error) {
+    absent(name, String(error.message).split("\n")[0]);
+  } finally {
+    await browser.close();
+  }
+}
+
+const variants = ["plain", "relaxed"].filter((variant) => existsSync(join(repository, `target/bench/${variant}/glitchscope.js`)));
+let version = "";
+for (const [m, n, k] of [[512, 512, 512], [256, 768, 768], [1024, 3072, 768], [1536, 1536, 1536]]) {
+  const what = `GEMM f32 ${m}×${n}×${k}, wasm, 1 thread`;
+  await section(what, { webgpu: false }, async (page, browser_version) => {
+    version = browser_version;
+    const got = await page.evaluate(([variants, ...shape]) => globalThis.bench.gemm(variants, ...shape), [variants, m, n, k, runs]);
+    const ours = got["ours, relaxed"];
+    row(what, ours, "relaxed multiply-add peak", got["peak, relaxed"], "GFLOP/s", 0.8);
+    for (const peer of ["gemm", "matrixmultiply", "onnxruntime-web"]) row(what, ours, peer, got[peer], "GFLOP/s", 1.3);
+    if (got["ours, plain"]) row(`${what}, plain simd128`, got["ours, plain"], "plain peak", got["peak, plain"], "GFLOP/s");
+  });
+}
+absent("GEMM on all cores of a cross-origin isolated page", "the package has no threads yet");
+for (const [layout, dtype, n, k] of [["in_out", "f32", 4096, 4096], ["out_in", "f32", 4096, 4096], ["in_out", "f16", 4096, 8192], ["out_in", "f16", 4096, 8192]]) {
+  const what = `GEMV ${dtype} ${layout} ${n}×${k}, wasm, 1 thread`;
+  await section(what, { webgpu: false }, async (page) => {
+    const got = await page.evaluate((shape) => globalThis.bench.gemv("relaxed", ...shape), [layout, dtype, n, k]);
+    row(what, got.ours, "memory bandwidth in wasm", got.bandwidth, "GB/s", 0.7);
+  });
+}
+for (const shape of [[128, 256, 256], [256, 768, 768]]) {
+  const what = `GEMM f32 ${shape.join("×")}, WebGPU, software adapter`;
+  await section(what, {}, async (page) => {
+    const got = await page.evaluate((shape) => globalThis.bench.gemm_webgpu("relaxed", ...shape), shape);
+    row(what, got.ours, "onnxruntime-web WebGPU", got["onnxruntime-web"], "GFLOP/s", 1);
+  });
+}
+await section("GPT-2 small probes, wasm, 1 thread", { webgpu: false }, async (page) => {
+  const got = await page.evaluate((runs) => globalThis.bench.probes("relaxed", 8, runs), runs);
+  const what = (part) => `GPT-2-small probes, ${part}, wasm, 1 thread`;
+  row(what("first token"), got["ours, first"], "onnxruntime-web, no cache", got["peer, first"], "probes/s", 2);
+  row(what("first token"), got["ours, first"], "onnxruntime-web, prefix cached (kernels only)", got["peer, first, prefix cached"], "probes/s");
+  row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
+  row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, early exit (kernels only)", got["peer, whole, early exit"], "probes/s");
+});
+absent("GPT-2-small probes on WebGPU", "minutes a batch on a software adapter; for a machine with a GPU");
+absent("native wgpu on a real GPU: 4096³, fan-out scan", "no GPU");
+
+const json = (command, args, options) => {
+  const output = execFileSync(command, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
+  return JSON.parse(output.trim().split("\n").at(-1));
+};
+const native = "native against PyTorch";
+if (native.includes(only)) try {
+  const own = json("cargo", ["bench", "--quiet", "--features", "bench", "--bench", "native", "--", MODEL], { env: { ...process.env, RAYON_NUM_THREADS: "2" } });
+  const torch = json(process.env.PYTHON ?? "python3", ["benches/pytorch.py", MODEL]);
+  for (const shape of Object.keys(own).filter((name) => name.includes("x") && own[name] > 0)) {
+    row(`GEMM f32 ${shape}, ${own.device}`, own[shape], `PyTorch ${torch.version}`, torch[shape], "GFLOP/s", 1);
+  }
+  const what = (part) => `GPT-2-small probes, ${part}, native, 2 threads, batch 64`;
+  row(what("first token"), own.first, "PyTorch, no cache", torch.first_without_cache, "probes/s", 1);
+  row(what("first token"), own.first, "PyTorch, its own prefix cache", torch.first_with_prefix_cache, "probes/s", 1);
+  row(what("whole oracle"), own.whole, "PyTorch, prefix cached, all 10 tokens", torch.whole, "probes/s", 1);
+  row(what("whole oracle"), own.whole, "PyTorch, prefix cached, early exit", torch.whole_early_exit, "probes/s", 1);
+} catch (error) {
+  absent(native, String(error.message).split("\n")[0]);
+}
+
+if (existsSync(join(repository, "www/dist/index.html"))) {
+  await section("time to a loaded specimen", { webgpu: false }, async () => {
+    const dist = await serve({ "/": join(repository, "www/dist") });
+    const times = [];
+    for (let run = 0; run < runs; run++) {
+      const browser = await launch({ webgpu: false });
+      const page = await browser.newPage();
+      const start = performance.now();
+      await page.goto(dist.url);
+      await page.locator("button:enabled", { hasText: "Find glitch tokens" }).first().waitFor();
+      times.push((performance.now() - start) / 1000);
+      await browser.close();
+    }
+    await dist.close();
+    row("opening the page → loaded specimen (target over time)", 2, "", times.toSorted((a, b) => a - b)[runs >> 1], "s", 1);
+  });
+} else absent("time to a loaded specimen", "www/dist is not built");
+for (const file of "wasm size".includes(only) && existsSync(join(repository, "pkg")) ? readdirSync(join(repository, "pkg")).filter((name) => name.endsWith(".wasm")) : []) {
+  const bytes = gzipSync(readFileSync(join(repository, "pkg", file)), { level: 9 }).length;
+  row(`${file}, gzipped (target over size)`, 1.2, "", bytes / 1e6, "MB", 1);
+}
+await server.close();
+
+const head = ["what", "ours", "against", "theirs", "quotient", "to reach", ""];
+const table = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+const ort = JSON.parse(readFileSync(join(repository, "benches/node_modules/onnxruntime-web/package.json"), "utf8")).version;
+const notes = readFileSync(join(repository, "benches/NOTES.md"), "utf8");
+const results = `# Measurements
+
+Written by \`make bench\`. Medians of ${runs} runs; contestants in the browser take turns in one page.
+
+Machine: ${cpus()[0].model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB. Chromium ${version},
+onnxruntime-web ${ort}, ${execFileSync("rustc", ["--version"], { encoding: "utf8" }).trim()}. Date: ${new Date().toISOString().slice(0, 10)}.
+Commit: ${execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: repository, encoding: "utf8" }).trim()}.
+
+${table}
+
+${notes}`;
+if (!quick && !only) writeFileSync(join(repository, "benches/RESULTS.md"), results);
+console.log(`\n${table}`);

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Builds what `make bench` measures in the browser: the product with its bench functions, plain and relaxed, and the peers.
+# Everything lands in target/bench. `benches/build.sh relaxed` builds only that variant of the product.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
+
+out=target/bench
+mkdir -p "$out"
+for variant in ${1:-plain relaxed}; do
+  flag=()
+  [ "$variant" = plain ] || flag=(-C target-feature=+relaxed-simd)
+  cargo rustc --quiet --lib --release --target wasm32-unknown-unknown --features bench -- "${flag[@]}"
+  wasm-bindgen --target web --out-dir "$out/$variant" target/wasm32-unknown-unknown/release/glitchscope.wasm
+done
+for variant in plain relaxed; do
+  [ "$variant" = plain ] && features=+simd128 || features=+simd128,+relaxed-simd
+  RUSTFLAGS="-C target-feature=$features" cargo build --quiet --release --target wasm32-unknown-unknown \
+    --manifest-path benches/peers/Cargo.toml --target-dir "$out/peers-$variant"
+  cp "$out/peers-$variant/wasm32-unknown-unknown/release/glitchscope_bench_peers.wasm" "$out/peers-$variant.wasm"
+done

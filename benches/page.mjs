@@ -1,0 +1,212 @@
+// Runs in the browser, driven by bench.mjs: every function measures us and the peers in turn, in this one page.
+//
+// All numbers are medians. Contestants alternate, run by run, so that whatever else the machine does meets all of them.
+const FILES = "/target/bench/";
+const MODEL = `${FILES}gpt2-small`;
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/** Milliseconds of one call, calling often enough that the clock's grain does not show. */
+async function once(work, times) {
+  const start = performance.now();
+  for (let i = 0; i < times; i++) await work();
+  return (performance.now() - start) / times;
+}
+
+/** `runs` rounds over all contestants; the median milliseconds of each. A contestant is `{ name: () => work }`. */
+async function alternate(contestants, runs = 7, window_ms = 60) {
+  const times = {};
+  const results = {};
+  for (const [name, work] of Object.entries(contestants)) {
+    await work();
+    const estimate = await once(work, 1);
+    times[name] = Math.max(1, Math.ceil(window_ms / Math.max(estimate, 0.001)));
+    results[name] = [];
+  }
+  for (let run = 0; run < runs; run++) {
+    for (const [name, work] of Object.entries(contestants)) results[name].push(await once(work, times[name]));
+  }
+  return Object.fromEntries(Object.entries(results).map(([name, values]) => [name, median(values)]));
+}
+
+async function peers(variant) {
+  return (await WebAssembly.instantiateStreaming(fetch(`${FILES}peers-${variant}.wasm`))).instance.exports;
+}
+
+const products = {};
+async function ours(variant) {
+  if (!products[variant]) {
+    products[variant] = await import(`${FILES}${variant}/glitchscope.js`);
+    await products[variant].default();
+  }
+  return products[variant];
+}
+
+function floats(exports, count) {
+  const start = exports.room(4 * count);
+  const view = new Float32Array(exports.memory.buffer, start, count);
+  for (let i = 0; i < count; i++) view[i] = Math.random() - 0.5;
+  return start;
+}
+
+async function runtime(provider) {
+  const ort = await import(provider === "webgpu"
+    ? "/benches/node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"
+    : "/benches/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs");
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = "/benches/node_modules/onnxruntime-web/dist/";
+  ort.env.logLevel = "error";
+  return ort;
+}
+
+/** GFLOP/s of a wasm matrix product, one thread, among the peers and the machine's own limit. */
+async function gemm(variants, m, n, k, runs) {
+  const flops = 2 * m * n * k;
+  const turns = 400_000;
+  const contestants = {};
+  const of = { "peak, relaxed": turns * 96, "peak, plain": turns * 96 };
+  const [plain, relaxed] = [await peers("plain"), await peers("relaxed")];
+  contestants["peak, relaxed"] = () => relaxed.peak(turns);
+  contestants["peak, plain"] = () => plain.peak(turns);
+  for (const variant of variants) {
+    const product = await (await ours(variant)).Product.create(m, n, k, "in_out", "f32", "cpu");
+    contestants[`ours, ${variant}`] = () => product.run(1);
+  }
+  const [a, b, c] = [floats(plain, m * k), floats(plain, k * n), floats(plain, m * n)];
+  contestants.matrixmultiply = () => plain.product_matrixmultiply(m, n, k, a, b, c);
+  contestants.gemm = () => plain.product_gemm(m, n, k, a, b, c);
+  const ort = await runtime("wasm");
+  const session = await ort.InferenceSession.create(`${MODEL}/product-${m}x${n}x${k}.onnx`, { executionProviders: ["wasm"] });
+  const input = { a: new ort.Tensor("float32", new Float32Array(m * k).map(Math.random), [m, k]) };
+  contestants["onnxruntime-web"] = () => session.run(input);
+  const times = await alternate(contestants, runs);
+  await session.release();
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (of[name] ?? flops) / ms / 1e6]));
+}
+
+/** GB/s of weights read by a product with one row, against the fastest read there is. */
+async function gemv(variant, layout, dtype, n, k) {
+  const bytes = n * k * (dtype === "f32" ? 4 : 2);
+  const peer = await peers("relaxed");
+  const from = peer.room(bytes);
+  new Uint32Array(peer.memory.buffer, from, bytes / 4).fill(7);
+  const product = await (await ours(variant)).Product.create(1, n, k, layout, dtype, "cpu");
+  const times = await alternate({ ours: () => product.run(1), bandwidth: () => peer.bandwidth(from, bytes) });
+  product.free();
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, bytes / ms / 1e6]));
+}
+
+/** GFLOP/s of a product on WebGPU, the results read back. */
+async function gemm_webgpu(variant, m, n, k) {
+  const product = await (await ours(variant)).Product.create(m, n, k, "in_out", "f32", "gpu");
+  const ort = await runtime("webgpu");
+  const session = await ort.InferenceSession.create(`${MODEL}/product-${m}x${n}x${k}.onnx`, { executionProviders: ["webgpu"] });
+  const input = { a: new ort.Tensor("float32", new Float32Array(m * k).map(Math.random), [m, k]) };
+  const times = await alternate({ ours: () => product.run(1), "onnxruntime-web": () => session.run(input) });
+  await session.release();
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (2 * m * n * k) / ms / 1e6]));
+}
+
+/** Files of a folder URL, by range requests. */
+function source(base) {
+  return {
+    name: base,
+    async len(file) {
+      const response = await fetch(`${base}/${file}`, { method: "HEAD" });
+      return response.ok ? Number(response.headers.get("content-length")) : null;
+    },
+    async read(file, start, end) {
+      const response = await fetch(`${base}/${file}`, { headers: { range: `bytes=${start}-${end - 1}` } });
+      return new Uint8Array(await response.arrayBuffer());
+    },
+  };
+}
+
+const [LAYERS, HEADS, HEAD_SIZE, VOCABULARY] = [12, 12, 64, 50257];
+const [PREFIX, ROW, NEW, UNDECIDED] = [9, 19, 10, 10]; // as in src/bench.rs
+
+/** The same probes with onnxruntime-web: prefix and row in one pass, or the prefix's keys and values repeated. */
+class OrtProbes {
+  static async open(batch) {
+    const self = new OrtProbes();
+    self.ort = await runtime("wasm");
+    self.session = await self.ort.InferenceSession.create(`${MODEL}/model.onnx`, {
+      executionProviders: ["wasm"], graphOptimizationLevel: "all",
+    });
+    self.batch = batch;
+    self.suffix = Array.from({ length: ROW - 1 }, () => self.token());
+    self.prefix = Array.from({ length: PREFIX }, () => self.token());
+    const { present } = await self.pass([self.prefix], self.past(new Float32Array(0), 1, 0));
+    self.prefix_cache = self.rows_of(present, Array(batch).fill(0));
+    return self;
+  }
+
+  token() {
+    return Math.floor(Math.random() * VOCABULARY);
+  }
+
+  past(values, rows, tokens) {
+    return new this.ort.Tensor("float32", values, [LAYERS, 2, rows, HEADS, tokens, HEAD_SIZE]);
+  }
+
+  pass(rows, past) {
+    const ids = BigInt64Array.from(rows.flat(), BigInt);
+    return this.session.run({ ids: new this.ort.Tensor("int64", ids, [rows.length, rows[0].length]), past });
+  }
+
+  /** Keys and values of some rows. */
+  rows_of(present, rows) {
+    const [, , width, , tokens] = present.dims;
+    const size = HEADS * tokens * HEAD_SIZE;
+    const values = new Float32Array(LAYERS * 2 * rows.length * size);
+    for (let part = 0; part < LAYERS * 2; part++) {
+      rows.forEach((row, i) => {
+        const from = (part * width + row) * size;
+        values.set(present.data.subarray(from, from + size), (part * rows.length + i) * size);
+      });
+    }
+    return this.past(values, rows.length, tokens);
+  }
+
+  async run({ cached, whole, early_exit }) {
+    const rows = Array.from({ length: this.batch }, () => [this.token(), ...this.suffix]);
+    let result = cached
+      ? await this.pass(rows, this.prefix_cache)
+      : await this.pass(rows.map((row) => [...this.prefix, ...row]), this.past(new Float32Array(0), this.batch, 0));
+    for (let step = 0; step < (whole ? NEW - 1 : 0); step++) {
+      let { logits, present } = result;
+      let open = Array.from({ length: present.dims[2] }, (_, i) => i);
+      if (early_exit && step === 1) {
+        open = open.filter((row) => row % UNDECIDED === 0);
+        present = this.rows_of(present, open);
+      }
+      const next = open.map((row) => {
+        const values = logits.data.subarray(row * VOCABULARY, (row + 1) * VOCABULARY);
+        let best = 0;
+        for (let i = 1; i < VOCABULARY; i++) if (values[i] > values[best]) best = i;
+        return [best];
+      });
+      result = await this.pass(next, present);
+    }
+  }
+}
+
+/** Probes per second on one wasm thread. */
+async function probes(variant, ort_batch, runs) {
+  const own = await (await ours(variant)).ModelProbes.open(source(MODEL), "cpu", 0);
+  const peer = await OrtProbes.open(ort_batch);
+  const contestants = {
+    "ours, first": () => own.run(false),
+    "peer, first": () => peer.run({ cached: false, whole: false }),
+    "peer, first, prefix cached": () => peer.run({ cached: true, whole: false }),
+    "ours, whole": () => own.run(true),
+    "peer, whole": () => peer.run({ cached: true, whole: true }),
+    "peer, whole, early exit": () => peer.run({ cached: true, whole: true, early_exit: true }),
+  };
+  const times = await alternate(contestants, runs, 0);
+  const batch = (name) => (name.startsWith("ours") ? own.batch() : ort_batch);
+  const rates = Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (1000 * batch(name)) / ms]));
+  return { ...rates, batch: own.batch(), device: own.device() };
+}
+
+globalThis.bench = { gemm, gemv, gemm_webgpu, probes };
