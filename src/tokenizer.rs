@@ -4,10 +4,11 @@
 //! the `tokenizers` crate, which trusts its input: what could make it panic or grow without bound is refused first, by
 //! name.
 //!
-//! Not done  chat templates, truncation and padding (both ignored if the file asks for them), BPE dropout
+//! Not done  truncation and padding (both ignored if the file asks for them), BPE dropout
 
 mod added;
 mod bpe;
+mod chat_template;
 mod class;
 mod error;
 mod file;
@@ -24,6 +25,7 @@ mod unigram;
 mod vocabulary;
 mod wordpiece;
 
+pub use chat_template::{ChatDate, ChatMessage, ChatOptions, ChatTemplate, MAX_CONVERSATION_BYTES, MAX_TEMPLATE_BYTES};
 pub use class::TokenClass;
 pub use error::TokenizerError;
 pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES};

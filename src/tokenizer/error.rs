@@ -28,6 +28,8 @@ pub enum TokenizerError {
         "no placeholder word keeps to itself in the prompt: of {candidates} ordinary words {tried} were tried{example}"
     )]
     NoPlaceholder { candidates: usize, tried: usize, example: String },
+    #[error("the chat template cannot be used: {reason}")]
+    ChatTemplate { reason: String },
 }
 
 impl TokenizerError {
@@ -42,6 +44,9 @@ impl TokenizerError {
             TokenizerError::Unsupported { .. } => {
                 "Take a model whose tokenizer is a BPE, Unigram, WordPiece or WordLevel model with the usual parts."
                     .into()
+            }
+            TokenizerError::ChatTemplate { .. } => {
+                "Write the prompt as plain text, or change the conversation to what the template expects.".into()
             }
             TokenizerError::TextTooLong { .. } | TokenizerError::Encode { .. } => "Take a shorter text.".into(),
             TokenizerError::LargerThanEmbedding { .. } => {
