@@ -8,6 +8,7 @@
 //! Agrees   twins: tolerance::ELEMENTWISE with the erf error added
 
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
 use crate::rng::Rng;
 
@@ -33,23 +34,21 @@ impl Gelu {
     }
 }
 
-pub fn forward(op: &Gelu, x: &[f32], out: &mut [f32]) {
+pub fn forward<R: Real>(op: &Gelu, x: &[R], out: &mut [R]) {
     for (out, &x) in out.iter_mut().zip(x) {
         *out = gelu(op.approximation, x);
     }
 }
 
 /// Of one number.
-pub fn gelu(approximation: Approximation, x: f32) -> f32 {
+pub fn gelu<R: Real>(approximation: Approximation, x: R) -> R {
+    let c = R::from_f64;
     match approximation {
-        Approximation::Exact => 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
-        Approximation::Tanh => 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh()),
+        Approximation::Exact => c(0.5) * x * (R::ONE + (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf()),
+        Approximation::Tanh => {
+            c(0.5) * x * (R::ONE + (c(0.797_884_560_802_865_4) * (x + c(0.044_715) * x * x * x)).tanh())
+        }
     }
-}
-
-/// The error function to f32 accuracy.
-fn erf(x: f32) -> f32 {
-    statrs::function::erf::erf(f64::from(x)) as f32
 }
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {
