@@ -642,6 +642,12 @@ mod command {
             groups: frozen.chain(args.no_decay.iter().map(|name| Group::with_weight_decay(name, 0.0))).collect(),
             clip: args.clip,
         };
+        if args.out.is_some() && FolderSource::new(&args.model.model).model_file().is_some() {
+            return Err(Failure::Usage(
+                "--out writes a model's folder, and a GGUF file has no config.json for it: train from the folder"
+                    .into(),
+            ));
+        }
         let mut monitor = Terminal::new();
         listen_for_ctrl_c();
         let mut session = open(&args.model, &mut monitor)?;
