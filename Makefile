@@ -4,6 +4,7 @@
 #   make scan    the same scan in the terminal; ARGS="--json" prints the report
 #   make test    everything, the browser included
 #   make check   formatting, lints, types
+#   make fuzz    every parser under a fuzzer for a minute (FUZZ_SECONDS=10 changes it)
 #
 # Set-up is part of each: what is missing is installed first.
 
@@ -17,7 +18,7 @@ export PATH := $(HOME)/.cargo/bin:$(CURDIR)/www/node_modules/.bin:$(PATH)
 RUST := $(shell find src shaders -type f) Cargo.toml Cargo.lock .cargo/config.toml www/src/report/types.ts
 WEB := $(shell find www -type f -not -path 'www/node_modules/*' -not -path 'www/dist/*')
 
-.PHONY: help demo build scan test check setup screenshots clean
+.PHONY: help demo build scan test check fuzz setup screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,6 +40,9 @@ check: pkg/.built
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
 	cd www && npm run --silent typecheck && npm run --silent lint
+
+fuzz: setup-rust
+	@tools/fuzz.sh
 
 # Pictures of every state of the page, and those of the README.
 screenshots: www/dist/.built

@@ -1,10 +1,14 @@
 //! Oracle: the command's own contract. With `--json` standard output holds one JSON value and nothing else; errors exit
 //! non-zero with one clear message on standard error and nothing on standard output.
 
+mod common;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use common::compare::attentions_agree;
+use glitchscope::checkpoint::TensorFile;
 use serde_json::Value;
 
 fn run(arguments: &[&str]) -> Output {
@@ -119,6 +123,30 @@ fn scan_prints_the_report_and_writes_the_files() {
     assert!(!report["timings"].as_array().unwrap().is_empty());
     assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(&out).unwrap()).unwrap(), report);
     assert!(std::fs::read_to_string(&csv).unwrap().starts_with("id,"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Oracle: PyTorch's maps of the tiny model (tests/golden/models, written by tools/reference/tiny_models.py).
+#[test]
+fn attention_writes_the_maps() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-attention-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (model, name, shape) in
+        [(TINY, "attentions", vec![2, 4, 12, 12]), ("tests/golden/models/openelm", "attentions.0", vec![2, 12, 12])]
+    {
+        let out = folder.join("maps.safetensors");
+        let expected: Value =
+            serde_json::from_slice(&std::fs::read(Path::new(model).join("expected.json")).unwrap()).unwrap();
+        let ids: Vec<String> = expected["rows"][0].as_array().unwrap().iter().map(Value::to_string).collect();
+        let (ids, path) = (ids.join(","), out.to_str().unwrap());
+        let value = json(&["attention", "--model", model, "--device", "cpu", "--ids", &ids, "--out", path, "--json"]);
+        assert_eq!(value["tokens"], 12);
+        let read = |path: &Path| TensorFile::from_bytes("maps", &std::fs::read(path).unwrap()).unwrap();
+        let (got, golden) = (read(&out), read(&Path::new(model).join("attentions.safetensors")));
+        assert_eq!(got.f32s(name).unwrap().0, shape);
+        attentions_agree(got.f32s(name).unwrap().1, golden.f32s(name).unwrap().1).unwrap();
+        assert_eq!(got.tensors.len(), golden.tensors.len());
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
