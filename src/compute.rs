@@ -21,5 +21,5 @@ pub use device::{Device, DeviceInfo, DeviceKind, DevicePreference};
 pub use dtype::DType;
 pub use error::ComputeError;
 pub use ops::Op;
-pub use recording::{Dispatch, Recording};
+pub use recording::{Dispatch, Recording, Site};
 pub use tensor::{Tensor, TensorId};

@@ -10,6 +10,7 @@ pub mod fan_out;
 pub mod finiteness;
 pub mod forward;
 pub mod generate;
+pub mod hooks;
 pub mod kv_cache;
 pub mod model;
 pub mod recovery;
@@ -48,6 +49,10 @@ pub enum EngineError {
     NoSuchParameter { pattern: String, parameters: usize, example: String },
     #[error("{setting} is {got}, expected {expected}")]
     TrainingSetting { setting: &'static str, got: String, expected: &'static str },
+    #[error("there is no place {site:?} in this model's pass; there are {known}")]
+    NoSuchSite { site: String, known: String },
+    #[error("a hook on {site} has {what}")]
+    HookMalformed { site: String, what: String },
     #[error("the loss is {loss}, not a number to descend on")]
     LossNotFinite { loss: f64 },
     #[error("the training checkpoint does not fit: {what}")]

@@ -16,6 +16,17 @@ pub struct Dispatch {
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     dispatches: Vec<Dispatch>,
+    sites: Vec<Site>,
+}
+
+/// A place with a name: what one dispatch writes, to be read or changed by whoever knows the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    pub name: String,
+    /// Index of the dispatch.
+    pub dispatch: usize,
+    /// What the dispatch adds to its first output, rather than what that output holds afterwards.
+    pub is_contribution: bool,
 }
 
 impl Recording {
@@ -38,22 +49,48 @@ impl Recording {
         &self.dispatches
     }
 
+    /// Names what the first output of the last dispatch holds now.
+    pub fn mark(&mut self, name: impl Into<String>) {
+        self.mark_as(name.into(), false);
+    }
+
+    /// Names what the last dispatch has added to its first output, or written to it.
+    pub fn mark_contribution(&mut self, name: impl Into<String>) {
+        self.mark_as(name.into(), true);
+    }
+
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    fn mark_as(&mut self, name: String, is_contribution: bool) {
+        if let Some(dispatch) = self.dispatches.len().checked_sub(1) {
+            self.sites.push(Site { name, dispatch, is_contribution });
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.dispatches.is_empty()
     }
 
     /// Adds another recording's dispatches, which were checked when it was made.
     pub fn append(&mut self, other: &Recording) {
+        let offset = self.dispatches.len();
+        self.sites.extend(other.sites.iter().map(|site| Site { dispatch: site.dispatch + offset, ..site.clone() }));
         self.dispatches.extend_from_slice(other.dispatches());
     }
 
     /// The recording with every dispatch replaced by what `change` makes of it; `None` leaves it out.
     pub fn rewrite(&self, mut change: impl FnMut(&Dispatch) -> Option<Dispatch>) -> Result<Recording, ComputeError> {
         let mut rewritten = Recording::new();
-        for dispatch in self.dispatches.iter().filter_map(&mut change) {
+        for (i, dispatch) in self.dispatches.iter().enumerate() {
+            let Some(dispatch) = change(dispatch) else { continue };
             let (inputs, outputs): (Vec<&Tensor>, Vec<&Tensor>) =
                 (dispatch.inputs.iter().collect(), dispatch.outputs.iter().collect());
             rewritten.push(dispatch.op.clone(), &inputs, &outputs)?;
+            for site in self.sites.iter().filter(|site| site.dispatch == i) {
+                rewritten.mark_as(site.name.clone(), site.is_contribution);
+            }
         }
         Ok(rewritten)
     }
@@ -68,6 +105,13 @@ impl Recording {
     /// The first `count` dispatches and the rest: replayed on two devices, they bisect a divergence.
     pub fn split_at(&self, count: usize) -> (Recording, Recording) {
         let (head, tail) = self.dispatches.split_at(count.min(self.dispatches.len()));
-        (Recording { dispatches: head.to_vec() }, Recording { dispatches: tail.to_vec() })
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        for site in &self.sites {
+            match site.dispatch.checked_sub(head.len()) {
+                None => first.push(site.clone()),
+                Some(dispatch) => rest.push(Site { dispatch, ..site.clone() }),
+            }
+        }
+        (Recording { dispatches: head.to_vec(), sites: first }, Recording { dispatches: tail.to_vec(), sites: rest })
     }
 }

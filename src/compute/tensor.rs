@@ -24,6 +24,12 @@ impl Tensor {
         Tensor { id: TensorId(NEXT.fetch_add(1, Ordering::Relaxed)), label: label.into(), shape: shape.into(), dtype }
     }
 
+    /// The same storage under another shape of as many elements.
+    pub fn reshaped(&self, shape: &[usize]) -> Tensor {
+        debug_assert_eq!(shape.iter().product::<usize>(), self.elements());
+        Tensor { shape: shape.into(), ..self.clone() }
+    }
+
     pub fn id(&self) -> TensorId {
         self.id
     }

@@ -223,6 +223,7 @@ pub fn record(
     if let Some(position_embedding) = &weights.position_embedding {
         recording.push(look_up(1.0, true), &[&t.positions, position_embedding], &[&t.hidden])?;
     }
+    recording.mark("embedding");
     for i in 0..architecture.n_layers() {
         record_layer(&mut recording, architecture, weights, tensors, cache, start, prefix, i)?;
     }
@@ -233,6 +234,7 @@ pub fn record(
         if let Some(final_norm) = &weights.final_norm {
             norm(&mut recording, architecture.norm, last, final_norm, &t.last_normed, false)?;
             last = &t.last_normed;
+            recording.mark("final_norm");
         }
         if let (Some(embedded), Some(projection)) = (&t.last_embedded, &weights.embedding_out) {
             project(&mut recording, architecture.layout, last, projection, embedded, false)?;
@@ -242,6 +244,7 @@ pub fn record(
         if let Some(cap) = architecture.logit_softcap {
             recording.push(Op::Softcap(Softcap { cap }), &[], &[&t.logits])?;
         }
+        recording.mark("logits");
         recording.push(Op::NextToken(NextToken), &[&t.logits, &t.targets], &[&t.stats, &t.argmax])?;
     }
     Ok(recording)
@@ -284,7 +287,9 @@ fn record_layer(
         recording.push(Op::Rope(rope), &[&tensors.positions, inv_freq], &[&l.qkv])?;
     }
     attend(recording, architecture, form, tensors, l, cache, start, prefix, i)?;
+    recording.mark(format!("layers.{i}.attended"));
     add(recording, architecture, &l.attended, &layer.attention_out, l, layer.attention_post_norm.as_ref(), hidden)?;
+    recording.mark_contribution(format!("layers.{i}.attention_out"));
     if let (NormPlace::AfterSum, Some(weights)) = (architecture.norm_place, &layer.attention_post_norm) {
         norm(recording, kind, hidden, weights, &l.normed, false)?;
         hidden = &l.normed;
@@ -303,6 +308,7 @@ fn record_layer(
     for projection in &layer.mlp_in {
         project(recording, layout, mlp_in, projection, &l.mlp_in, false)?;
     }
+    recording.mark(format!("layers.{i}.mlp_in"));
     let activation = match architecture.mlp {
         Mlp::Gelu(approximation) => Op::Gelu(Gelu { approximation }),
         Mlp::Relu => Op::Relu(Relu),
@@ -310,10 +316,13 @@ fn record_layer(
         Mlp::GeGlu(approximation) => Op::GeGlu(GeGlu { approximation }),
     };
     recording.push(activation, &[&l.mlp_in], &[&l.activated])?;
+    recording.mark(format!("layers.{i}.activated"));
     add(recording, architecture, &l.activated, &layer.mlp_out, l, layer.mlp_post_norm.as_ref(), hidden)?;
+    recording.mark_contribution(format!("layers.{i}.mlp_out"));
     if let (NormPlace::AfterSum, Some(weights)) = (architecture.norm_place, &layer.mlp_post_norm) {
         norm(recording, kind, hidden, weights, &tensors.hidden, false)?;
     }
+    recording.mark(format!("layers.{i}.hidden_states"));
     Ok(())
 }
 

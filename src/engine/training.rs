@@ -17,7 +17,7 @@ pub mod trainer;
 
 pub use batch::{AttentionMask, Batch, Target};
 pub use optimiser::{AdamWSettings, Group};
-pub use pass::{Loss, loss, loss_and_gradients};
+pub use pass::{Loss, loss, loss_and_gradients, loss_and_site_gradients};
 pub use recorded::RecordedBatches;
 pub use rows::Rows;
 pub use schedule::{Schedule, Shape};

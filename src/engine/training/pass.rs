@@ -13,7 +13,7 @@ use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
 use crate::engine::forward::{PassShape, PassTensors, record};
 use crate::engine::kv_cache::KvCache;
 use crate::engine::weights::{Parameter, RowCopy};
-use crate::engine::{EngineError, Model};
+use crate::engine::{EngineError, Model, hooks};
 use crate::error::Result;
 
 /// What a batch costs.
@@ -56,6 +56,8 @@ pub struct Pass {
     recording: Recording,
     /// Where the gradients of the wanted tensors end up.
     pub gradients: HashMap<TensorId, Tensor>,
+    /// The wanted sites: their values.
+    pub sites: Vec<(String, Tensor)>,
     /// What the pass writes for itself.
     own: HashMap<TensorId, Tensor>,
     position_offset: u32,
@@ -66,13 +68,15 @@ impl Pass {
     ///
     /// `replaced` are weights that others stand in for, such as the f32 masters of weights stored in f16. `started` are
     /// gradients that already hold something to which this pass adds: pairs of tensor and gradient. `wanted` are the
-    /// tensors whose gradients are asked for; with none, the pass is a forward only.
+    /// tensors whose gradients are asked for, `sites` the activations, by the names that
+    /// [`hooks`](crate::engine::hooks) lists; with none of either, the pass is a forward only.
     pub fn new(
         model: &Model,
         form: PassForm,
         replaced: &HashMap<TensorId, Tensor>,
         started: &[(Tensor, Tensor)],
         wanted: &[TensorId],
+        sites: &[&str],
     ) -> Result<Pass> {
         let shape = PassShape { rows: form.rows, tokens: form.tokens, logits: form.targets };
         let inputs = PassTensors::new(&model.architecture, shape);
@@ -87,12 +91,19 @@ impl Pass {
         let dnll = Tensor::new("dnll", &[form.targets], DType::F32);
         forward.push(Op::CrossEntropy(CrossEntropy), &[&inputs.logits, &inputs.targets], &[&nll])?;
 
-        let (mut recording, mut gradients) = (forward, HashMap::new());
-        if !wanted.is_empty() {
-            let separated = separate(&recording)?;
+        let (mut recording, mut gradients, mut values) = (forward, HashMap::new(), Vec::new());
+        if !wanted.is_empty() || !sites.is_empty() {
+            let (exposed, dispatches) = hooks::expose(&recording, sites)?;
+            let separated = separate(&exposed)?;
+            let mut wanted = wanted.to_vec();
+            for (name, dispatch) in sites.iter().zip(dispatches) {
+                let value = separated.outputs[dispatch][0].clone();
+                wanted.push(value.id());
+                values.push(((*name).to_owned(), value));
+            }
             let mut seeds = vec![(nll.clone(), dnll.clone())];
             seeds.extend_from_slice(started);
-            let reversed = reverse(&separated.recording, &seeds, wanted)?;
+            let reversed = reverse(&separated.recording, &seeds, &wanted)?;
             recording = separated.recording;
             recording.append(&reversed.recording);
             gradients = reversed.gradients;
@@ -105,7 +116,7 @@ impl Pass {
             own.remove(&gradient.id());
         }
         let position_offset = model.architecture.position_offset() as u32;
-        Ok(Pass { inputs, mask, nll, dnll, recording, gradients, own, position_offset })
+        Ok(Pass { inputs, mask, nll, dnll, recording, gradients, sites: values, own, position_offset })
     }
 
     /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
@@ -192,10 +203,37 @@ pub async fn loss_and_gradients(
     let mut ids: Vec<TensorId> = copies.map(|copy| copy.tensor.id()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids)?;
+    let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids, &[])?;
     let result = run_and_read(&pass, &mut model.device, batch, &parameters).await;
     pass.free(&mut model.device);
     result
+}
+
+/// The loss of a batch and its gradient with respect to activations, by the names that [`hooks`](crate::engine::hooks)
+/// lists: of each site its name, its shape and the gradient, one row for each of the batch's B·T places.
+pub async fn loss_and_site_gradients(
+    model: &mut Model,
+    batch: &Batch,
+    sites: &[&str],
+) -> Result<(Loss, Vec<ParameterGradient>)> {
+    batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
+    let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &[], sites)?;
+    let result = run_and_read_sites(&pass, &mut model.device, batch).await;
+    pass.free(&mut model.device);
+    result
+}
+
+async fn run_and_read_sites(pass: &Pass, device: &mut Device, batch: &Batch) -> Result<(Loss, Vec<ParameterGradient>)> {
+    let loss = pass.run(device, batch, batch.weight()).await?;
+    let mut gradients = Vec::with_capacity(pass.sites.len());
+    for (name, value) in &pass.sites {
+        let values = match pass.gradients.get(&value.id()) {
+            Some(gradient) => device.read_f32(gradient).await?,
+            None => vec![0.0; value.elements()],
+        };
+        gradients.push(ParameterGradient { name: name.clone(), shape: value.shape().to_vec(), values });
+    }
+    Ok((loss, gradients))
 }
 
 async fn run_and_read(

@@ -188,7 +188,7 @@ impl Trainer {
     /// The loss of a batch with the parameters as they are now.
     pub async fn loss(&mut self, model: &mut Model, batch: &Batch) -> Result<Loss> {
         batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
-        let pass = Pass::new(model, PassForm::of(batch), &self.masters(), &[], &[])?;
+        let pass = Pass::new(model, PassForm::of(batch), &self.masters(), &[], &[], &[])?;
         let loss = pass.run(&mut model.device, batch, batch.weight()).await;
         pass.free(&mut model.device);
         loss
@@ -266,7 +266,7 @@ impl Trainer {
             let started: Vec<(Tensor, Tensor)> =
                 self.parameters.iter().map(|p| (p.master.clone(), p.gradient.clone())).collect();
             let wanted: Vec<TensorId> = self.parameters.iter().map(|parameter| parameter.master.id()).collect();
-            let pass = Pass::new(model, form, &self.masters(), &started, &wanted)?;
+            let pass = Pass::new(model, form, &self.masters(), &started, &wanted, &[])?;
             self.passes.push((form, pass));
         }
         Ok(self.passes.len() - 1)
