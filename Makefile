@@ -5,6 +5,7 @@
 #   make test    everything, the browser included
 #   make check   formatting, lints, types
 #   make bench   every speed against its peers; writes benches/RESULTS.md (PYTHON names one with benches/requirements.txt)
+#   make fuzz    every parser under a fuzzer for a minute (FUZZ_SECONDS=10 changes it)
 #
 # Set-up is part of each: what is missing is installed first.
 
@@ -18,7 +19,7 @@ export PATH := $(HOME)/.cargo/bin:$(CURDIR)/www/node_modules/.bin:$(PATH)
 RUST := $(shell find src shaders -type f) Cargo.toml Cargo.lock .cargo/config.toml www/src/report/types.ts
 WEB := $(shell find www -type f -not -path 'www/node_modules/*' -not -path 'www/dist/*')
 
-.PHONY: help demo build scan test check bench setup screenshots clean
+.PHONY: help demo build scan test check bench fuzz setup screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,6 +41,9 @@ check: pkg/.built
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
 	cd www && npm run --silent typecheck && npm run --silent lint
+
+fuzz: setup-rust
+	@tools/fuzz.sh
 
 # Pictures of every state of the page, and those of the README.
 screenshots: www/dist/.built

@@ -1,13 +1,16 @@
-// Backward of attention by the queries: dq += scale · Σ_j p_j (dp_j − δ) k_j with dp_j = dout · v_j and δ = Σ_j p_j dp_j.
+// Backward of attention by the queries: dq += scale · Σ_j p_j (dp_j − δ) cap′(score_j) k_j with dp_j = dout · v_j and
+// δ = Σ_j p_j dp_j, over the keys that the query sees.
 //
 // Shapes   qkv, dqkv: (B·T,S), queries of NH heads from column 0 · slots: (B) · k_own, v_own: (slots, capacity, KV)
-//          · dout: (B·T, NH·HS) · stats: (B·T, 2·NH), for each head log Σ_j exp(score_j) and δ
+//          · dout: (B·T, NH·HS) · mask: (B,T,keys), read when `masked` · stats: (B·T, 2·NH), for each head
+//          log Σ_j exp(score_j) and δ
 // Grid     one workgroup per (row, head). First a lane goes through every 64th key for the maximum, the sum and δ; then
 //          64 keys at a time: a lane finds the factor of one key, and owns every 64th channel
 // Source   Dao et al. 2022, appendix B
 // Limits   HS ≤ 256
 // Twin     src/compute/ops/attention_backward_query.rs
 
+#import attention
 #import index
 
 struct Params {
@@ -21,7 +24,14 @@ struct Params {
     start: u32,
     n_slots: u32,
     capacity: u32,
+    // Keys a query looks back at most, itself counted.
+    window: u32,
+    // Keys that every query sees, besides those before it.
+    n_seen_by_all: u32,
+    masked: u32,
     scale: f32,
+    // 0: none.
+    softcap: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,8 +40,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> k_own: array<f32>;
 @group(0) @binding(4) var<storage, read> v_own: array<f32>;
 @group(0) @binding(5) var<storage, read> dout: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<f32>;
-@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(8) var<storage, read_write> stats: array<f32>;
 
 // Lanes of a workgroup, and keys of a tile.
 const TILE = 64u;
@@ -55,7 +66,23 @@ fn score_and_dweight(base: u32) -> vec2f {
     for (var c = 0u; c < params.head_size; c++) {
         sums += vec2f(sh_query[c] * k_own[base + c], sh_dout[c] * v_own[base + c]);
     }
-    return vec2f(params.scale * sums.x, sums.y);
+    return vec2f(capped(params.scale * sums.x, params.softcap), sums.y);
+}
+
+// How fast a capped score moves with the product of query and key.
+fn slope_at(score: f32) -> f32 {
+    if params.softcap == 0.0 {
+        return params.scale;
+    }
+    let tangent = score / params.softcap;
+    return params.scale * (1.0 - tangent * tangent);
+}
+
+fn is_seen(row: u32, key: u32) -> bool {
+    if params.masked == 0u {
+        return true;
+    }
+    return mask[row * (params.start + params.n_tokens) + key] != 0u;
 }
 
 fn k_at(base: u32, c: u32) -> f32 {
@@ -87,7 +114,8 @@ fn forward(
     let kv_size = params.n_kv_heads * params.head_size;
     let own_base =
         slot * params.capacity * kv_size + head / (params.n_heads / params.n_kv_heads) * params.head_size;
-    let n_keys = params.start + row % params.n_tokens + 1u;
+    let n_keys = params.start + params.n_tokens;
+    let seen = span(params.start + row % params.n_tokens, n_keys, params.window, params.n_seen_by_all);
     let query_base = row * params.n_columns + head * params.head_size;
     let dout_base = row_head * params.head_size;
     for (var c = lane; c < params.head_size; c += TILE) {
@@ -99,7 +127,10 @@ fn forward(
     var maximum = LOG_ZERO;
     var sum = 0.0;
     var delta = 0.0;
-    for (var key = lane; key < n_keys; key += TILE) {
+    for (var key = seen.x + lane; key < seen.y; key += TILE) {
+        if !is_seen(row, key) {
+            continue;
+        }
         let found = score_and_dweight(own_base + key * kv_size);
         let larger = max(maximum, found.x);
         let rescale = exp(maximum - larger);
@@ -123,24 +154,28 @@ fn forward(
         sum += sh_sum[i] * rescale;
         delta += sh_delta[i] * rescale;
     }
-    delta /= sum;
-    let log_z = maximum + log(sum);
+    // A query that sees nothing has no weights, and no gradient.
+    var log_z = 0.0;
+    if sum > 0.0 {
+        delta /= sum;
+        log_z = maximum + log(sum);
+    }
     if lane == 0u {
         stats[2u * row_head] = log_z;
         stats[2u * row_head + 1u] = delta;
     }
 
     var accumulator = vec4f(0.0);
-    for (var tile_start = 0u; tile_start < n_keys; tile_start += TILE) {
+    for (var tile_start = seen.x; tile_start < seen.y; tile_start += TILE) {
         let key = tile_start + lane;
         var factor = 0.0;
-        if key < n_keys {
+        if key < seen.y && is_seen(row, key) {
             let found = score_and_dweight(own_base + key * kv_size);
-            factor = params.scale * exp(found.x - log_z) * (found.y - delta);
+            factor = slope_at(found.x) * exp(found.x - log_z) * (found.y - delta);
         }
         sh_factor[lane] = factor;
         workgroupBarrier();
-        let n_tile = min(TILE, n_keys - tile_start);
+        let n_tile = min(TILE, seen.y - tile_start);
         for (var j = 0u; j < n_tile; j++) {
             let base = own_base + (tile_start + j) * kv_size;
             var value = vec4f(k_at(base, lane), 0.0, 0.0, 0.0);

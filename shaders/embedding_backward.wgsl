@@ -1,4 +1,4 @@
-// Backward of embedding: dtable[v,c] += scale · Σ_{n: ids[n] = v} dout[n,c]
+// Backward of embedding: dtable[v,c] += scale · Σ_{n: ids[n] = first_row + v} dout[n,c]
 //
 // Shapes   ids: (N) · dout: (N,C) · dtable: (V,C)
 // Grid     one workgroup per n. The first row that has an id adds up all rows that have it, in order: no atomics, so
@@ -13,6 +13,8 @@ struct Params {
     n_columns: u32,
     n_vocabulary: u32,
     scale: f32,
+    // Id of the table's first row
+    first_row: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,7 +33,7 @@ fn forward(
         return;
     }
     let id = ids[first];
-    if id >= params.n_vocabulary {
+    if id < params.first_row || id - params.first_row >= params.n_vocabulary {
         return;
     }
     var earlier = 0.0;
@@ -48,7 +50,7 @@ fn forward(
             continue;
         }
         for (var c = lane; c < params.n_columns; c += workgroup_size) {
-            dtable[id * params.n_columns + c] += params.scale * dout[n * params.n_columns + c];
+            dtable[(id - params.first_row) * params.n_columns + c] += params.scale * dout[n * params.n_columns + c];
         }
     }
 }

@@ -1,6 +1,6 @@
-// Sums of squares of consecutive stretches: out[p] = Σ_{i in stretch p} x[i]²
+// Sums of squares of consecutive stretches: out[first + p] = Σ_{i in stretch p} x[i]²
 //
-// Shapes   x: any · out: (P)
+// Shapes   x: any · out: at least first + parts elements
 // Grid     one workgroup per stretch
 // Twin     src/compute/ops/sum_squares.rs
 
@@ -11,6 +11,7 @@ struct Params {
     n_elements: u32,
     n_parts: u32,
     stretch: u32,
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,6 +37,6 @@ fn forward(
     }
     let sum = workgroup_sum(lane, squares);
     if lane == 0u {
-        out[part] = sum;
+        out[params.first + part] = sum;
     }
 }

@@ -7,6 +7,7 @@
 pub mod architecture;
 pub mod families;
 pub mod fan_out;
+pub mod finiteness;
 pub mod forward;
 pub mod generate;
 pub mod kv_cache;
@@ -39,6 +40,8 @@ pub enum EngineError {
     ContextTooShort { tokens: usize, context: usize },
     #[error("no token ids were given")]
     Empty,
+    #[error("{n_not_finite} of {n_values} activations are NaN or infinite: {op}, {place}")]
+    ActivationsNotFinite { op: &'static str, place: String, n_not_finite: usize, n_values: usize },
     #[error("a batch of training rows is malformed: {what}")]
     BatchMalformed { what: String },
     #[error("{pattern:?} matches none of the model's {parameters} parameters, for example {example}")]
@@ -65,6 +68,10 @@ impl EngineError {
                 "The weights do not belong to this config.json, or are of another family: take both files from the same folder.".into()
             }
             EngineError::ContextTooShort { .. } => "Shorten the prompt or ask for fewer new tokens.".into(),
+            EngineError::ActivationsNotFinite { .. } => {
+                "The weights there are too large for f32 arithmetic, or damaged: take the checkpoint from its source again."
+                    .into()
+            }
             EngineError::LossNotFinite { .. } => {
                 "The weights or activations hold NaN or infinity: check the checkpoint, or lower the learning rate.".into()
             }

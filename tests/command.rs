@@ -1,10 +1,14 @@
 //! Oracle: the command's own contract. With `--json` standard output holds one JSON value and nothing else; errors exit
 //! non-zero with one clear message on standard error and nothing on standard output.
 
+mod common;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use common::compare::attentions_agree;
+use glitchscope::checkpoint::TensorFile;
 use serde_json::Value;
 
 fn run(arguments: &[&str]) -> Output {
@@ -122,6 +126,30 @@ fn scan_prints_the_report_and_writes_the_files() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Oracle: PyTorch's maps of the tiny model (tests/golden/models, written by tools/reference/tiny_models.py).
+#[test]
+fn attention_writes_the_maps() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-attention-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (model, name, shape) in
+        [(TINY, "attentions", vec![2, 4, 12, 12]), ("tests/golden/models/openelm", "attentions.0", vec![2, 12, 12])]
+    {
+        let out = folder.join("maps.safetensors");
+        let expected: Value =
+            serde_json::from_slice(&std::fs::read(Path::new(model).join("expected.json")).unwrap()).unwrap();
+        let ids: Vec<String> = expected["rows"][0].as_array().unwrap().iter().map(Value::to_string).collect();
+        let (ids, path) = (ids.join(","), out.to_str().unwrap());
+        let value = json(&["attention", "--model", model, "--device", "cpu", "--ids", &ids, "--out", path, "--json"]);
+        assert_eq!(value["tokens"], 12);
+        let read = |path: &Path| TensorFile::from_bytes("maps", &std::fs::read(path).unwrap()).unwrap();
+        let (got, golden) = (read(&out), read(&Path::new(model).join("attentions.safetensors")));
+        assert_eq!(got.f32s(name).unwrap().0, shape);
+        attentions_agree(got.f32s(name).unwrap().1, golden.f32s(name).unwrap().1).unwrap();
+        assert_eq!(got.tensors.len(), golden.tensors.len());
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn a_wrong_request_says_what_is_wrong() {
     let missing = refusal(&["info", "--model", "no/such/folder", "--json"]);
@@ -177,5 +205,50 @@ fn an_unreadable_type_is_named() {
     std::fs::write(folder.join("model.safetensors"), file).unwrap();
     let message = refusal(&["logits", "--model", folder.to_str().unwrap(), "--device", "cpu", "--ids", "1", "--json"]);
     assert!(message.contains("embed_tokens") && message.contains("I8"), "{message}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Oracle: tests/golden/models, whose numbers tests/gradients_models.rs holds the engine to; here the surface counts.
+#[test]
+fn loss_prints_one_number_and_writes_every_gradient() {
+    let file = std::env::temp_dir().join(format!("glitchscope-gradient-{}.safetensors", std::process::id()));
+    let gradient = file.to_str().unwrap();
+    let value = json(&["loss", "--model", TINY, "--device", "cpu", "--ids", "5,6,7;8,9", "--json", "--grad", gradient]);
+    assert!(value["loss"].as_f64().is_some_and(|loss| loss > 0.0));
+    let bytes = std::fs::read(&file).unwrap();
+    let header: Value =
+        serde_json::from_slice(&bytes[8..8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize]).unwrap();
+    assert_eq!(header["model.embed_tokens.weight"]["dtype"], "F32");
+    assert!(header.get("lm_head.weight").is_none(), "tied weights stand once");
+    std::fs::remove_file(&file).unwrap();
+
+    assert!(refusal(&["loss", "--model", TINY, "--device", "cpu", "--ids", "5;6", "--json"]).contains("error"));
+    assert!(refusal(&["loss", "--model", TINY, "--device", "cpu", "--ids", "5,x", "--json"]).contains("\"x\""));
+    assert!(refusal(&["loss", "--model", TINY, "--device", "cpu", "--ids", "5,64", "--json"]).contains("64"));
+}
+
+/// Oracle: the run in one piece. A training that was left and taken up ends with the same file, byte for byte.
+#[test]
+fn train_resumes_where_it_was_left() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-train-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let rows: String = (0..9).map(|b| format!("{},{},{},{}\n", 2 + b, 9 + b, 30 + b, 50 - b)).collect();
+    std::fs::write(folder.join("rows.txt"), rows).unwrap();
+    let train = |more: &[&str]| {
+        let rows = path("rows.txt");
+        let common = ["train", "--model", TINY, "--device", "cpu", "--json", "--rows", &rows, "--steps", "6"];
+        let settings = ["--batch", "4", "--seed", "3", "--learning-rate", "0.01", "--freeze", "*norm*"];
+        json(&[&common[..], &settings, more].concat())
+    };
+    let whole = train(&["--out", &path("whole")]);
+    assert_eq!(whole["curve"].as_array().unwrap().len(), 6);
+    train(&["--checkpoint", &path("state"), "--stop-at", "2"]);
+    let rest = train(&["--checkpoint", &path("state"), "--out", &path("parts")]);
+    assert_eq!(rest["curve"].as_array().unwrap()[..], whole["curve"].as_array().unwrap()[2..]);
+    let weights = |name: &str| std::fs::read(folder.join(name).join("model.safetensors")).unwrap();
+    assert!(weights("whole") == weights("parts"));
+    // What was written is a model.
+    json(&["logits", "--model", &path("parts"), "--device", "cpu", "--ids", "5,6", "--json"]);
     std::fs::remove_dir_all(&folder).unwrap();
 }

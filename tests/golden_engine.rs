@@ -10,6 +10,9 @@ use common::compare::{assert_logits, attentions_agree, logits_agree};
 use common::{devices, published, read_json, read_safetensors};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
+use glitchscope::compute::ops::gelu::Approximation;
+use glitchscope::compute::ops::rope::Pairing;
+use glitchscope::engine::architecture::{Architecture, Mlp, Norm, Positions, Residual};
 use glitchscope::engine::generate::generate;
 use glitchscope::engine::{FanOut, Model};
 use glitchscope::progress::Silent;
@@ -97,6 +100,132 @@ fn attention_maps_of_the_tiny_models() {
                 }
             }
         }
+    }
+}
+
+/// One part of an architecture, done away with or exchanged.
+type Change = (&'static str, fn(&mut Architecture));
+
+const CHANGES: &[Change] = &[
+    ("no window", |a| a.layers.iter_mut().for_each(|layer| layer.window = None)),
+    ("a window one shorter", |a| a.layers.iter_mut().for_each(|layer| layer.window = layer.window.map(|w| w - 1))),
+    ("usual attention scale", |a| {
+        let scale = 1.0 / (a.head_size as f32).sqrt();
+        a.layers.iter_mut().for_each(|layer| layer.attention_scale = scale);
+    }),
+    ("no cap on scores", |a| a.attention_softcap = None),
+    ("no cap on logits", |a| a.logit_softcap = None),
+    ("no scale of embeddings", |a| a.embedding_scale = 1.0),
+    ("no magnitude of positions", |a| a.rotary.iter_mut().for_each(|rotary| rotary.magnitude = 1.0)),
+    ("no positions", |a| a.layers.iter_mut().for_each(|layer| layer.rotary = None)),
+    ("the first positions in every layer", |a| {
+        a.layers.iter_mut().for_each(|layer| layer.rotary = Some(0).filter(|_| !a.rotary.is_empty()));
+    }),
+    ("the other pairing", |a| {
+        if let Positions::Rotary { pairing } = &mut a.positions {
+            *pairing = if *pairing == Pairing::Half { Pairing::Interleaved } else { Pairing::Half };
+        }
+    }),
+    ("positions from 0", |a| {
+        if let Positions::Learned { offset } = &mut a.positions {
+            *offset = 0;
+        }
+    }),
+    ("one norm for attention and MLP", |a| {
+        if a.residual == Residual::Parallel {
+            a.residual = Residual::ParallelSharedNorm;
+        }
+    }),
+    ("no norm of queries and keys", |a| a.query_key_norm = None),
+    ("norm weights as stored", |a| {
+        for norm in [Some(&mut a.norm), a.query_key_norm.as_mut().map(|kind| &mut kind.norm)].into_iter().flatten() {
+            if let Norm::Rms { weight_offset, .. } = norm {
+                *weight_offset = 0.0;
+            }
+        }
+    }),
+    ("a hundredfold epsilon", |a| {
+        let (Norm::Layer { eps, .. } | Norm::Rms { eps, .. }) = &mut a.norm;
+        *eps = 0.01;
+    }),
+    // The other way round the two are closer than the tolerance in a model with large logits.
+    ("an approximation of gelu", |a| {
+        if a.mlp == Mlp::Gelu(Approximation::Exact) {
+            a.mlp = Mlp::Gelu(Approximation::Tanh);
+        }
+    }),
+    ("another activation", |a| {
+        a.mlp = match a.mlp {
+            Mlp::Gelu(_) => Mlp::Relu,
+            Mlp::Relu => Mlp::Gelu(Approximation::Tanh),
+            Mlp::SwiGlu => Mlp::GeGlu(Approximation::Tanh),
+            Mlp::GeGlu(_) => Mlp::SwiGlu,
+        };
+    }),
+];
+
+/// Negative control of the golden models: each would notice if a part of its architecture were done away with.
+#[test]
+fn every_part_of_an_architecture_shows_in_the_logits() {
+    let mut noticed = vec![0; CHANGES.len()];
+    let mut unnoticed = Vec::new();
+    for folder in tiny_models() {
+        let expected: Expected = read_json(&folder.join("expected.json"));
+        for (i, (name, change)) in CHANGES.iter().enumerate() {
+            let mut session = open(&folder, DevicePreference::Cpu);
+            let before = session.model.architecture.clone();
+            change(&mut session.model.architecture);
+            if session.model.architecture == before {
+                continue;
+            }
+            let case = expected.cases.last().unwrap();
+            let got = pollster::block_on(session.model.logits(&case.ids)).unwrap();
+            let expected: Vec<f32> = case.logits.concat();
+            let agrees = logits_agree(&got[got.len() - expected.len()..], &expected).is_ok();
+            if agrees {
+                unnoticed.push(format!("{} does not notice {name:?}", folder.display()));
+            }
+            noticed[i] += 1;
+        }
+    }
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
+    for ((name, _), noticed) in CHANGES.iter().zip(noticed) {
+        assert!(noticed > 0, "no golden model has what {name:?} takes away");
+    }
+}
+
+/// A tiny model with one field of its configuration changed, opened on the CPU.
+fn with_field(model: &str, field: &str, value: serde_json::Value) -> glitchscope::Result<Session> {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(model);
+    let folder = std::env::temp_dir().join(format!("glitchscope-{model}-{field}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut config: serde_json::Map<String, serde_json::Value> = read_json(&from.join("config.json"));
+    config.insert(field.into(), value);
+    std::fs::write(folder.join("config.json"), serde_json::to_vec(&config).unwrap()).unwrap();
+    std::fs::copy(from.join("model.safetensors"), folder.join("model.safetensors")).unwrap();
+    let source = Rc::new(FolderSource::new(&folder));
+    let result = pollster::block_on(Session::open(source, DevicePreference::Cpu, &mut Silent));
+    std::fs::remove_dir_all(&folder).unwrap();
+    result
+}
+
+/// Oracle: the reference code, which takes the configuration's word. A bias too many is not used and noted, a bias that
+/// should be there is missed by name.
+#[test]
+fn biases_follow_the_configuration() {
+    let is_noted = |session: &Session| session.info.notes.iter().any(|note| note.contains("no part in this family"));
+    let ids = [5, 6, 7];
+    let mut as_stored = with_field("llama-biased-tied", "attention_bias", true.into()).unwrap();
+    let mut without = with_field("llama-biased-tied", "attention_bias", false.into()).unwrap();
+    assert!(!is_noted(&as_stored) && is_noted(&without), "{:?}", without.info.notes);
+    let logits = |session: &mut Session| pollster::block_on(session.model.logits(&ids)).unwrap();
+    assert_ne!(logits(&mut as_stored), logits(&mut without));
+
+    for (field, name) in [("attention_bias", "layers.0.self_attn.q_proj.bias"), ("mlp_bias", "mlp.gate_proj.bias")] {
+        let Err(error) = with_field("llama-grouped-untied", field, true.into()) else {
+            panic!("{field} went unnoticed")
+        };
+        assert!(error.to_string().contains(name), "{error}");
     }
 }
 
@@ -218,4 +347,22 @@ fn the_comparer_rejects_what_it_must() {
         assert!(attentions_agree(&wrong, &expected).is_err(), "{wrong:?}");
     }
     assert!(attentions_agree(&expected[..3], &expected).is_err() && attentions_agree(&[], &[]).is_err());
+}
+
+/// A closed form: a weight that is NaN makes everything after it NaN, and nothing before it.
+#[test]
+fn activations_that_are_not_finite_are_named_by_layer() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models/llama-grouped-untied");
+    for device in devices("activations_that_are_not_finite_are_named_by_layer") {
+        let mut session = open(&folder, device);
+        let ids = [3, 9, 27];
+        let logits = pollster::block_on(session.model.logits(&ids)).unwrap();
+        // Negative control: large and finite is fine.
+        assert!(logits.iter().all(|logit| logit.is_finite()));
+        let weight = session.model.weights.layers[1].mlp_out.weight.clone();
+        session.model.device.write(&weight, 0, bytemuck::cast_slice(&[f32::NAN])).unwrap();
+        let error = pollster::block_on(session.model.logits(&ids)).unwrap_err().to_string();
+        assert!(error.contains("layers.1.mlp.down_proj.weight"), "{device:?}: {error}");
+        assert!(error.contains("matmul"), "{device:?}: {error}");
+    }
 }

@@ -16,7 +16,9 @@ mod command {
     use glitchscope::checkpoint::TensorFile;
     use glitchscope::checkpoint::source::FolderSource;
     use glitchscope::compute::DevicePreference;
-    use glitchscope::engine::training::{self, Batch};
+    use glitchscope::engine::training::{
+        self, AdamWSettings, Batch, Group, RecordedBatches, Rows, Schedule, Shape, Trainer, TrainingSettings,
+    };
     use glitchscope::error::Error;
     use glitchscope::progress::{Event, Monitor};
     use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
@@ -41,6 +43,10 @@ mod command {
         Generate(Generate),
         /// Loss of rows of token ids, and its gradient
         Loss(Loss),
+        /// What each token of a sequence attends to, in every layer and head
+        Attention(Attention),
+        /// Train a model on rows of token ids
+        Train(Train),
         /// Split a text into tokens
         Tokens(Tokens),
         /// What a model folder holds
@@ -179,6 +185,19 @@ mod command {
     }
 
     #[derive(Args)]
+    struct Attention {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Token ids, separated by commas
+        #[arg(long, value_delimiter = ',', required = true)]
+        ids: Vec<u32>,
+        /// Write `attentions` (layers, heads, T, T) to this safetensors file; `attentions.<layer>` (heads, T, T) where
+        /// layers differ in their heads
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    }
+
+    #[derive(Args)]
     struct Loss {
         #[command(flatten)]
         model: ModelArgs,
@@ -188,6 +207,75 @@ mod command {
         /// Write the gradient of every parameter, under the checkpoint's own names, to this safetensors file
         #[arg(long, value_name = "FILE")]
         grad: Option<PathBuf>,
+    }
+
+    #[derive(Clone, Copy, ValueEnum)]
+    enum ScheduleArg {
+        Constant,
+        Linear,
+        Cosine,
+        /// Constant, then a straight line over the last --decay-share of the steps
+        Plateau,
+    }
+
+    #[derive(Args)]
+    struct Train {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Rows of token ids, one a line; or a .safetensors file of whole batches (docs in RecordedBatches)
+        #[arg(long, value_name = "FILE")]
+        rows: PathBuf,
+        /// Folder to write model.safetensors (f32) and config.json to
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Steps in all; as many as there are whole batches when --rows holds batches
+        #[arg(long)]
+        steps: Option<u64>,
+        /// Rows of a batch
+        #[arg(long, default_value_t = 16)]
+        batch: usize,
+        /// Batches whose gradients are added up for one step
+        #[arg(long, default_value_t = 1)]
+        accumulate: usize,
+        #[arg(long, default_value_t = 1e-3)]
+        learning_rate: f64,
+        #[arg(long, value_enum, default_value_t = ScheduleArg::Cosine)]
+        schedule: ScheduleArg,
+        #[arg(long, default_value_t = 0)]
+        warmup: u64,
+        /// What the schedule leaves of the learning rate, as a share of it
+        #[arg(long, default_value_t = 0.0)]
+        end: f64,
+        #[arg(long, default_value_t = 0.35)]
+        decay_share: f64,
+        #[arg(long, default_value_t = 0.9)]
+        beta1: f64,
+        #[arg(long, default_value_t = 0.999)]
+        beta2: f64,
+        #[arg(long, default_value_t = 1e-8)]
+        eps: f64,
+        #[arg(long, default_value_t = 0.01)]
+        weight_decay: f64,
+        /// Parameters without weight decay, by name with `*`; may be given several times
+        #[arg(long, value_name = "PATTERN")]
+        no_decay: Vec<String>,
+        /// Parameters that stay as they are, by name with `*`; may be given several times
+        #[arg(long, value_name = "PATTERN")]
+        freeze: Vec<String>,
+        /// Scale gradients down to this global norm
+        #[arg(long)]
+        clip: Option<f64>,
+        /// Shuffles the rows anew for every pass through them; without, they come in their order
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Written every --checkpoint-every steps and at the end; taken up when it exists
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        #[arg(long, default_value_t = 250)]
+        checkpoint_every: u64,
+        /// Leave after this step with a checkpoint; the schedule goes by --steps
+        #[arg(long)]
+        stop_at: Option<u64>,
     }
 
     #[derive(Args)]
@@ -230,6 +318,8 @@ mod command {
             Command::Logits(args) => logits(&args),
             Command::Generate(args) => generate(&args),
             Command::Loss(args) => loss(&args),
+            Command::Attention(args) => attention(&args),
+            Command::Train(args) => train(&args),
             Command::Tokens(args) => tokens(&args),
             Command::Info(args) => info(&args),
         };
@@ -441,6 +531,31 @@ mod command {
         Ok(0)
     }
 
+    fn attention(args: &Attention) -> Result<i32, Failure> {
+        let mut monitor = Terminal::new();
+        let mut session = open(&args.model, &mut monitor)?;
+        let maps = pollster::block_on(session.model.attentions(&args.ids))?;
+        monitor.finish();
+        let heads: Vec<usize> = maps.iter().map(|maps| maps.n_heads).collect();
+        let (layers, tokens) = (maps.len(), args.ids.len());
+        let mut file = TensorFile::default();
+        if heads.windows(2).all(|pair| pair[0] == pair[1]) {
+            let weights: Vec<f32> = maps.into_iter().flat_map(|maps| maps.weights).collect();
+            file.insert_f32("attentions", &[layers, heads[0], tokens, tokens], weights);
+        } else {
+            for (layer, maps) in maps.into_iter().enumerate() {
+                file.insert_f32(format!("attentions.{layer}"), &[maps.n_heads, tokens, tokens], maps.weights);
+            }
+        }
+        write_bytes(&args.out, &file.to_bytes())?;
+        if args.model.json {
+            print(&serde_json::json!({ "layers": layers, "heads": heads, "tokens": tokens }).to_string())?;
+        } else {
+            print(&format!("{layers} layers, {tokens} by {tokens} tokens, in {}\n", args.out.display()))?;
+        }
+        Ok(0)
+    }
+
     fn loss(args: &Loss) -> Result<i32, Failure> {
         let batch = Batch::next_token(&rows(&args.ids)?)?;
         let mut monitor = Terminal::new();
@@ -462,6 +577,112 @@ mod command {
             print(&format!("{:.6} nats a token over {targets} tokens of {} rows\n", loss.mean, batch.rows))?;
         }
         Ok(0)
+    }
+
+    /// Where the batches of a training come from.
+    enum Batches {
+        Rows(Rows),
+        Recorded(RecordedBatches),
+    }
+
+    fn train(args: &Train) -> Result<i32, Failure> {
+        let mut batches = if args.rows.extension().is_some_and(|extension| extension == "safetensors") {
+            let file = TensorFile::from_bytes(&args.rows.display().to_string(), &read(&args.rows)?)?;
+            Batches::Recorded(RecordedBatches::new(&file)?)
+        } else {
+            let text = String::from_utf8_lossy(&read(&args.rows)?).into_owned();
+            Batches::Rows(Rows::new(Rows::parse(&text)?, args.batch, args.seed)?)
+        };
+        let per_step = args.accumulate.max(1);
+        let steps = match (&batches, args.steps) {
+            (_, Some(steps)) => steps,
+            (Batches::Recorded(recorded), None) => (recorded.len() / per_step) as u64,
+            (Batches::Rows(_), None) => return Err(Failure::Usage("--steps is needed with rows of text".into())),
+        };
+        let shape = match args.schedule {
+            ScheduleArg::Constant => Shape::Constant,
+            ScheduleArg::Linear => Shape::Linear,
+            ScheduleArg::Cosine => Shape::Cosine,
+            ScheduleArg::Plateau => Shape::Plateau { decay_share: args.decay_share },
+        };
+        let frozen = args.freeze.iter().map(Group::frozen);
+        let settings = TrainingSettings {
+            schedule: Schedule { peak: args.learning_rate, warmup: args.warmup, steps, shape, end: args.end },
+            adamw: AdamWSettings {
+                beta1: args.beta1,
+                beta2: args.beta2,
+                eps: args.eps,
+                weight_decay: args.weight_decay,
+            },
+            groups: frozen.chain(args.no_decay.iter().map(|name| Group::with_weight_decay(name, 0.0))).collect(),
+            clip: args.clip,
+        };
+        let mut monitor = Terminal::new();
+        listen_for_ctrl_c();
+        let mut session = open(&args.model, &mut monitor)?;
+        let model = &mut session.model;
+        let mut trainer = pollster::block_on(Trainer::new(model, settings))?;
+        let mut position = 0;
+        if let Some(path) = args.checkpoint.as_ref().filter(|path| path.exists()) {
+            let file = TensorFile::from_bytes(&path.display().to_string(), &read(path)?)?;
+            position = trainer.resume(model, &file)?;
+            eprintln!("taken up at step {}", trainer.step);
+        }
+        if let Batches::Rows(rows) = &mut batches {
+            rows.position = position;
+        }
+        let mut curve = Vec::new();
+        let last = args.stop_at.unwrap_or(steps).min(steps);
+        monitor.event(Event::Stage { stage: "training", detail: format!("{last} steps") });
+        while trainer.step < last && !monitor.is_cancelled() {
+            let mut parts = Vec::with_capacity(per_step);
+            for _ in 0..per_step {
+                parts.push(match &mut batches {
+                    Batches::Rows(rows) => rows.next_batch()?,
+                    Batches::Recorded(recorded) => {
+                        let batch = recorded.batch((position % recorded.len() as u64) as usize);
+                        position += 1;
+                        batch
+                    }
+                });
+            }
+            if let Batches::Rows(rows) = &batches {
+                position = rows.position;
+            }
+            let report = pollster::block_on(trainer.step(model, &parts))?;
+            curve.push(report);
+            monitor.event(Event::Advance { done: report.step, total: last, unit: "steps" });
+            if report.step.is_multiple_of(50) || report.step == last {
+                let recent = &curve[curve.len().saturating_sub(50)..];
+                let mean = recent.iter().map(|report| report.loss).sum::<f64>() / recent.len() as f64;
+                eprintln!("step {}: {mean:.4} nats over the last {}", report.step, recent.len());
+            }
+            if let Some(path) = &args.checkpoint
+                && report.step.is_multiple_of(args.checkpoint_every.max(1))
+            {
+                write_bytes(path, &pollster::block_on(trainer.checkpoint(model, position))?.to_bytes())?;
+            }
+        }
+        if let Some(path) = &args.checkpoint {
+            write_bytes(path, &pollster::block_on(trainer.checkpoint(model, position))?.to_bytes())?;
+        }
+        if let Some(folder) = &args.out {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Failure::Io { what: format!("cannot make {}", folder.display()), error })?;
+            let exported = pollster::block_on(trainer.export(model))?;
+            write_bytes(&folder.join("model.safetensors"), &exported.to_bytes())?;
+            write_bytes(&folder.join("config.json"), &read(&args.model.model.join("config.json"))?)?;
+        }
+        monitor.finish();
+        if args.model.json {
+            print(&serde_json::json!({ "step": trainer.step, "curve": curve }).to_string())?;
+        } else if let Some(report) = curve.last() {
+            print(&format!(
+                "step {}: {:.4} nats, gradient norm {:.3}\n",
+                report.step, report.loss, report.gradient_norm
+            ))?;
+        }
+        Ok(if trainer.step < last { 130 } else { 0 })
     }
 
     /// `1,2,3;4,5,6`

@@ -60,7 +60,7 @@ pub fn reverse(forward: &Recording, seeds: &[(Tensor, Tensor)], wanted: &[Tensor
         if is_reached && is_active {
             for tensor in rules::needed(dispatch) {
                 // What is read must still be there when the whole forward has run.
-                if last_writer.get(&tensor.id()).is_some_and(|&last| last >= i) {
+                if last_writer.get(&tensor.id()).is_some_and(|&last| last > i) {
                     return Err(ComputeError::Overwritten { label: tensor.label().into(), op: dispatch.op.name() });
                 }
             }

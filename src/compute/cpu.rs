@@ -93,15 +93,19 @@ impl CpuDevice {
         let weights = |i: usize| Ok::<_, ComputeError>(self.get(tensor(i))?.weights());
         let (first, rest) = outputs.split_first_mut().expect("OK because every op's check asks for an output");
         match &dispatch.op {
-            Op::Embedding(op) => embedding::forward(op, u32s(0)?, weights(1)?, tensor(1).columns(), first.f32s_mut()),
+            Op::Embedding(op) => {
+                let (table, columns) = (weights(1)?, tensor(1).columns());
+                let row = |id: usize, out: &mut [f32]| table.widen(id * columns, out);
+                embedding::forward(op, u32s(0)?, tensor(1).rows(), row, columns, first.f32s_mut());
+            }
             Op::LayerNorm(op) => {
-                let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?) } else { None };
-                let (columns, channels) = (tensor(0).columns(), tensor(1).columns());
-                layernorm::forward(op, f32s(0)?, weights(1)?, bias, columns, channels, first.f32s_mut());
+                let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?.to_f32()) } else { None };
+                let (columns, channels, weight) = (tensor(0).columns(), tensor(1).columns(), weights(1)?.to_f32());
+                layernorm::forward(op, f32s(0)?, &weight, bias.as_deref(), columns, channels, first.f32s_mut());
             }
             Op::RmsNorm(op) => {
                 let (columns, channels) = (tensor(0).columns(), tensor(1).columns());
-                rmsnorm::forward(op, f32s(0)?, weights(1)?, columns, channels, first.f32s_mut());
+                rmsnorm::forward(op, f32s(0)?, &weights(1)?.to_f32(), columns, channels, first.f32s_mut());
             }
             Op::MatMul(op) => {
                 let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?.to_f32()) } else { None };
@@ -262,7 +266,7 @@ struct AttentionRows<'a> {
 
 impl<'a> AttentionRows<'a> {
     /// What query `row` of B·T reads, and where its slot begins in the caches; nothing when there is no such slot.
-    fn seen(&self, row: usize) -> Option<(Seen<'a>, usize)> {
+    fn seen(&self, row: usize) -> Option<(Seen<'a, f32>, usize)> {
         let op = self.op;
         let (b, t) = (row / op.tokens, row % op.tokens);
         let slot = self.slots[b] as usize;

@@ -105,7 +105,7 @@ impl GpuDevice {
         let submitted = self.submit(&launches);
         let verdict = scopes.pop(params_bytes);
         let accepted = verdict.settle(&self.info.name).await;
-        let result = self.faults.check().and(submitted).and(accepted);
+        let result = self.blame(submitted.and(accepted)).await;
         if result.is_err() {
             // A pipeline that failed to build must not be found again, and neither must a lost buffer.
             self.pipelines = Pipelines::new();
@@ -120,13 +120,13 @@ impl GpuDevice {
         let Some(pieces) = self.buffers.pieces(tensor) else {
             let buffer = self.buffers.get(tensor)?;
             let result = readback::read(&self.device, &self.queue, buffer, tensor.bytes(), &self.info.name).await;
-            return self.faults.check().and(result);
+            return self.blame(result).await;
         };
         let mut bytes = Vec::with_capacity(tensor.bytes());
         for piece in pieces {
             let buffer = self.buffers.get(&piece.tensor)?;
             let read = readback::read(&self.device, &self.queue, buffer, piece.tensor.bytes(), &self.info.name).await;
-            bytes.extend(self.faults.check().and(read)?);
+            bytes.extend(self.blame(read).await?);
         }
         Ok(bytes)
     }
@@ -147,6 +147,15 @@ impl GpuDevice {
 
     pub fn tensor_bytes_max(&self) -> u64 {
         self.buffers.tensor_bytes_max()
+    }
+
+    /// The result, or the cause behind its error. A browser tells that the device is lost only after its event loop has
+    /// turned, and until then the loss looks like refused work.
+    async fn blame<T>(&self, result: Result<T, ComputeError>) -> Result<T, ComputeError> {
+        if result.is_err() {
+            let _ = Scopes::push(&self.device).pop(0).settle(&self.info.name).await;
+        }
+        self.faults.check().and(result)
     }
 
     /// Errors that came in since the last call, and the verdicts on allocations that were still open.

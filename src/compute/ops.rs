@@ -19,6 +19,7 @@ pub mod embedding;
 pub mod embedding_backward;
 pub mod fill;
 pub mod geglu;
+pub mod geglu_backward;
 pub mod gelu;
 pub mod gelu_backward;
 pub mod knn;
@@ -31,9 +32,11 @@ pub mod next_token;
 pub mod norm_backward;
 pub mod norm_weight_backward;
 pub mod relu;
+pub mod relu_backward;
 pub mod rmsnorm;
 pub mod rope;
 pub mod softcap;
+pub mod softcap_backward;
 pub mod sum_squares;
 pub mod swiglu;
 pub mod swiglu_backward;
@@ -74,6 +77,9 @@ pub enum Op {
     AttentionBackwardValue(attention_backward_value::AttentionBackwardValue),
     GeluBackward(gelu_backward::GeluBackward),
     SwiGluBackward(swiglu_backward::SwiGluBackward),
+    ReluBackward(relu_backward::ReluBackward),
+    GeGluBackward(geglu_backward::GeGluBackward),
+    SoftcapBackward(softcap_backward::SoftcapBackward),
     SumSquares(sum_squares::SumSquares),
     AdamW(adamw::AdamW),
 }
@@ -112,6 +118,9 @@ impl Op {
             Op::AttentionBackwardValue(_) => "attention_backward_value",
             Op::GeluBackward(_) => "gelu_backward",
             Op::SwiGluBackward(_) => "swiglu_backward",
+            Op::ReluBackward(_) => "relu_backward",
+            Op::GeGluBackward(_) => "geglu_backward",
+            Op::SoftcapBackward(_) => "softcap_backward",
             Op::SumSquares(_) => "sum_squares",
             Op::AdamW(_) => "adamw",
         }
@@ -150,6 +159,9 @@ impl Op {
             Op::AttentionBackwardValue(op) => op.check(inputs, outputs),
             Op::GeluBackward(op) => op.check(inputs, outputs),
             Op::SwiGluBackward(op) => op.check(inputs, outputs),
+            Op::ReluBackward(op) => op.check(inputs, outputs),
+            Op::GeGluBackward(op) => op.check(inputs, outputs),
+            Op::SoftcapBackward(op) => op.check(inputs, outputs),
             Op::SumSquares(op) => op.check(inputs, outputs),
             Op::AdamW(op) => op.check(inputs, outputs),
         }
@@ -204,6 +216,9 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "attention_backward_value", examples: attention_backward_value::examples },
     OpEntry { name: "gelu_backward", examples: gelu_backward::examples },
     OpEntry { name: "swiglu_backward", examples: swiglu_backward::examples },
+    OpEntry { name: "relu_backward", examples: relu_backward::examples },
+    OpEntry { name: "geglu_backward", examples: geglu_backward::examples },
+    OpEntry { name: "softcap_backward", examples: softcap_backward::examples },
     OpEntry { name: "sum_squares", examples: sum_squares::examples },
     OpEntry { name: "adamw", examples: adamw::examples },
 ];

@@ -47,12 +47,13 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($float:ident) => {
+    ($float:ident, $tanh:path) => {
         impl Real for $float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = $float::NEG_INFINITY;
 
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $float
             }
@@ -68,8 +69,9 @@ macro_rules! real {
             fn sqrt(self) -> Self {
                 $float::sqrt(self)
             }
+            #[inline(always)]
             fn tanh(self) -> Self {
-                $float::tanh(self)
+                $tanh(self)
             }
             fn sin_cos(self) -> (Self, Self) {
                 $float::sin_cos(self)
@@ -81,8 +83,9 @@ macro_rules! real {
     };
 }
 
-real!(f32);
-real!(f64);
+// In f32 without branches: a pass has millions of them.
+real!(f32, crate::compute::cpu::functions::tanh);
+real!(f64, f64::tanh);
 
 /// Σ_i a[i] · b[i] in eight running sums that are added in a fixed order: vector units can hold them, and the result
 /// does not depend on the machine.

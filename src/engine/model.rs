@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::EngineError;
 use super::architecture::Architecture;
 use super::families::family;
+use super::finiteness::first_not_finite;
 use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
 use super::recovery::Origin;
@@ -94,6 +95,12 @@ impl Model {
         }
         let stats = self.device.read_f32(&tensors.stats).await?;
         let argmax = self.device.read_u32(&tensors.argmax).await?;
+        if stats.iter().any(|value| !value.is_finite()) {
+            let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
+            if let Some(error) = first_not_finite(&mut self.device, &recording).await? {
+                return Err(error.into());
+            }
+        }
         Ok(stats
             .chunks_exact(3)
             .zip(argmax)

@@ -46,7 +46,9 @@ impl Model {
         origin.losses += 1;
         let (checkpoint, preference, losses) = (origin.checkpoint.clone(), origin.preference, origin.losses);
         let mut reason = fault.to_string();
-        if matches!(fault, ComputeError::DeviceLost { .. }) && losses <= LOSSES_MAX {
+        // Work that is refused can be the first sign of a loss, before the browser says so.
+        let may_be_lost = matches!(fault, ComputeError::DeviceLost { .. } | ComputeError::Gpu { .. });
+        if may_be_lost && losses <= LOSSES_MAX {
             monitor.event(Event::Stage { stage: "loading weights", detail: format!("again, because {reason}") });
             match self.reopen(&checkpoint, monitor).await {
                 Ok(()) => {

@@ -44,12 +44,14 @@ const TYPES = {
 
 /**
  * Serves folders by URL prefix, the longest prefix first. `ranges: false` answers 200 with the whole file, as some static
- * hosts do; `slow` waits that many milliseconds before every answer under a prefix.
+ * hosts do; `slow` waits that many milliseconds before every answer under a prefix; `answer`
+ * returns true for a request that it has answered itself.
  */
-export async function serve(folders, { ranges = true, slow = {} } = {}) {
+export async function serve(folders, { ranges = true, slow = {}, answer } = {}) {
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
   const requests = [];
   const server = createServer(async (request, response) => {
+    if (answer?.(request, response)) return;
     try {
       const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
       requests.push({ method: request.method, path, range: request.headers.range });

@@ -2,7 +2,6 @@
 // taken away in the middle. The page as it ships, in Chromium with its software WebGPU.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import process from "node:process";
@@ -29,10 +28,11 @@ const HOOKS = `
   };
 `;
 
-let browser, server;
+let browser, server, large;
 before(async () => {
   browser = await launch();
-  server = await serve({ "/": join(repository, "www/dist") });
+  large = largeFolder();
+  server = await serve({ "/": join(repository, "www/dist") }, { answer: large.answer });
 });
 after(async () => {
   await browser?.close();
@@ -81,47 +81,48 @@ function largeModel() {
   return { head, size: head.length + end, config: JSON.stringify(config) };
 }
 
-/** Serves the large model beside the page. Its weights are 0.001 everywhere. */
-async function serveLarge() {
+/** Answers requests for the large model under `/large/`. Its weights are 0.001 everywhere. */
+function largeFolder() {
   const { head, size, config } = largeModel();
   const filler = Buffer.alloc(1 << 20);
   for (let i = 0; i < filler.length; i += 2) filler.writeUInt16LE(0x1419, i);
   const small = { "config.json": Buffer.from(config), "tokenizer.json": readFileSync(join(SPECIMEN, "tokenizer.json")) };
-  const at = createServer((request, response) => {
-    const cors = { "access-control-allow-origin": "*", "access-control-expose-headers": "content-range" };
+  const answer = (request, response) => {
+    if (!request.url.startsWith("/large/")) return false;
     const file = request.url.split("/").at(-1);
-    if (small[file]) return void response.writeHead(200, cors).end(small[file]);
-    if (file !== "model.safetensors") return void response.writeHead(404, cors).end();
-    const [start, last] = /(\d+)-(\d+)/.exec(request.headers.range).slice(1).map(Number);
-    const end = Math.min(last + 1, size);
-    response.writeHead(206, { ...cors, "content-range": `bytes ${start}-${end - 1}/${size}`, "content-length": end - start });
-    let position = start;
-    if (position < head.length) {
-      const part = head.subarray(position, Math.min(end, head.length));
-      response.write(part);
-      position += part.length;
+    if (small[file]) response.writeHead(200).end(small[file]);
+    else if (file !== "model.safetensors") response.writeHead(404).end();
+    else {
+      const [start, last] = /(\d+)-(\d+)/.exec(request.headers.range).slice(1).map(Number);
+      const end = Math.min(last + 1, size);
+      response.writeHead(206, { "content-range": `bytes ${start}-${end - 1}/${size}`, "content-length": end - start });
+      let position = start;
+      if (position < head.length) {
+        const part = head.subarray(position, Math.min(end, head.length));
+        response.write(part);
+        position += part.length;
+      }
+      while (position < end) {
+        // An even offset into the filler, so that halves stay whole.
+        const odd = (position - head.length) % 2;
+        const part = filler.subarray(odd, Math.min(filler.length, odd + end - position));
+        response.write(part);
+        position += part.length;
+      }
+      response.end();
     }
-    while (position < end) {
-      // An even offset into the filler, so that halves stay whole.
-      const odd = (position - head.length) % 2;
-      const part = filler.subarray(odd, Math.min(filler.length, odd + end - position));
-      response.write(part);
-      position += part.length;
-    }
-    response.end();
-  });
-  await new Promise((resolve) => at.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${at.address().port}/large/`, size, close: () => new Promise((resolve) => (at.closeAllConnections(), at.close(resolve))) };
+    return true;
+  };
+  return { answer, size };
 }
 
 const memory = (worker) => worker.evaluate(() => globalThis.wasmMemory.buffer.byteLength);
 
 test("half a gigabyte of weights goes to the GPU without passing through wasm memory whole", { timeout: 300_000 }, async () => {
-  const large = await serveLarge();
   const { page, context, worker, errors } = await openHooked(`${server.url}/#device=gpu`, { allow: [/404/] });
   const before = await memory(worker);
   const start = Date.now();
-  await page.evaluate((url) => { location.hash = `device=gpu&model=${encodeURIComponent(url)}`; }, large.url);
+  await page.evaluate((url) => { location.hash = `device=gpu&model=${encodeURIComponent(url)}`; }, `${server.url}/large/`);
   await page.waitForFunction(() => {
     const { session } = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab");
     return session.trouble || (session.job === null && session.model?.info.model.name === "large");
@@ -135,7 +136,6 @@ test("half a gigabyte of weights goes to the GPU without passing through wasm me
   assert.ok(large.size > 500e6);
   assert.ok(growth < GROWTH_MAX, `${growth} bytes`);
   await context.close();
-  await large.close();
   assert.deepEqual(errors, []);
 });
 
@@ -159,7 +159,7 @@ test("a GPU that is taken away in the middle of a scan is opened again, and the 
     }, null, { timeout: 400_000 });
     await worker.evaluate(() => globalThis.devices.at(-1).destroy());
   });
-  assert.equal(report.status, "complete");
+  assert.equal(report.status, "complete", report.notes.join("\n"));
   assert.ok(report.notes.some((note) => /was lost.*opened again/s.test(note)), report.notes.join("\n"));
   assert.equal(report.provenance.device.kind, "gpu");
   for (const { id, passed } of report.probes) assert.equal(passed, expected.get(id), `token ${id}`);

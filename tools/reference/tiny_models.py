@@ -96,7 +96,7 @@ MODELS = [
     ("smollm3", "smollm3", dict(GROUPED, hidden_size=24, num_hidden_layers=3, no_rope_layer_interval=2,
                                 rope_parameters=rope()), F32),
     ("glm", "glm", dict(GROUPED, head_dim=12, rope_parameters=rope(partial_rotary_factor=0.5)), BF16),
-    ("stablelm", "stablelm", dict(GROUPED, use_qkv_bias=True, rope_parameters=rope(partial_rotary_factor=0.25)), F32),
+    ("stablelm", "stablelm", dict(GROUPED, use_qkv_bias=True, rope_parameters=rope(partial_rotary_factor=0.5)), F32),
     ("stablelm-parallel-normed-heads", "stablelm", dict(GROUPED, use_parallel_residual=True, qk_layernorm=True,
                                                         rope_parameters=rope(partial_rotary_factor=0.5)), F16),
     ("openelm", "openelm", dict(

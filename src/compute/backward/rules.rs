@@ -9,15 +9,17 @@ use crate::compute::ops::axpy::Axpy;
 use crate::compute::ops::column_sum::ColumnSum;
 use crate::compute::ops::cross_entropy_backward::CrossEntropyBackward;
 use crate::compute::ops::embedding_backward::EmbeddingBackward;
+use crate::compute::ops::geglu_backward::GeGluBackward;
 use crate::compute::ops::gelu_backward::GeluBackward;
 use crate::compute::ops::kv_write_backward::KvWriteBackward;
-use crate::compute::ops::layernorm::LayerNorm;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::ops::matmul_weight_backward::MatMulWeightBackward;
 use crate::compute::ops::norm_backward::NormBackward;
 use crate::compute::ops::norm_weight_backward::NormWeightBackward;
-use crate::compute::ops::rmsnorm::RmsNorm;
+use crate::compute::ops::relu_backward::ReluBackward;
+use crate::compute::ops::rmsnorm::Groups;
 use crate::compute::ops::rope::Rope;
+use crate::compute::ops::softcap_backward::SoftcapBackward;
 use crate::compute::ops::swiglu_backward::SwiGluBackward;
 use crate::compute::{ComputeError, Dispatch, Op, Tensor};
 
@@ -30,7 +32,6 @@ pub enum Gradient {
 }
 
 const DISCRETE: &str = "its result is a choice, which does not change with small changes of the input";
-const NOT_YET: &str = "its gradient is not written";
 const BACKWARD: &str = "it is itself part of a backward pass, and second derivatives are not recorded";
 const OPTIMISER: &str = "it is part of a training step, which nothing is differentiated through";
 
@@ -45,11 +46,15 @@ pub fn gradient(op: &Op) -> Gradient {
         | Op::KvWrite(_)
         | Op::Attention(_)
         | Op::Gelu(_)
+        | Op::GeGlu(_)
         | Op::SwiGlu(_)
+        | Op::Relu(_)
+        | Op::Softcap(_)
         | Op::Fill(_)
         | Op::Axpy(_)
         | Op::CrossEntropy(_) => Gradient::Rule,
         Op::NextToken(_) => Gradient::None("it reports on a token; the loss is cross_entropy"),
+        Op::AttentionWeights(_) => Gradient::None("it reports the weights; attention makes its own"),
         Op::Knn(_) => Gradient::None(DISCRETE),
         Op::CrossEntropyBackward(_)
         | Op::EmbeddingBackward(_)
@@ -62,8 +67,10 @@ pub fn gradient(op: &Op) -> Gradient {
         | Op::AttentionBackwardKey(_)
         | Op::AttentionBackwardValue(_)
         | Op::GeluBackward(_)
-        | Op::SwiGluBackward(_) => Gradient::None(BACKWARD),
-        Op::AttentionWeights(_) | Op::Relu(_) | Op::GeGlu(_) | Op::Softcap(_) => Gradient::None(NOT_YET),
+        | Op::GeGluBackward(_)
+        | Op::SwiGluBackward(_)
+        | Op::ReluBackward(_)
+        | Op::SoftcapBackward(_) => Gradient::None(BACKWARD),
         Op::SumSquares(_) | Op::AdamW(_) => Gradient::None(OPTIMISER),
     }
 }
@@ -73,6 +80,8 @@ pub(super) fn needed(dispatch: &Dispatch) -> &[Tensor] {
     match &dispatch.op {
         // Linear in what they read: only its shape matters, and ids, which nobody writes.
         Op::Embedding(_) | Op::Axpy(_) | Op::KvWrite(_) | Op::Fill(_) => &[],
+        // Its result alone gives the derivative.
+        Op::Softcap(_) => &dispatch.outputs,
         _ => &dispatch.inputs,
     }
 }
@@ -87,15 +96,19 @@ pub(super) fn apply(dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeE
         Op::Embedding(op) => {
             if let Some(dout) = active(tape, out, &inputs[1]) {
                 let dtable = tape.sum(&inputs[1])?;
-                let op = Op::EmbeddingBackward(EmbeddingBackward { scale: op.scale });
+                let op = Op::EmbeddingBackward(EmbeddingBackward { scale: op.scale, first_row: op.first_row });
                 tape.push(op, &[&inputs[0], &dout], &[&dtable])?;
             }
             Ok(())
         }
-        Op::RmsNorm(op) if *op != RmsNorm::rows(op.eps) => Err(none(NOT_YET)),
-        Op::LayerNorm(op) if *op != LayerNorm::rows(op.eps) => Err(none(NOT_YET)),
-        Op::LayerNorm(op) => norm(dispatch, tape, Normalisation { centred: true, eps: op.eps }),
-        Op::RmsNorm(op) => norm(dispatch, tape, Normalisation { centred: false, eps: op.eps }),
+        Op::LayerNorm(op) => {
+            norm(dispatch, tape, Normalisation { centred: true, eps: op.eps, weight_offset: 0.0, groups: op.groups })
+        }
+        Op::RmsNorm(op) => {
+            let kind =
+                Normalisation { centred: false, eps: op.eps, weight_offset: op.weight_offset, groups: op.groups };
+            norm(dispatch, tape, kind)
+        }
         Op::MatMul(op) => matmul(op, dispatch, tape),
         Op::Rope(op) => {
             let Some(dout) = tape.gradient(out) else { return Ok(()) };
@@ -113,13 +126,31 @@ pub(super) fn apply(dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeE
         Op::Attention(op) if op.prefix_tokens > 0 => {
             Err(none("gradients are taken without a shared prefix: record the prefix as part of every row"))
         }
-        Op::Attention(op) if (op.window, op.softcap, op.mask) != (None, None, Mask::Causal) => Err(none(NOT_YET)),
         Op::Attention(op) => attention(op, dispatch, tape),
         Op::Gelu(op) => {
             if let Some(dout) = active(tape, out, &inputs[0]) {
                 let (dx, accumulate) = tape.whole(&inputs[0]);
                 let op = GeluBackward { approximation: op.approximation, accumulate };
                 tape.push(Op::GeluBackward(op), &[&inputs[0], &dout], &[&dx])?;
+            }
+            Ok(())
+        }
+        Op::Relu(_) => {
+            if let Some(dout) = active(tape, out, &inputs[0]) {
+                let (dx, accumulate) = tape.whole(&inputs[0]);
+                tape.push(Op::ReluBackward(ReluBackward { accumulate }), &[&inputs[0], &dout], &[&dx])?;
+            }
+            Ok(())
+        }
+        Op::Softcap(op) => {
+            let Some(dout) = tape.gradient(out) else { return Ok(()) };
+            tape.push(Op::SoftcapBackward(SoftcapBackward { cap: op.cap }), &[out], &[&dout])
+        }
+        Op::GeGlu(op) => {
+            if let Some(dout) = active(tape, out, &inputs[0]) {
+                let (dx, accumulate) = tape.whole(&inputs[0]);
+                let op = GeGluBackward { approximation: op.approximation, accumulate };
+                tape.push(Op::GeGluBackward(op), &[&inputs[0], &dout], &[&dx])?;
             }
             Ok(())
         }
@@ -169,28 +200,35 @@ fn active(tape: &Tape, out: &Tensor, input: &Tensor) -> Option<Tensor> {
 struct Normalisation {
     centred: bool,
     eps: f32,
+    weight_offset: f32,
+    groups: Groups,
 }
 
 fn norm(dispatch: &Dispatch, tape: &mut Tape, kind: Normalisation) -> Result<(), ComputeError> {
     let (x, weight, bias) = (&dispatch.inputs[0], &dispatch.inputs[1], dispatch.inputs.get(2));
     let Some(dout) = tape.gradient(&dispatch.outputs[0]) else { return Ok(()) };
+    let Groups { first_column, count: groups } = kind.groups;
     let (x_active, weight_active) = (tape.is_active(x), tape.is_active(weight));
     if x_active || weight_active {
-        let stats = tape.scratch("norm.stats", &[x.rows(), 2]);
+        let stats = tape.scratch("norm.stats", &[x.rows(), 2 * groups]);
         // The weight's gradient needs the statistics even where the input's is of no use.
-        let (dx, accumulate) = if x_active { tape.whole(x) } else { (tape.scratch("norm.dx", x.shape()), false) };
+        let (dx, accumulate) = match (x_active, kind.groups == Groups::ROW) {
+            (true, true) => tape.whole(x),
+            (true, false) => (tape.sum(x)?, true),
+            (false, _) => (tape.scratch("norm.dx", x.shape()), false),
+        };
         let op = NormBackward {
             centred: kind.centred,
             eps: kind.eps,
-            weight_offset: 0.0,
-            first_column: 0,
-            groups: 1,
+            weight_offset: kind.weight_offset,
+            first_column,
+            groups,
             accumulate,
         };
         tape.push(Op::NormBackward(op), &[x, weight, &dout], &[&dx, &stats])?;
         if weight_active {
             let (dweight, accumulate) = tape.whole(weight);
-            let op = NormWeightBackward { first_column: 0, groups: 1, accumulate };
+            let op = NormWeightBackward { first_column, groups, accumulate };
             tape.push(Op::NormWeightBackward(op), &[x, &stats, &dout], &[&dweight])?;
         }
         tape.release(stats);
@@ -200,7 +238,13 @@ fn norm(dispatch: &Dispatch, tape: &mut Tape, kind: Normalisation) -> Result<(),
     }
     if let Some(bias) = bias.filter(|bias| tape.is_active(bias)) {
         let (dbias, accumulate) = tape.whole(bias);
-        tape.push(Op::ColumnSum(ColumnSum { column: 0, accumulate }), &[&dout], &[&dbias])?;
+        // A bias that the groups share adds them up; one with a row for each lies as the columns do.
+        let shared = bias.elements() == bias.columns();
+        for group in 0..if shared { groups } else { 1 } {
+            let column = first_column + group * bias.columns();
+            let op = ColumnSum { column, accumulate: accumulate || group > 0 };
+            tape.push(Op::ColumnSum(op), &[&dout], &[&dbias])?;
+        }
     }
     Ok(())
 }
@@ -246,24 +290,31 @@ fn matmul(op: &MatMul, dispatch: &Dispatch, tape: &mut Tape) -> Result<(), Compu
 fn attention(op: &Attention, dispatch: &Dispatch, tape: &mut Tape) -> Result<(), ComputeError> {
     let [qkv, slots, k, v, ..] = &dispatch.inputs[..] else { unreachable!("checked: four inputs") };
     let Some(dout) = tape.gradient(&dispatch.outputs[0]) else { return Ok(()) };
+    let mask = dispatch.inputs.last().filter(|_| op.mask == Mask::Given);
+    let with_mask = |tensors: &[&Tensor]| tensors.iter().copied().chain(mask).cloned().collect::<Vec<Tensor>>();
     let stats = tape.scratch("attention.stats", &[qkv.rows(), 2 * op.n_heads]);
     let q_active = tape.is_active(qkv);
     let dqkv = if q_active { tape.sum(qkv)? } else { tape.scratch("attention.dqkv", qkv.shape()) };
     let query = Op::AttentionBackwardQuery(AttentionBackwardQuery { forward: op.clone() });
-    tape.push(query, &[qkv, slots, k, v, &dout], &[&dqkv, &stats])?;
+    tape.push(query, &refs(&with_mask(&[qkv, slots, k, v, &dout])), &[&dqkv, &stats])?;
+    let rest = with_mask(&[qkv, slots, k, v, &dout, &stats]);
     if tape.is_active(k) {
         let (dk, accumulate) = tape.whole(k);
         let key = Op::AttentionBackwardKey(AttentionBackwardKey { forward: op.clone(), accumulate });
-        tape.push(key, &[qkv, slots, k, v, &dout, &stats], &[&dk])?;
+        tape.push(key, &refs(&rest), &[&dk])?;
     }
     if tape.is_active(v) {
         let (dv, accumulate) = tape.whole(v);
         let value = Op::AttentionBackwardValue(AttentionBackwardValue { forward: op.clone(), accumulate });
-        tape.push(value, &[qkv, slots, k, v, &dout, &stats], &[&dv])?;
+        tape.push(value, &refs(&rest), &[&dv])?;
     }
     tape.release(stats);
     if !q_active {
         tape.release(dqkv);
     }
     Ok(())
+}
+
+fn refs(tensors: &[Tensor]) -> Vec<&Tensor> {
+    tensors.iter().collect()
 }

@@ -3,14 +3,14 @@
 use super::matmul::{self, Shape};
 use super::parallel;
 use super::values::{Values, Weights};
-use crate::compute::ops::attention::Attention;
+use crate::compute::ops::attention::{Attention, Mask};
+use crate::compute::ops::attention_backward_key::OwnRows;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::ops::matmul_weight_backward::MatMulWeightBackward;
-use crate::compute::ops::sum_squares::{self, SumSquares};
 use crate::compute::ops::{
     adamw, attention_backward_key, attention_backward_query, attention_backward_value, axpy, column_sum, cross_entropy,
-    cross_entropy_backward, embedding_backward, fill, gelu_backward, kv_write_backward, norm_backward,
-    norm_weight_backward, swiglu_backward,
+    cross_entropy_backward, embedding_backward, fill, geglu_backward, gelu_backward, kv_write_backward, norm_backward,
+    norm_weight_backward, relu_backward, softcap_backward, sum_squares, swiglu_backward,
 };
 use crate::compute::{ComputeError, Dispatch, Op};
 
@@ -74,8 +74,8 @@ impl super::CpuDevice {
                 kv_write_backward::backward(op, slots, dk, dv, capacity, kv, first.f32s_mut(), columns);
             }
             Op::AttentionBackwardQuery(op) => {
-                let rows = AttentionRows::new(&op.forward, dispatch, u32s(1)?);
-                let (qkv, k, v, dout) = (f32s(0)?, f32s(2)?, f32s(3)?, f32s(4)?);
+                let rows = self.attention_backward_rows(&op.forward, dispatch, None)?;
+                let (k, v) = (f32s(2)?, f32s(3)?);
                 let (dqkv, stats) = (first.f32s_mut(), rest[0].f32s_mut());
                 parallel::over_two(dqkv, rows.columns, stats, 2 * op.forward.n_heads, |row, dqkv, stats| {
                     let Some(slot) = rows.slot(row) else {
@@ -83,27 +83,24 @@ impl super::CpuDevice {
                         return;
                     };
                     let (k, v) = (&k[slot * rows.slot_size..], &v[slot * rows.slot_size..]);
-                    let (q, dout) = (&qkv[row * rows.columns..], &dout[row * rows.channels..]);
+                    let (q, dout) = (&rows.qkv[row * rows.columns..], &rows.dout[row * rows.channels..]);
+                    let mask = rows.mask.map(|mask| &mask[row * rows.n_keys..][..rows.n_keys]);
                     let t = row % op.forward.tokens;
-                    attention_backward_query::backward_token(&op.forward, t, q, k, v, dout, dqkv, stats);
+                    attention_backward_query::backward_token(&op.forward, t, q, k, v, dout, mask, dqkv, stats);
                 });
             }
             Op::AttentionBackwardKey(op) => {
-                let rows = AttentionRows::new(&op.forward, dispatch, u32s(1)?);
-                let (qkv, k, v, dout, stats) = (f32s(0)?, f32s(2)?, f32s(3)?, f32s(4)?, f32s(5)?);
-                let dk = first.f32s_mut();
-                rows.over_keys(dk, op.accumulate, |b, j, at, dk| {
-                    let (qkv, dout, stats) = rows.of(b, qkv, dout, stats);
-                    let (k, v) = (&k[at..], &v[at..]);
-                    attention_backward_key::backward_key(op, j, qkv, rows.columns, k, v, dout, stats, dk);
+                let rows = self.attention_backward_rows(&op.forward, dispatch, Some(5))?;
+                let (k, v) = (f32s(2)?, f32s(3)?);
+                rows.over_keys(first.f32s_mut(), op.accumulate, |j, at, own, dk| {
+                    attention_backward_key::backward_key(op, j, own, &k[at..], &v[at..], dk);
                 });
             }
             Op::AttentionBackwardValue(op) => {
-                let rows = AttentionRows::new(&op.forward, dispatch, u32s(1)?);
-                let (qkv, k, dout, stats) = (f32s(0)?, f32s(2)?, f32s(4)?, f32s(5)?);
-                rows.over_keys(first.f32s_mut(), op.accumulate, |b, j, at, dv| {
-                    let (qkv, dout, stats) = rows.of(b, qkv, dout, stats);
-                    attention_backward_value::backward_value(op, j, qkv, rows.columns, &k[at..], dout, stats, dv);
+                let rows = self.attention_backward_rows(&op.forward, dispatch, Some(5))?;
+                let k = f32s(2)?;
+                rows.over_keys(first.f32s_mut(), op.accumulate, |j, at, own, dv| {
+                    attention_backward_value::backward_value(op, j, own, &k[at..], dv);
                 });
             }
             Op::GeluBackward(op) => {
@@ -112,16 +109,24 @@ impl super::CpuDevice {
                     gelu_backward::backward(op, &x[start..], &dout[start..], dx);
                 });
             }
+            Op::ReluBackward(op) => relu_backward::backward(op, f32s(0)?, f32s(1)?, first.f32s_mut()),
+            Op::SoftcapBackward(op) => {
+                let y = f32s(0)?;
+                parallel::over_rows(first.f32s_mut(), 1024, |start, d| softcap_backward::backward(op, &y[start..], d));
+            }
+            Op::GeGluBackward(op) => {
+                let (gate_up, dout, inner) = (f32s(0)?, f32s(1)?, tensor(1).columns());
+                parallel::over_rows(first.f32s_mut(), 2 * inner, |start, dgate_up| {
+                    geglu_backward::backward(op, &gate_up[start..], &dout[start / 2..], inner, dgate_up);
+                });
+            }
             Op::SwiGluBackward(op) => {
                 let (gate_up, dout, inner) = (f32s(0)?, f32s(1)?, tensor(1).columns());
                 parallel::over_rows(first.f32s_mut(), 2 * inner, |start, dgate_up| {
                     swiglu_backward::backward(op, &gate_up[start..], &dout[start / 2..], inner, dgate_up);
                 });
             }
-            Op::SumSquares(_) => {
-                let (x, stretch) = (f32s(0)?, SumSquares::stretch(tensor(0), &dispatch.outputs[0]));
-                sum_squares::forward(x, stretch, first.f32s_mut());
-            }
+            Op::SumSquares(op) => sum_squares::forward(op, f32s(0)?, op.stretch(tensor(0)), first.f32s_mut()),
             Op::AdamW(op) => {
                 let [m, v] = rest else { unreachable!("checked: three outputs") };
                 adamw::forward(op, f32s(0)?, first.f32s_mut(), m.f32s_mut(), v.f32s_mut());
@@ -160,11 +165,16 @@ fn matmul_weight_backward(op: &MatMulWeightBackward, dispatch: &Dispatch, a: &[f
     matmul::forward(&multiply, shape, &transposed, Weights::F32(b), None, out);
 }
 
-/// Where the rows of an attention's tensors are.
-struct AttentionRows<'a> {
+/// What the backward ops of an attention read, to be taken apart by rows.
+struct BackwardRows<'a> {
+    qkv: &'a [f32],
+    dout: &'a [f32],
+    stats: &'a [f32],
+    mask: Option<&'a [u32]>,
     slots: &'a [u32],
     n_slots: usize,
     tokens: usize,
+    n_keys: usize,
     /// Width of a row of queries, keys and values.
     columns: usize,
     /// Width of a row of the output.
@@ -175,21 +185,40 @@ struct AttentionRows<'a> {
     slot_size: usize,
 }
 
-impl<'a> AttentionRows<'a> {
-    fn new(op: &Attention, dispatch: &Dispatch, slots: &'a [u32]) -> Self {
-        let cache = &dispatch.inputs[2];
-        AttentionRows {
-            slots,
-            n_slots: cache.shape()[0],
+impl super::CpuDevice {
+    fn attention_backward_rows(
+        &self,
+        op: &Attention,
+        dispatch: &Dispatch,
+        stats: Option<usize>,
+    ) -> Result<BackwardRows<'_>, ComputeError> {
+        let inputs = &dispatch.inputs;
+        let mask = match (op.mask, inputs.last()) {
+            (Mask::Given, Some(mask)) => Some(self.get(mask)?.u32s()),
+            _ => None,
+        };
+        Ok(BackwardRows {
+            qkv: self.get(&inputs[0])?.f32s(),
+            dout: self.get(&inputs[4])?.f32s(),
+            stats: match stats {
+                Some(i) => self.get(&inputs[i])?.f32s(),
+                None => &[],
+            },
+            mask,
+            slots: self.get(&inputs[1])?.u32s(),
+            n_slots: inputs[2].shape()[0],
             tokens: op.tokens,
-            columns: dispatch.inputs[0].columns(),
+            n_keys: op.n_keys(),
+            columns: inputs[0].columns(),
             channels: op.n_heads * op.head_size,
             stats_columns: 2 * op.n_heads,
-            kv: cache.columns(),
-            slot_size: cache.shape()[1] * cache.columns(),
-        }
+            kv: inputs[2].columns(),
+            slot_size: inputs[2].shape()[1] * inputs[2].columns(),
+        })
     }
+}
 
+impl<'a> BackwardRows<'a> {
     /// The slot of a row of B·T, unless it does not exist.
     fn slot(&self, row: usize) -> Option<usize> {
         let slot = self.slots[row / self.tokens] as usize;
@@ -197,14 +226,25 @@ impl<'a> AttentionRows<'a> {
     }
 
     /// The T rows of row `b` of the batch.
-    fn of<'b>(&self, b: usize, qkv: &'b [f32], dout: &'b [f32], stats: &'b [f32]) -> (&'b [f32], &'b [f32], &'b [f32]) {
+    fn of(&self, b: usize) -> OwnRows<'a, f32> {
         let first = b * self.tokens;
-        (&qkv[first * self.columns..], &dout[first * self.channels..], &stats[first * self.stats_columns..])
+        OwnRows {
+            qkv: &self.qkv[first * self.columns..],
+            columns: self.columns,
+            dout: &self.dout[first * self.channels..],
+            stats: &self.stats[first * self.stats_columns..],
+            mask: self.mask.map(|mask| &mask[first * self.n_keys..]),
+        }
     }
 
-    /// Calls `work(b, j, at, out)` for key `j` of every slot that row `b` of the batch owns; `at` is where the key is in
+    /// Calls `work(j, at, rows, out)` for key `j` of every slot that a row of the batch owns; `at` is where the key is in
     /// the cache, `out` its gradient. Keys that nobody owns get nothing.
-    fn over_keys(&self, out: &mut [f32], accumulate: bool, work: impl Fn(usize, usize, usize, &mut [f32]) + Sync) {
+    fn over_keys(
+        &self,
+        out: &mut [f32],
+        accumulate: bool,
+        work: impl Fn(usize, usize, &OwnRows<'_, f32>, &mut [f32]) + Sync,
+    ) {
         let kv = self.kv;
         parallel::over_rows(out, kv, |start, out| {
             for (i, out) in out.chunks_exact_mut(kv).enumerate() {
@@ -214,7 +254,7 @@ impl<'a> AttentionRows<'a> {
                 }
                 let slot = at / self.slot_size;
                 if let Some(b) = self.slots.iter().position(|&owned| owned as usize == slot) {
-                    work(b, at % self.slot_size / kv, at, out);
+                    work(at % self.slot_size / kv, at, &self.of(b), out);
                 }
             }
         });

@@ -31,20 +31,6 @@ pub fn tanh(x: f32) -> f32 {
     if square < 0.04 { near } else { far.copysign(x) }
 }
 
-/// Σ a[i] b[i]; both are equally long.
-#[inline(always)]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a.0.iter().zip(b.0) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    let rest: f32 = a.1.iter().zip(b.1).map(|(a, b)| a * b).sum();
-    total(sums) + rest
-}
-
 /// The eight lanes of a sum.
 #[inline(always)]
 pub fn total(sums: [f32; 8]) -> f32 {
@@ -72,15 +58,5 @@ mod tests {
         }
         assert!(exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan());
         assert!(exp(f32::NEG_INFINITY) < 2e-38 && exp(0.0) == 1.0 && tanh(0.0) == 0.0);
-    }
-
-    /// Oracle: the sum in f64.
-    #[test]
-    fn a_dot_product_of_any_length() {
-        for len in [0, 1, 7, 8, 9, 64, 67] {
-            let (a, b): (Vec<f32>, Vec<f32>) = (0..len).map(|i| (i as f32 - 3.5, 0.25 * i as f32)).unzip();
-            let expected: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-            assert!((f64::from(dot(&a, &b)) - expected).abs() <= 1e-6 * expected.abs(), "{len}");
-        }
     }
 }

@@ -17,6 +17,7 @@ mod embedding;
 mod embedding_backward;
 mod fill;
 mod geglu;
+mod geglu_backward;
 mod gelu;
 mod gelu_backward;
 mod knn;
@@ -30,9 +31,11 @@ mod norm_backward;
 mod norm_weight_backward;
 mod params;
 mod relu;
+mod relu_backward;
 mod rmsnorm;
 mod rope;
 mod softcap;
+mod softcap_backward;
 mod sum_squares;
 mod swiglu;
 mod swiglu_backward;
@@ -86,6 +89,9 @@ pub const KERNELS: &[&Kernel] = &[
     &attention_backward_value::KERNEL,
     &gelu_backward::KERNEL,
     &swiglu_backward::KERNEL,
+    &relu_backward::KERNEL,
+    &geglu_backward::KERNEL,
+    &softcap_backward::KERNEL,
     &sum_squares::KERNEL,
     &adamw::KERNEL,
 ];
@@ -155,7 +161,10 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::AttentionBackwardValue(op) => attention_backward_value::launch(op, dispatch)?,
         Op::GeluBackward(op) => gelu_backward::launch(op, dispatch),
         Op::SwiGluBackward(op) => swiglu_backward::launch(op, dispatch),
-        Op::SumSquares(_) => sum_squares::launch(dispatch),
+        Op::ReluBackward(op) => relu_backward::launch(op, dispatch),
+        Op::GeGluBackward(op) => geglu_backward::launch(op, dispatch),
+        Op::SoftcapBackward(op) => softcap_backward::launch(op, dispatch),
+        Op::SumSquares(op) => sum_squares::launch(op, dispatch),
         Op::AdamW(op) => adamw::launch(op, dispatch),
     })
 }

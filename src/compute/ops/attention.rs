@@ -19,7 +19,7 @@
 use std::ops::Range;
 
 use super::{Example, Op, check};
-use crate::compute::cpu::functions::dot;
+use crate::compute::real::{Real, dot};
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -157,13 +157,13 @@ impl Attention {
 }
 
 /// What one query reads, of one row and all its heads.
-pub struct Seen<'a> {
+pub struct Seen<'a, R> {
     /// (NH·HS)
-    pub q: &'a [f32],
+    pub q: &'a [R],
     /// (prefix_tokens, KV), the keys of the prefix.
-    pub k_prefix: &'a [f32],
+    pub k_prefix: &'a [R],
     /// (start + T, KV), the row's own keys.
-    pub k_own: &'a [f32],
+    pub k_own: &'a [R],
     /// Where the query stands among the tokens of this pass.
     pub t: usize,
     /// (keys), 0 where a key is hidden.
@@ -171,59 +171,60 @@ pub struct Seen<'a> {
 }
 
 /// Row `key` of two stretches of (tokens, columns), counted through.
-fn stretch<'a>(prefix: &'a [f32], own: &'a [f32], columns: usize, key: usize) -> &'a [f32] {
+fn stretch<'a, R>(prefix: &'a [R], own: &'a [R], columns: usize, key: usize) -> &'a [R] {
     let start = key * columns;
     if start < prefix.len() { &prefix[start..][..columns] } else { &own[start - prefix.len()..][..columns] }
 }
 
 /// The softmax weights of one head over `op.span(seen.t)`, in `weights`; all 0 when nothing is seen.
-pub fn softmax_weights(op: &Attention, seen: &Seen<'_>, head: usize, weights: &mut Vec<f32>) {
+pub fn softmax_weights<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, weights: &mut Vec<R>) {
+    let (scale, softcap) = (R::from_f32(op.scale), op.softcap.map(R::from_f32));
     let kv = op.n_kv_heads * op.head_size;
     let kv_offset = head / (op.n_heads / op.n_kv_heads) * op.head_size;
     let q = &seen.q[head * op.head_size..][..op.head_size];
     weights.clear();
     for key in op.span(seen.t) {
         if seen.mask.is_some_and(|mask| mask[key] == 0) {
-            weights.push(f32::NEG_INFINITY);
+            weights.push(R::NEG_INFINITY);
             continue;
         }
         let k = &stretch(seen.k_prefix, seen.k_own, kv, key)[kv_offset..][..op.head_size];
-        let score = op.scale * dot(q, k);
-        weights.push(op.softcap.map_or(score, |cap| cap * (score / cap).tanh()));
+        let score = scale * dot(q, k);
+        weights.push(softcap.map_or(score, |cap| cap * (score / cap).tanh()));
     }
-    let max = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if max == f32::NEG_INFINITY {
-        weights.fill(0.0);
+    let max = weights.iter().copied().fold(R::NEG_INFINITY, R::maximum);
+    if max == R::NEG_INFINITY {
+        weights.fill(R::ZERO);
         return;
     }
-    let mut sum = 0.0;
+    let mut sum = R::ZERO;
     for weight in weights.iter_mut() {
         *weight = (*weight - max).exp();
         sum += *weight;
     }
     for weight in weights.iter_mut() {
-        *weight /= sum;
+        *weight = *weight / sum;
     }
 }
 
 /// One query: all heads of one token. `v_prefix` and `v_own` are as long as the keys; `weights` is working memory.
-pub fn forward_token(
+pub fn forward_token<R: Real>(
     op: &Attention,
-    seen: &Seen<'_>,
-    v_prefix: &[f32],
-    v_own: &[f32],
-    weights: &mut Vec<f32>,
-    out: &mut [f32],
+    seen: &Seen<'_, R>,
+    v_prefix: &[R],
+    v_own: &[R],
+    weights: &mut Vec<R>,
+    out: &mut [R],
 ) {
     let kv = op.n_kv_heads * op.head_size;
     for head in 0..op.n_heads {
         softmax_weights(op, seen, head, weights);
         let kv_offset = head / (op.n_heads / op.n_kv_heads) * op.head_size;
         let out = &mut out[head * op.head_size..][..op.head_size];
-        out.fill(0.0);
-        for (key, weight) in op.span(seen.t).zip(weights.iter()) {
+        out.fill(R::ZERO);
+        for (key, weight) in op.span(seen.t).zip(weights.iter().copied()) {
             let v = &stretch(v_prefix, v_own, kv, key)[kv_offset..][..op.head_size];
-            for (out, v) in out.iter_mut().zip(v) {
+            for (out, &v) in out.iter_mut().zip(v) {
                 *out += weight * v;
             }
         }

@@ -10,6 +10,7 @@
 
 use super::attention::{Attention, Case, Mask, Seen, cases, softmax_weights};
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -34,9 +35,9 @@ impl AttentionWeights {
 }
 
 /// One head of one query; `out` has all keys.
-pub fn forward_row(op: &Attention, seen: &Seen<'_>, head: usize, weights: &mut Vec<f32>, out: &mut [f32]) {
+pub fn forward_row<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, weights: &mut Vec<R>, out: &mut [R]) {
     softmax_weights(op, seen, head, weights);
-    out.fill(0.0);
+    out.fill(R::ZERO);
     out[op.span(seen.t)].copy_from_slice(weights);
 }
 

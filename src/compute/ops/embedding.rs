@@ -8,7 +8,7 @@
 //! Agrees   twins: exact, since one product rounds the same everywhere; with `accumulate`, for a scale of 1
 
 use super::{Example, Op, check};
-use crate::compute::cpu::Weights;
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -36,20 +36,26 @@ impl Embedding {
     }
 }
 
-pub fn forward(op: &Embedding, ids: &[u32], table: Weights<'_>, columns: usize, out: &mut [f32]) {
-    let vocabulary = table.len() / columns;
-    let mut row = vec![0.0; columns];
-    for (n, &id) in ids.iter().enumerate() {
+/// `row(id, out)` reads a row of the table, so that the others need not be widened.
+pub fn forward<R: Real>(
+    op: &Embedding,
+    ids: &[u32],
+    vocabulary: usize,
+    row: impl Fn(usize, &mut [R]),
+    columns: usize,
+    out: &mut [R],
+) {
+    let scale = R::from_f32(op.scale);
+    let mut values = vec![R::ZERO; columns];
+    for (&id, out) in ids.iter().zip(out.chunks_exact_mut(columns)) {
         let index = id.checked_sub(op.first_row).map_or(usize::MAX, |index| index as usize);
         if index < vocabulary {
-            table.widen(index * columns, &mut row);
+            row(index, &mut values);
         } else {
-            row.fill(0.0);
+            values.fill(R::ZERO);
         }
-        for c in 0..columns {
-            let index = n * columns + c;
-            let value = op.scale * row[c];
-            out[index] = if op.accumulate { out[index] + value } else { value };
+        for (out, &value) in out.iter_mut().zip(&values) {
+            *out = if op.accumulate { *out + scale * value } else { scale * value };
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use super::gelu::{Approximation, gelu};
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
 use crate::rng::Rng;
 
@@ -29,7 +30,7 @@ impl GeGlu {
     }
 }
 
-pub fn forward(op: &GeGlu, gate_up: &[f32], inner: usize, out: &mut [f32]) {
+pub fn forward<R: Real>(op: &GeGlu, gate_up: &[R], inner: usize, out: &mut [R]) {
     for (gate_up, out) in gate_up.chunks_exact(2 * inner).zip(out.chunks_exact_mut(inner)) {
         let (gate, up) = gate_up.split_at(inner);
         for i in 0..inner {
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn one_by_hand() {
         for (approximation, expected) in [(Approximation::Exact, 0.841_344_8), (Approximation::Tanh, 0.841_192)] {
-            let mut out = [0.0];
+            let mut out = [0.0f32];
             forward(&GeGlu { approximation }, &[1.0, -2.0], 1, &mut out);
             assert!((out[0] + 2.0 * expected).abs() <= 2e-6, "{out:?}");
         }

@@ -8,7 +8,7 @@
 //! Agrees   twins: tolerance::ELEMENTWISE with the erf error added
 
 use super::{Example, Op, check};
-use crate::compute::cpu::functions::tanh;
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
 use crate::rng::Rng;
 
@@ -34,7 +34,7 @@ impl Gelu {
     }
 }
 
-pub fn forward(op: &Gelu, x: &[f32], out: &mut [f32]) {
+pub fn forward<R: Real>(op: &Gelu, x: &[R], out: &mut [R]) {
     match op.approximation {
         Approximation::Exact => out.iter_mut().zip(x).for_each(|(out, &x)| *out = gelu(Approximation::Exact, x)),
         // Without the choice inside, this loop becomes vector code.
@@ -44,16 +44,14 @@ pub fn forward(op: &Gelu, x: &[f32], out: &mut [f32]) {
 
 /// Of one number.
 #[inline(always)]
-pub fn gelu(approximation: Approximation, x: f32) -> f32 {
+pub fn gelu<R: Real>(approximation: Approximation, x: R) -> R {
+    let c = R::from_f64;
     match approximation {
-        Approximation::Exact => 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
-        Approximation::Tanh => 0.5 * x * (1.0 + tanh(0.797_884_6 * (x + 0.044_715 * x * x * x))),
+        Approximation::Exact => c(0.5) * x * (R::ONE + (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf()),
+        Approximation::Tanh => {
+            c(0.5) * x * (R::ONE + (c(0.797_884_560_802_865_4) * (x + c(0.044_715) * x * x * x)).tanh())
+        }
     }
-}
-
-/// The error function to f32 accuracy.
-fn erf(x: f32) -> f32 {
-    statrs::function::erf::erf(f64::from(x)) as f32
 }
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {

@@ -39,7 +39,8 @@ pub fn backward<R: Real>(op: &GeluBackward, x: &[R], dout: &[R], dx: &mut [R]) {
     }
 }
 
-fn derivative<R: Real>(approximation: Approximation, x: R) -> R {
+/// gelu′ of one number.
+pub fn derivative<R: Real>(approximation: Approximation, x: R) -> R {
     let c = R::from_f64;
     match approximation {
         Approximation::Exact => {

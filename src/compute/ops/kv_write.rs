@@ -10,6 +10,7 @@
 //! Agrees   twins: exact
 
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -59,15 +60,15 @@ impl KvWrite {
 }
 
 /// `capacity` and `kv` are the last two dimensions of the caches. Slots past the end are left out, as on the GPU.
-pub fn forward(
+pub fn forward<R: Real>(
     op: &KvWrite,
-    qkv: &[f32],
+    qkv: &[R],
     columns: usize,
     slots: &[u32],
     capacity: usize,
     kv: usize,
-    k_cache: &mut [f32],
-    v_cache: &mut [f32],
+    k_cache: &mut [R],
+    v_cache: &mut [R],
 ) {
     for (b, &slot) in slots.iter().enumerate() {
         if slot as usize >= k_cache.len() / (capacity * kv) {

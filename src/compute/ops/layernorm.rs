@@ -11,7 +11,7 @@
 
 use super::rmsnorm::Groups;
 use super::{Example, Op, check};
-use crate::compute::cpu::Weights;
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -41,27 +41,26 @@ impl LayerNorm {
 }
 
 /// `columns` of a row of x, `channels` of a group. A weight longer than one group has a row for each.
-pub fn forward(
+pub fn forward<R: Real>(
     op: &LayerNorm,
-    x: &[f32],
-    weight: Weights<'_>,
-    bias: Option<Weights<'_>>,
+    x: &[R],
+    weight: &[R],
+    bias: Option<&[R]>,
     columns: usize,
     channels: usize,
-    out: &mut [f32],
+    out: &mut [R],
 ) {
-    let weight = weight.to_f32();
-    let bias = bias.map(|bias| bias.to_f32());
+    let n = R::from_f64(channels as f64);
     for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(columns)) {
         for group in 0..op.groups.count {
             let start = op.groups.first_column + group * channels;
             let own = if weight.len() > channels { group * channels } else { 0 };
             let (x, out) = (&x[start..][..channels], &mut out[start..][..channels]);
-            let mean = x.iter().sum::<f32>() / channels as f32;
-            let variance = x.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / channels as f32;
-            let scale = 1.0 / (variance + op.eps).sqrt();
+            let mean = x.iter().copied().sum::<R>() / n;
+            let variance = x.iter().map(|&value| (value - mean) * (value - mean)).sum::<R>() / n;
+            let scale = R::ONE / (variance + R::from_f32(op.eps)).sqrt();
             for c in 0..channels {
-                let shift = bias.as_ref().map_or(0.0, |bias| bias[own + c]);
+                let shift = bias.map_or(R::ZERO, |bias| bias[own + c]);
                 out[c] = weight[own + c] * ((x[c] - mean) * scale) + shift;
             }
         }
@@ -105,9 +104,8 @@ mod tests {
     /// Oracle: closed form. Mean 2, variance 2/3.
     #[test]
     fn three_numbers_by_hand() {
-        let mut out = [0.0; 3];
-        let (weight, bias) = (Weights::F32(&[1.0, 1.0, 2.0]), Weights::F32(&[0.0, 5.0, 0.0]));
-        forward(&LayerNorm::rows(0.0), &[1.0, 2.0, 3.0], weight, Some(bias), 3, 3, &mut out);
+        let mut out = [0.0f32; 3];
+        forward(&LayerNorm::rows(0.0), &[1.0, 2.0, 3.0], &[1.0, 1.0, 2.0], Some(&[0.0, 5.0, 0.0]), 3, 3, &mut out);
         let unit = 1.0 / (2.0f32 / 3.0).sqrt();
         for (got, expected) in out.iter().zip([-unit, 5.0, 2.0 * unit]) {
             assert!((got - expected).abs() <= 1e-6, "{got} is not {expected}");

@@ -6,6 +6,7 @@
 //! Agrees   twins: exact
 
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -23,10 +24,10 @@ impl Relu {
     }
 }
 
-pub fn forward(x: &[f32], out: &mut [f32]) {
+pub fn forward<R: Real>(x: &[R], out: &mut [R]) {
     for (out, &x) in out.iter_mut().zip(x) {
         // Not `max`, which would make a zero of NaN.
-        *out = if x < 0.0 { 0.0 } else { x };
+        *out = if x < R::ZERO { R::ZERO } else { x };
     }
 }
 

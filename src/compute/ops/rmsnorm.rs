@@ -12,7 +12,7 @@
 //! Not done bias, partial normalisation (pRMSNorm)
 
 use super::{Example, Op, check};
-use crate::compute::cpu::Weights;
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -74,17 +74,17 @@ impl RmsNorm {
 }
 
 /// `columns` of a row of x, `channels` of a group. A weight longer than one group has a row for each.
-pub fn forward(op: &RmsNorm, x: &[f32], weight: Weights<'_>, columns: usize, channels: usize, out: &mut [f32]) {
-    let weight = weight.to_f32();
+pub fn forward<R: Real>(op: &RmsNorm, x: &[R], weight: &[R], columns: usize, channels: usize, out: &mut [R]) {
+    let (n, offset) = (R::from_f64(channels as f64), R::from_f32(op.weight_offset));
     for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(columns)) {
         for group in 0..op.groups.count {
             let start = op.groups.first_column + group * channels;
-            let weight = if weight.len() > channels { &weight[group * channels..] } else { &weight[..] };
+            let weight = if weight.len() > channels { &weight[group * channels..] } else { weight };
             let (x, out) = (&x[start..][..channels], &mut out[start..][..channels]);
-            let mean_square = x.iter().map(|value| value * value).sum::<f32>() / channels as f32;
-            let scale = 1.0 / (mean_square + op.eps).sqrt();
+            let mean_square = x.iter().map(|&value| value * value).sum::<R>() / n;
+            let scale = R::ONE / (mean_square + R::from_f32(op.eps)).sqrt();
             for c in 0..channels {
-                let value = (op.weight_offset + weight[c]) * (x[c] * scale);
+                let value = (offset + weight[c]) * (x[c] * scale);
                 out[c] = if op.accumulate { out[c] + value } else { value };
             }
         }
@@ -124,8 +124,8 @@ mod tests {
     /// Oracle: closed form. The mean square of (3, 4) is 12.5.
     #[test]
     fn three_and_four_by_hand() {
-        let mut out = [0.0; 2];
-        forward(&RmsNorm::rows(0.0), &[3.0, 4.0], Weights::F32(&[1.0, 2.0]), 2, 2, &mut out);
+        let mut out = [0.0f32; 2];
+        forward(&RmsNorm::rows(0.0), &[3.0, 4.0], &[1.0, 2.0], 2, 2, &mut out);
         assert!((out[0] - 3.0 / 12.5f32.sqrt()).abs() <= 1e-6);
         assert!((out[1] - 8.0 / 12.5f32.sqrt()).abs() <= 1e-6);
     }
@@ -135,8 +135,8 @@ mod tests {
     fn groups_by_hand() {
         let op =
             RmsNorm { eps: 0.0, weight_offset: 1.0, groups: Groups { first_column: 1, count: 2 }, accumulate: true };
-        let mut out = [7.0, 1.0, 1.0, 1.0, 1.0];
-        forward(&op, &[9.0, 3.0, 4.0, 2.0, 2.0], Weights::F32(&[0.0, 1.0, -1.0, 0.0]), 5, 2, &mut out);
+        let mut out = [7.0f32, 1.0, 1.0, 1.0, 1.0];
+        forward(&op, &[9.0, 3.0, 4.0, 2.0, 2.0], &[0.0, 1.0, -1.0, 0.0], 5, 2, &mut out);
         let root = 12.5f32.sqrt();
         for (got, expected) in out.iter().zip([7.0, 1.0 + 3.0 / root, 1.0 + 8.0 / root, 1.0, 2.0]) {
             assert!((got - expected).abs() <= 1e-6, "{got} is not {expected}");

@@ -11,6 +11,7 @@
 //! Agrees   twins: tolerance::REDUCTION, since GPU sin and cos are less exact than the CPU's
 
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
 use crate::rng::Rng;
 
@@ -58,13 +59,14 @@ impl Rope {
     }
 }
 
-pub fn forward(op: &Rope, positions: &[u32], inv_freq: &[f32], columns: usize, qkv: &mut [f32]) {
+pub fn forward<R: Real>(op: &Rope, positions: &[u32], inv_freq: &[R], columns: usize, qkv: &mut [R]) {
+    let magnitude = R::from_f32(op.magnitude);
     let n_pairs = inv_freq.len();
     for (n, &position) in positions.iter().enumerate() {
         for (i, &frequency) in inv_freq.iter().enumerate() {
-            let (sin, cos) = (position as f32 * frequency).sin_cos();
+            let (sin, cos) = (R::from_f64(f64::from(position)) * frequency).sin_cos();
             let sin = if op.transposed { -sin } else { sin };
-            let (sin, cos) = (op.magnitude * sin, op.magnitude * cos);
+            let (sin, cos) = (magnitude * sin, magnitude * cos);
             for head in 0..op.n_heads {
                 let start = n * columns + head * op.head_size;
                 let (first, second) = match op.pairing {
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn a_quarter_turn() {
         let op = Rope { n_heads: 1, head_size: 4, pairing: Pairing::Half, transposed: false, magnitude: 2.0 };
-        let mut qkv = [1.0, 0.0, 7.0, 8.0];
+        let mut qkv = [1.0f32, 0.0, 7.0, 8.0];
         forward(&op, &[1], &[std::f32::consts::FRAC_PI_2], 4, &mut qkv);
         assert!(qkv[0].abs() <= 1e-6 && (qkv[1] - 2.0).abs() <= 1e-6);
         assert_eq!(&qkv[2..], [7.0, 8.0]);

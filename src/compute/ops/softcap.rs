@@ -8,6 +8,7 @@
 //! Agrees   twins: tolerance::ELEMENTWISE, the absolute part times cap
 
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};
 use crate::rng::Rng;
 
@@ -25,9 +26,10 @@ impl Softcap {
     }
 }
 
-pub fn forward(op: &Softcap, x: &mut [f32]) {
+pub fn forward<R: Real>(op: &Softcap, x: &mut [R]) {
+    let cap = R::from_f32(op.cap);
     for x in x {
-        *x = op.cap * (*x / op.cap).tanh();
+        *x = cap * (*x / cap).tanh();
     }
 }
 
@@ -55,7 +57,7 @@ mod tests {
     /// Oracle: closed form. Small numbers stay, large ones end at the cap, 30 becomes 30 · tanh 1.
     #[test]
     fn capped_by_hand() {
-        let mut x = [0.003, 1e9, -1e9, 30.0];
+        let mut x = [0.003f32, 1e9, -1e9, 30.0];
         forward(&Softcap { cap: 30.0 }, &mut x);
         for (got, expected) in x.iter().zip([0.003, 30.0, -30.0, 22.847_825]) {
             assert!((got - expected).abs() <= 1e-5, "{got} is not {expected}");

@@ -8,6 +8,7 @@
 //! Agrees   twins: tolerance::ELEMENTWISE
 
 use super::{Example, Op, check};
+use crate::compute::real::Real;
 use crate::compute::{ComputeError, DType, Tensor, tolerance};
 use crate::rng::Rng;
 
@@ -26,11 +27,11 @@ impl SwiGlu {
     }
 }
 
-pub fn forward(gate_up: &[f32], inner: usize, out: &mut [f32]) {
+pub fn forward<R: Real>(gate_up: &[R], inner: usize, out: &mut [R]) {
     for (gate_up, out) in gate_up.chunks_exact(2 * inner).zip(out.chunks_exact_mut(inner)) {
         let (gate, up) = gate_up.split_at(inner);
         for i in 0..inner {
-            out[i] = gate[i] / (1.0 + (-gate[i]).exp()) * up[i];
+            out[i] = gate[i] / (R::ONE + (-gate[i]).exp()) * up[i];
         }
     }
 }

@@ -69,7 +69,7 @@ fn architecture(config: &Config) -> Result<Architecture> {
         n_heads,
         n_kv_heads: n_heads,
         head_size: divide("n_embd", n_channels, "n_head", n_heads)?,
-        n_inner: config.opt_usize("n_inner")?.unwrap_or(4 * n_channels),
+        n_inner: config.opt_usize("n_inner")?.unwrap_or(n_channels.saturating_mul(4)),
         n_vocabulary: config.usize_or("vocab_size", 50257)?,
         context,
     };

@@ -53,7 +53,7 @@ fn architecture(config: &Config) -> Result<Architecture> {
         n_heads,
         n_kv_heads: n_heads,
         head_size: divide("hidden_size", n_channels, "num_heads", n_heads)?,
-        n_inner: config.opt_usize("intermediate_size")?.unwrap_or(4 * n_channels),
+        n_inner: config.opt_usize("intermediate_size")?.unwrap_or(n_channels.saturating_mul(4)),
         n_vocabulary: config.usize_or("vocab_size", 50_257)?,
         context: config.usize_or("max_position_embeddings", 2048)?,
     };

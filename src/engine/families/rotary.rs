@@ -7,7 +7,7 @@
 //!          Team 2024 (llama3); formulas as in transformers' `modeling_rope_utils.py`
 
 use super::fields::{asks_for_nothing, unknown};
-use super::settings::unsupported;
+use super::settings::{HEAD_SIZE_MAX, limit, unsupported};
 use crate::checkpoint::Config;
 use crate::compute::ops::rope::inverse_frequencies;
 use crate::engine::EngineError;
@@ -107,6 +107,17 @@ impl<'a> RotaryKeys<'a> {
     }
 
     pub fn read(&self, defaults: &RotaryDefaults) -> Result<Rotary> {
+        for path in self.objects {
+            // `rope_parameters.full_attention` is nothing when `rope_parameters` is a word.
+            let outer = path.split('.').next().unwrap_or(path);
+            for object in [outer, path] {
+                if self.config.value(object).is_some_and(|value| !value.is_object() && !value.is_null()) {
+                    return Err(self.config.refuse(object, "an object or null").into());
+                }
+            }
+        }
+        // Before there is a list as long.
+        limit("head size", self.head_size, HEAD_SIZE_MAX)?;
         let theta = match self.opt_f64("rope_theta")? {
             Some(theta) => theta,
             None => self.config.f64_or(self.theta, defaults.theta)?,

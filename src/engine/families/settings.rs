@@ -198,6 +198,7 @@ pub fn divide(what: &str, dividend: usize, by: &str, divisor: usize) -> Result<u
 }
 
 pub const LAYERS_MAX: usize = 1 << 10;
+pub const HEAD_SIZE_MAX: usize = 1 << 10;
 
 pub fn limit(what: &str, value: usize, max: usize) -> Result<()> {
     if value == 0 || value > max {
@@ -213,7 +214,7 @@ pub fn check(architecture: &Architecture) -> Result<()> {
     let inconsistent = |what: String| Err(EngineError::Inconsistent { what }.into());
     for (what, value, max) in [
         ("number of layers", a.n_layers(), LAYERS_MAX),
-        ("head size", a.head_size, 1 << 10),
+        ("head size", a.head_size, HEAD_SIZE_MAX),
         ("hidden size", a.n_channels, 1 << 17),
         ("width of the embedding", a.n_embedding, 1 << 17),
         ("vocabulary", a.n_vocabulary, 1 << 22),

@@ -17,6 +17,22 @@ pub struct Batch {
     pub positions: Vec<u32>,
     /// What counts towards the loss; everything else is masked out of it.
     pub targets: Vec<Target>,
+    /// Which tokens of its row a token sees. A family's window holds besides.
+    pub mask: AttentionMask,
+}
+
+/// Which tokens of its row a token sees.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum AttentionMask {
+    /// Itself and those before it.
+    #[default]
+    Causal,
+    /// All of them.
+    Full,
+    /// The first so many, and itself and those before it.
+    Prefix(usize),
+    /// (B,T,T): token t of row b sees token j where it is not 0. A token that sees nothing attends to nothing.
+    Given(Vec<u32>),
 }
 
 /// A token that is to be predicted.
@@ -41,6 +57,7 @@ impl Batch {
             ids: vec![0; rows.len() * tokens],
             positions: (0..rows.len()).flat_map(|_| 0..tokens as u32).collect(),
             targets: Vec::new(),
+            mask: AttentionMask::Causal,
         };
         for (b, row) in rows.iter().enumerate() {
             batch.ids[b * tokens..][..row.len()].copy_from_slice(row);
@@ -82,6 +99,11 @@ impl Batch {
             if !(target.weight >= 0.0 && target.weight.is_finite()) {
                 return malformed(format!("a target of weight {}", target.weight));
             }
+        }
+        if let AttentionMask::Given(mask) = &self.mask
+            && mask.len() != n * self.tokens
+        {
+            return malformed(format!("a mask of {} entries, expected {}", mask.len(), n * self.tokens));
         }
         if self.weight() > 0.0 { Ok(()) } else { malformed("no target has a weight".into()) }
     }

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 
-use super::batch::{Batch, Target};
+use super::batch::{AttentionMask, Batch, Target};
 use crate::compute::backward::{reverse, separate};
+use crate::compute::ops::attention::Mask;
 use crate::compute::ops::cross_entropy::{CrossEntropy, IGNORED};
 use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
 use crate::engine::forward::{PassShape, PassTensors, record};
 use crate::engine::kv_cache::KvCache;
-use crate::engine::weights::{Parameter, RotaryFrequencies};
+use crate::engine::weights::{Parameter, RowCopy};
 use crate::engine::{EngineError, Model};
 use crate::error::Result;
 
@@ -25,31 +26,39 @@ pub struct Loss {
 }
 
 /// What has to be alike for two batches to share a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassForm {
     pub rows: usize,
     pub tokens: usize,
     pub targets: usize,
+    pub mask: Mask,
 }
 
 impl PassForm {
     pub fn of(batch: &Batch) -> Self {
-        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len() }
+        let mask = match &batch.mask {
+            AttentionMask::Causal => Mask::Causal,
+            AttentionMask::Full => Mask::Full,
+            AttentionMask::Prefix(n) => Mask::Prefix(*n),
+            AttentionMask::Given(_) => Mask::Given,
+        };
+        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len(), mask }
     }
 }
 
 /// A recorded batch: written once for a form, run for every batch of it.
 pub struct Pass {
     inputs: PassTensors,
-    /// What the family adds to positions to look them up.
-    position_offset: u32,
+    /// (B,T,T), where the form's mask is given.
+    mask: Tensor,
     nll: Tensor,
     dnll: Tensor,
     recording: Recording,
     /// Where the gradients of the wanted tensors end up.
     pub gradients: HashMap<TensorId, Tensor>,
-    /// What the pass has made for itself.
-    own: Vec<Tensor>,
+    /// What the pass writes for itself.
+    own: HashMap<TensorId, Tensor>,
+    position_offset: u32,
 }
 
 impl Pass {
@@ -69,9 +78,10 @@ impl Pass {
         let inputs = PassTensors::new(&model.architecture, shape);
         let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.tokens);
         let inference = record(&model.architecture, &model.weights, &inputs, &cache, 0, None)?;
+        let mask = Tensor::new("mask", &[form.rows, form.tokens, form.tokens], DType::U32);
         let mut forward = inference.rewrite(|dispatch| match dispatch.op {
             Op::NextToken(_) => None,
-            _ => Some(substitute(dispatch, replaced)),
+            _ => Some(masked(substitute(dispatch, replaced), form.mask, &mask)),
         })?;
         let nll = Tensor::new("nll", &[form.targets], DType::F32);
         let dnll = Tensor::new("dnll", &[form.targets], DType::F32);
@@ -87,19 +97,15 @@ impl Pass {
             recording.append(&reversed.recording);
             gradients = reversed.gradients;
         }
-        let foreign: Vec<TensorId> = model
-            .weight_tensors()
-            .into_iter()
-            .chain(model.weights.rotary.iter().flat_map(RotaryFrequencies::tensors))
-            .chain(replaced.values())
-            .chain(started.iter().map(|(_, gradient)| gradient))
-            .map(Tensor::id)
-            .collect();
-        let mut own = recording.tensors();
-        own.push(dnll.clone());
-        own.retain(|tensor| !foreign.contains(&tensor.id()));
+        let mut own: HashMap<TensorId, Tensor> = HashMap::new();
+        for tensor in recording.dispatches().iter().flat_map(|dispatch| &dispatch.outputs) {
+            own.insert(tensor.id(), tensor.clone());
+        }
+        for (_, gradient) in started {
+            own.remove(&gradient.id());
+        }
         let position_offset = model.architecture.position_offset() as u32;
-        Ok(Pass { inputs, position_offset, nll, dnll, recording, gradients, own })
+        Ok(Pass { inputs, mask, nll, dnll, recording, gradients, own, position_offset })
     }
 
     /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
@@ -117,6 +123,9 @@ impl Pass {
         device.write_u32(&self.inputs.slots, &slots)?;
         device.write_u32(&self.inputs.wanted, &of(|target| target.at))?;
         device.write_u32(&self.inputs.targets, &targets)?;
+        if let AttentionMask::Given(mask) = &batch.mask {
+            device.write_u32(&self.mask, mask)?;
+        }
         device.write_f32(&self.dnll, &dnll)?;
         device.run(&self.recording).await?;
         let nll = device.read_f32(&self.nll).await?;
@@ -128,9 +137,10 @@ impl Pass {
 
     /// Gives the device its memory back.
     pub fn free(&self, device: &mut Device) {
-        for tensor in &self.own {
+        for tensor in self.own.values().chain([&self.dnll, &self.mask]) {
             device.free(tensor);
         }
+        self.inputs.free(device);
     }
 }
 
@@ -141,6 +151,17 @@ fn substitute(dispatch: &Dispatch, replaced: &HashMap<TensorId, Tensor>) -> Disp
         inputs: dispatch.inputs.iter().map(swap).collect(),
         outputs: dispatch.outputs.clone(),
     }
+}
+
+/// Attention as inference records it is causal.
+fn masked(mut dispatch: Dispatch, kind: Mask, mask: &Tensor) -> Dispatch {
+    if let Op::Attention(op) = &mut dispatch.op {
+        op.mask = kind;
+        if kind == Mask::Given {
+            dispatch.inputs.push(mask.clone());
+        }
+    }
+    dispatch
 }
 
 /// The loss of a batch.
@@ -195,11 +216,16 @@ async fn run_and_read(
                 last = Some((copy.tensor.id(), device.read_f32(gradient).await?));
             }
             let Some((_, read)) = &last else { continue };
-            let row = copy.tensor.elements() / copy.tensor.shape()[0].max(1);
-            values[copy.from_row * row..][..copy.rows * row]
-                .copy_from_slice(&read[copy.to_row * row..][..copy.rows * row]);
+            gather(&mut values, read, copy);
         }
         gradients.push(ParameterGradient { name: parameter.name.clone(), shape: parameter.shape.clone(), values });
     }
     Ok((loss, gradients))
+}
+
+/// Rows of a tensor on the device to where the checkpoint has them.
+pub(super) fn gather(values: &mut [f32], on_device: &[f32], copy: &RowCopy) {
+    let row = copy.tensor.elements() / copy.tensor.shape().first().copied().unwrap_or(1).max(1);
+    let (from, to, count) = (copy.from_row * row, copy.to_row * row, copy.rows * row);
+    values[from..from + count].copy_from_slice(&on_device[to..to + count]);
 }

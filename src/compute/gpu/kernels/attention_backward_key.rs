@@ -1,7 +1,8 @@
 //! One workgroup per key and key/value head.
 
-use super::attention::{channels_per_lane, heads_fit};
+use super::attention::{channels_per_lane, heads_fit, n_seen_by_all, window};
 use super::{Kernel, Launch, number, params::params, tensors};
+use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_backward_key::AttentionBackwardKey;
 use crate::compute::{ComputeError, Dispatch};
 
@@ -15,7 +16,11 @@ params! {
     start: u32,
     n_slots: u32,
     capacity: u32,
+    window: u32,
+    n_seen_by_all: u32,
+    masked: u32,
     scale: f32,
+    softcap: f32,
     n_slot_rows: u32,
     accumulate: u32,
 }
@@ -25,7 +30,7 @@ pub const KERNEL: Kernel = Kernel {
     source: include_str!("../../../../shaders/attention_backward_key.wgsl"),
     params: FIELDS,
     params_bytes: size_of::<Params>(),
-    n_inputs: 6,
+    n_inputs: 7,
     n_outputs: 1,
 };
 
@@ -42,16 +47,25 @@ pub fn launch<'a>(op: &AttentionBackwardKey, dispatch: &'a Dispatch) -> Result<L
         start: number(forward.start),
         n_slots: number(k_own.shape()[0]),
         capacity: number(k_own.shape()[1]),
+        window: window(forward),
+        n_seen_by_all: n_seen_by_all(forward),
+        masked: (forward.mask == Mask::Given).into(),
         scale: forward.scale,
+        softcap: forward.softcap.unwrap_or(0.0),
         n_slot_rows: number(dispatch.inputs[1].elements()),
         accumulate: op.accumulate.into(),
     };
+    let mut tensors = tensors(dispatch);
+    if forward.mask != Mask::Given {
+        // Something must be bound where the mask would be; with `masked` 0 it is not read.
+        tensors.insert(6, &dispatch.inputs[1]);
+    }
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
         constants: vec![("channels_per_lane", channels_per_lane(forward))],
         params: bytemuck::bytes_of(&params).to_vec(),
-        tensors: tensors(dispatch),
+        tensors,
         workgroups: (k_own.elements() / forward.head_size) as u64,
     })
 }

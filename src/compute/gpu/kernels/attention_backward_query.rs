@@ -1,7 +1,8 @@
 //! One workgroup per row and head.
 
-use super::attention::{channels_per_lane, heads_fit};
+use super::attention::{channels_per_lane, heads_fit, n_seen_by_all, window};
 use super::{Kernel, Launch, number, params::params, tensors};
+use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_backward_query::AttentionBackwardQuery;
 use crate::compute::{ComputeError, Dispatch};
 
@@ -15,7 +16,11 @@ params! {
     start: u32,
     n_slots: u32,
     capacity: u32,
+    window: u32,
+    n_seen_by_all: u32,
+    masked: u32,
     scale: f32,
+    softcap: f32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -23,7 +28,7 @@ pub const KERNEL: Kernel = Kernel {
     source: include_str!("../../../../shaders/attention_backward_query.wgsl"),
     params: FIELDS,
     params_bytes: size_of::<Params>(),
-    n_inputs: 5,
+    n_inputs: 6,
     n_outputs: 2,
 };
 
@@ -40,14 +45,23 @@ pub fn launch<'a>(op: &AttentionBackwardQuery, dispatch: &'a Dispatch) -> Result
         start: number(forward.start),
         n_slots: number(k_own.shape()[0]),
         capacity: number(k_own.shape()[1]),
+        window: window(forward),
+        n_seen_by_all: n_seen_by_all(forward),
+        masked: (forward.mask == Mask::Given).into(),
         scale: forward.scale,
+        softcap: forward.softcap.unwrap_or(0.0),
     };
+    let mut tensors = tensors(dispatch);
+    if forward.mask != Mask::Given {
+        // Something must be bound where the mask would be; with `masked` 0 it is not read.
+        tensors.insert(5, &dispatch.inputs[1]);
+    }
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
         constants: vec![("channels_per_lane", channels_per_lane(forward))],
         params: bytemuck::bytes_of(&params).to_vec(),
-        tensors: tensors(dispatch),
+        tensors,
         workgroups: qkv.rows() as u64 * forward.n_heads as u64,
     })
 }

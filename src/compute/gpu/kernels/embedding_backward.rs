@@ -9,6 +9,7 @@ params! {
     n_columns: u32,
     n_vocabulary: u32,
     scale: f32,
+    first_row: u32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -27,6 +28,7 @@ pub fn launch<'a>(op: &EmbeddingBackward, dispatch: &'a Dispatch) -> Launch<'a> 
         n_columns: number(dtable.columns()),
         n_vocabulary: number(dtable.rows()),
         scale: op.scale,
+        first_row: op.first_row,
     };
     Launch {
         kernel: &KERNEL,

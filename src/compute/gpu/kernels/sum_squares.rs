@@ -8,6 +8,7 @@ params! {
     n_elements: u32,
     n_parts: u32,
     stretch: u32,
+    first: u32,
 }
 
 pub const KERNEL: Kernel = Kernel {
@@ -19,12 +20,13 @@ pub const KERNEL: Kernel = Kernel {
     n_outputs: 1,
 };
 
-pub fn launch(dispatch: &Dispatch) -> Launch<'_> {
-    let (x, out) = (&dispatch.inputs[0], &dispatch.outputs[0]);
+pub fn launch<'a>(op: &SumSquares, dispatch: &'a Dispatch) -> Launch<'a> {
+    let x = &dispatch.inputs[0];
     let params = Params {
         n_elements: number(x.elements()),
-        n_parts: number(out.elements()),
-        stretch: number(SumSquares::stretch(x, out)),
+        n_parts: number(op.parts),
+        stretch: number(op.stretch(x)),
+        first: number(op.first),
     };
     Launch {
         kernel: &KERNEL,
@@ -32,6 +34,6 @@ pub fn launch(dispatch: &Dispatch) -> Launch<'_> {
         constants: vec![("workgroup_size", 256)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
-        workgroups: out.elements() as u64,
+        workgroups: op.parts as u64,
     }
 }
