@@ -4,8 +4,8 @@
 #   make scan    the same scan in the terminal; ARGS="--json" prints the report
 #   make test    everything, the browser included
 #   make check   formatting, lints, types
-#   make fuzz    every parser under a fuzzer for a minute (FUZZ_SECONDS=10 changes it)
 #   make bench   every speed against its peers; writes benches/RESULTS.md (PYTHON names one with benches/requirements.txt)
+#   make fuzz    every parser under a fuzzer for a minute (FUZZ_SECONDS=10 changes it)
 #
 # Set-up is part of each: what is missing is installed first.
 
@@ -19,7 +19,7 @@ export PATH := $(HOME)/.cargo/bin:$(CURDIR)/www/node_modules/.bin:$(PATH)
 RUST := $(shell find src shaders -type f) Cargo.toml Cargo.lock .cargo/config.toml www/src/report/types.ts
 WEB := $(shell find www -type f -not -path 'www/node_modules/*' -not -path 'www/dist/*')
 
-.PHONY: help demo build scan test check fuzz bench setup screenshots clean
+.PHONY: help demo build scan test check bench fuzz setup screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
