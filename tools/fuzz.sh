@@ -2,30 +2,36 @@
 # Every parser of hostile files under a coverage-guided fuzzer, FUZZ_SECONDS each (60 unless told otherwise); seeds are the
 # repository's own small files. A finding is left in fuzz/artifacts/ and fails the run.
 #
-# The stable compiler does: coverage needs no nightly, only a sanitizer would. Bounds are checked by Rust, memory by
-# -rss_limit_mb and by the counting allocator of tests/checkpoint_fuzz.rs.
+# The stable compiler does, and cargo-fuzz is not needed: these are the flags it would pass for coverage, without a
+# sanitizer. Bounds are checked by Rust, memory by -rss_limit_mb and by the counting allocator of tests/checkpoint_fuzz.rs.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-export PATH="$HOME/.cargo/bin:$PATH" RUSTC_BOOTSTRAP=1
-command -v cargo-fuzz > /dev/null || cargo install cargo-fuzz --locked --quiet
+cd "$(dirname "$0")/../fuzz"
+export PATH="$HOME/.cargo/bin:$PATH"
+target=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" \
+  cargo build --quiet --release --bins --target "$target"
 
-seed() { # target, files: copied under names that cannot collide
-  local target=$1 i=0
+seed() { # fuzz target, files: copied under names that cannot collide
+  local name=$1 i=0
   shift
-  mkdir -p "fuzz/corpus/$target"
+  mkdir -p "corpus/$name" "artifacts/$name"
   for file in "$@"; do
-    [ "$(stat -c %s "$file")" -gt 200000 ] || cp "$file" "fuzz/corpus/$target/seed-$((i += 1))"
+    [ "$(stat -c %s "$file")" -gt 200000 ] || cp "$file" "corpus/$name/seed-$((i += 1))"
   done
 }
-seed config tests/golden/models/*/config.json www/public/specimen/config.json
-seed safetensors tests/golden/models/*/model.safetensors
-seed tokenizer tests/golden/tokenizer/*/tokenizer.json www/public/specimen/tokenizer.json
-seed gguf $(find tests/golden -name '*.gguf' 2> /dev/null)
+golden=../tests/golden
+seed config $golden/models/*/config.json ../www/public/specimen/config.json
+seed safetensors $golden/models/*/model.safetensors
+seed shard_index
+seed tokenizer $golden/tokenizer/*/tokenizer.json ../www/public/specimen/tokenizer.json
+mapfile -t gguf < <(find $golden -name '*.gguf')
+seed gguf "${gguf[@]}"
 
-for target in fuzz/fuzz_targets/*.rs; do
-  name=$(basename "$target" .rs)
+for file in fuzz_targets/*.rs; do
+  name=$(basename "$file" .rs)
   echo
   echo "== fuzz: $name"
-  cargo fuzz run --sanitizer none "$name" -- -max_total_time="${FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -max_len=262144 \
-    -timeout=20 -print_final_stats=1 -verbosity=0 2>&1 | grep -vE '^(INFO|#[0-9]+.*(NEW|REDUCE|pulse))' | tail -n 25
+  "target/$target/release/$name" "corpus/$name" -artifact_prefix="artifacts/$name/" -max_total_time="${FUZZ_SECONDS:-60}" \
+    -rss_limit_mb=2048 -max_len=262144 -timeout=20 -print_final_stats=1 -verbosity=0
 done
