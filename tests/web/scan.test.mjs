@@ -99,6 +99,20 @@ test("picked files are loaded and scanned", { timeout: SCAN_MS }, async () => {
   assert.deepEqual(errors, []);
 });
 
+test("weights are rounded on load when the visitor asks for it, and the page says so", async () => {
+  const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu`);
+  await ready(page);
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByText("8 bits").click();
+  await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.model?.info.model.stored_types.some(([type]) => /Q8_0/i.test(type)), null, { timeout: 20_000 });
+  await ready(page);
+  assert.match(page.url(), /weights=int8/);
+  const { stored_types: types } = await page.evaluate(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.model.info.model);
+  assert.ok(types.reduce((sum, [, bytes]) => sum + bytes, 0) < 0.6 * 2_263_296, JSON.stringify(types));
+  await context.close();
+  assert.deepEqual(errors, []);
+});
+
 for (const ranges of [true, false]) {
   test(`a model from an address, ${ranges ? "with" : "without"} range support`, async () => {
     const other = await serve({ "/": join(repository, "www/dist"), "/elsewhere/specimen/": SPECIMEN }, { ranges });

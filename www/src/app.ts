@@ -2,7 +2,7 @@
 import { css, html } from "lit";
 import { type Capability, capability } from "./core/capability";
 import { parseHub } from "./core/address";
-import type { CacheUse } from "./core/client";
+import type { CacheUse, WeightStorage } from "./core/client";
 import { filesFromDrop, filesFromInput, type NamedFile, recognise } from "./core/files";
 import { LABS } from "./labs/registry";
 import type { DevicePreference } from "./report/types";
@@ -55,12 +55,13 @@ export class App extends GlitchscopeElement {
         ? html`<gs-glitch-lab .session=${session}></gs-glitch-lab>`
         : html`<p class="unable">${t("unable.simd")}</p>`}</main>
       <footer>${t("footer")}</footer>
-      <gs-model-dialog .device=${session.device} .deviceLine=${this.deviceLine()} .found=${this.found}
+      <gs-model-dialog .device=${session.placement.device} .weights=${session.placement.weights} .deviceLine=${this.deviceLine()} .found=${this.found}
         .hub=${hubAddress()} .use=${this.use} ?busy=${session.job !== null}
         @forget=${(event: CustomEvent<string | null>) => void this.forget(event.detail)}
         @closed=${() => { this.found = null; }}
         @specimen=${() => this.load(() => session.load(SPECIMEN))}
-        @device=${(event: CustomEvent<DevicePreference>) => this.load(() => session.load(session.wanted, event.detail))}
+        @device=${(event: CustomEvent<DevicePreference>) => this.load(() => session.load(session.wanted, { ...session.placement, device: event.detail }))}
+        @weights=${(event: CustomEvent<WeightStorage>) => this.load(() => session.load(session.wanted, { ...session.placement, weights: event.detail }))}
         @address=${(event: CustomEvent<TypedAddress>) => this.address(event.detail)}
         @files=${(event: CustomEvent<File[]>) => void this.take(filesFromInput(event.detail))}></gs-model-dialog>
       <gs-drop-target @files-dropped=${async (event: CustomEvent<DataTransfer>) => this.take(await filesFromDrop(event.detail))}></gs-drop-target>`;

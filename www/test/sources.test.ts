@@ -257,6 +257,11 @@ describe("a model of a hub", () => {
     await expect(hub().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining("as a hub does") });
   });
 
+  it("with GGUF files only says which there are", async () => {
+    answer = (_, response) => void response.writeHead(200).end(JSON.stringify({ sha: COMMIT, siblings: [{ rfilename: "README.md" }, { rfilename: "m-Q8_0.gguf" }, { rfilename: "m-Q4_0.gguf" }] }));
+    await expect(hub().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining("m-Q8_0.gguf, m-Q4_0.gguf"), hint: expect.stringContaining("/o/m/blob/main/m-Q8_0.gguf") });
+  });
+
   it("is held to the hash that the hub names", async () => {
     const source = hub();
     const file = (sha256: string | null) => [{ name: "model.safetensors", bytes: 300_000, sha256 }];

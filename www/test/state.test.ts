@@ -8,7 +8,7 @@ import { hull, Places } from "../src/views/token_map/places";
 
 it("a link carries what differs from the defaults, and comes back the same", () => {
   expect(formatLink({ options: DEFAULTS })).toBe("");
-  const linked = { model: "https://example.org/m/", device: "cpu" as const, method: "both" as const, options: { resolution: 9.6, verify_final: false }, token: 12, filter: "/a b/ p:<0.1" };
+  const linked = { model: "https://example.org/m/", device: "cpu" as const, weights: "int8" as const, method: "both" as const, options: { resolution: 9.6, verify_final: false }, token: 12, filter: "/a b/ p:<0.1" };
   expect(parseLink(formatLink(linked))).toEqual(linked);
 });
 

@@ -6,15 +6,17 @@
  * worker with the same model loaded again.
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
-import type { DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions } from "../report/types";
+import type { GranularityRow, ProbeDetail, ScanEvent, ScanOptions } from "../report/types";
 import type * as functions from "./functions";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
+import type { Placement } from "./placement";
 import type { SourceSpec } from "./sources";
 
 export type { Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
+export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 
 type Functions = typeof functions;
@@ -30,7 +32,7 @@ export class Core {
   private abandon: ((failure: Failure) => void) | undefined;
   private grace: ReturnType<typeof setTimeout> | undefined;
   /** What a new worker has to load to stand where the old one stood. */
-  private last: { spec: SourceSpec; device: DevicePreference } | undefined;
+  private last: { spec: SourceSpec; placement: Placement } | undefined;
   private loaded = false;
 
   /** The version of the wasm package. */
@@ -38,12 +40,12 @@ export class Core {
     return this.call((remote) => remote.start());
   }
 
-  async open(spec: SourceSpec, device: DevicePreference, on: Listener): Promise<functions.Opened> {
+  async open(spec: SourceSpec, placement: Placement, on: Listener): Promise<functions.Opened> {
     return this.call(async (remote) => {
       this.last = undefined;
       this.loaded = false;
-      const opened = await remote.open(spec, device, listening(on));
-      this.last = { spec, device };
+      const opened = await remote.open(spec, placement, listening(on));
+      this.last = { spec, placement };
       this.loaded = true;
       return opened;
     });
@@ -101,7 +103,7 @@ export class Core {
   private withModel<T>(work: (remote: Remote<Functions>) => Promise<T>): Promise<T> {
     return this.call(async (remote) => {
       if (!this.loaded && this.last) {
-        await remote.open(this.last.spec, this.last.device, listening(() => {}));
+        await remote.open(this.last.spec, this.last.placement, listening(() => {}));
         this.loaded = true;
       }
       return work(remote);

@@ -5,10 +5,11 @@
  */
 import init, { Cancel, Session, check_report, report_csv, version } from "glitchscope";
 import type {
-  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+  GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
 import { type CacheUse, openCache } from "./model_cache";
 import type { Failure } from "./source_error";
+import type { Placement } from "./placement";
 import { openSource, type SourceSpec } from "./sources";
 
 let ready: Promise<unknown> | undefined;
@@ -26,7 +27,7 @@ export async function start(): Promise<string> {
   return plain(async () => version());
 }
 
-export async function open(spec: SourceSpec, device: DevicePreference, events: MessagePort): Promise<Opened> {
+export async function open(spec: SourceSpec, { device, weights }: Placement, events: MessagePort): Promise<Opened> {
   return plain(async () => {
     close();
     const listener = coalescing(events);
@@ -39,7 +40,7 @@ export async function open(spec: SourceSpec, device: DevicePreference, events: M
     });
     cancel = new Cancel();
     try {
-      const opened = await Session.open(source, device, listener, cancel);
+      const opened = await Session.open(source, device, listener, cancel, weights);
       const info = opened.info();
       await source.verify(info.model.files).catch((error: unknown) => {
         opened.free();

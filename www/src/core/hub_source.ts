@@ -41,6 +41,13 @@ export class HubSource implements PageSource {
 
   async len(file: string): Promise<number | null> {
     const { files, reference } = await this.resolve();
+    const gguf = reference.files.map(({ name }) => name).filter((name) => name.endsWith(".gguf"));
+    if (file === "config.json" && gguf.length > 0 && !reference.files.some(({ name }) => name === file)) {
+      throw new SourceError(
+        `${this.spec.id} has no config.json, but ${gguf.length === 1 ? "a GGUF file" : `${gguf.length} GGUF files`}: ${gguf.slice(0, 12).join(", ")}`,
+        `Name one by its address, for example ${this.spec.host}/${this.spec.id}/blob/${this.spec.revision}/${gguf[0]}`,
+      );
+    }
     return reference.files.some(({ name }) => name === file) ? files.len(file) : null;
   }
 

@@ -25,7 +25,7 @@ export class Cancel {
 
 export class Session {
   private constructor();
-  static open(source: JsSource, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
+  static open(source: JsSource, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel, weights?: string | null): Promise<Session>;
   info(): SessionInfo;
   tokens(): TokenTable;
   scan(

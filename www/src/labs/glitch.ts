@@ -265,7 +265,7 @@ export class GlitchLab extends GlitchscopeElement {
     const retry: Record<Trouble["during"], FailureView["action"]> = {
       load: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
       scan: trouble.kind === "device" && session.model
-        ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, "cpu") }
+        ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) }
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
@@ -277,10 +277,10 @@ export class GlitchLab extends GlitchscopeElement {
       hint: trouble.hint,
       kept: session.report ? t("failure.kept", { n: count(session.report.probes.length) }) : "",
       action: session.job ? null : trouble.kind === "device" && trouble.during === "load"
-        ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, "cpu") } : retry[trouble.during],
+        ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) } : retry[trouble.during],
       details: JSON.stringify({
         during: trouble.during, kind: trouble.kind, message: trouble.message, hint: trouble.hint, model: session.wanted.name,
-        device: session.model?.info.device ?? session.device, browser: navigator.userAgent,
+        device: session.model?.info.device ?? session.placement.device, browser: navigator.userAgent,
       }, null, 1),
     };
   }

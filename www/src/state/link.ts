@@ -1,5 +1,6 @@
 /** The session as a link: what was asked, in the fragment, so that no server sees it. Only what differs from a default. */
 import { isHubId, parseHub } from "../core/address";
+import type { WeightStorage } from "../core/client";
 import { accepted, DEFAULTS, NUMERIC, SWITCHES } from "./options";
 import type { DevicePreference, ScanOptions } from "../report/types";
 
@@ -11,6 +12,8 @@ export interface Linked {
   /** Origin of the hub that an id is looked up at, where it is not the usual one. */
   hub?: string;
   device?: DevicePreference;
+  /** Absent for weights as they are stored. */
+  weights?: WeightStorage;
   method?: MethodChoice;
   options: Partial<ScanOptions>;
   token?: number;
@@ -27,6 +30,8 @@ export function parseLink(fragment: string): Linked {
   if (origin) linked.hub = origin;
   const device = parameters.get("device");
   if (device === "cpu" || device === "gpu") linked.device = device;
+  const weights = parameters.get("weights");
+  if (weights === "int8" || weights === "int4") linked.weights = weights;
   const method = parameters.get("method");
   if (method === "exhaustive" || method === "both") linked.method = method;
   for (const spec of NUMERIC) {
@@ -50,6 +55,7 @@ export function formatLink(linked: Linked): string {
   if (linked.model) parameters.set("model", linked.model);
   if (linked.hub) parameters.set("hub", linked.hub);
   if (linked.device && linked.device !== "auto") parameters.set("device", linked.device);
+  if (linked.weights && linked.weights !== "stored") parameters.set("weights", linked.weights);
   if (linked.method && linked.method !== "glitchhunter") parameters.set("method", linked.method);
   for (const { key } of [...NUMERIC, ...SWITCHES]) {
     const value = linked.options[key];

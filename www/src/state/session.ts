@@ -2,11 +2,11 @@
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
-import { asFailure, Core, type Failure, type SourceSpec } from "../core/client";
+import { asFailure, Core, type Failure, type Placement, type SourceSpec } from "../core/client";
 import { parseAddress } from "../core/address";
 import { HUB } from "../core/hub_source";
 import type {
-  DevicePreference, GranularityRow, Method, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  GranularityRow, Method, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
   TokenTable,
 } from "../report/types";
 import { resolutionLadder } from "../report/resolution";
@@ -34,7 +34,7 @@ export class Session extends EventTarget {
   model: LoadedModel | null = null;
   /** What is being loaded, or could not be. */
   wanted: SourceSpec = SPECIMEN;
-  device: DevicePreference = "auto";
+  placement: Placement = { device: "auto", weights: "stored" };
   job: Job | null = null;
   trouble: Trouble | null = null;
   /** Said by the core while it worked. */
@@ -73,16 +73,16 @@ export class Session extends EventTarget {
     return this.model !== null && this.fromFile === null && this.job === null;
   }
 
-  async load(spec: SourceSpec = this.wanted, device: DevicePreference = this.device): Promise<void> {
+  async load(spec: SourceSpec = this.wanted, placement: Placement = this.placement): Promise<void> {
     if (this.job) return;
     this.wanted = spec;
-    this.device = device;
+    this.placement = placement;
     this.model = null;
     this.forget();
     this.rows = null;
     this.notes = [];
     await this.work(new Job("load"), async (on) => {
-      const { info, tokens } = await this.core.open(this.absolute(spec), device, on);
+      const { info, tokens } = await this.core.open(this.absolute(spec), placement, on);
       this.model = { spec, info, tokens };
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
@@ -362,7 +362,7 @@ export class Session extends EventTarget {
 
   private apply(linked: Linked): void {
     this.wanted = (linked.model && parseAddress(linked.model, document.baseURI, linked.hub)) || SPECIMEN;
-    this.device = linked.device ?? "auto";
+    this.placement = { device: linked.device ?? "auto", weights: linked.weights ?? "stored" };
     this.method = linked.method ?? "glitchhunter";
     this.options = { ...DEFAULTS, ...linked.options };
     this.picked = linked.token ?? null;
@@ -372,15 +372,16 @@ export class Session extends EventTarget {
   /** A link was followed inside the page. */
   private async follow(linked: Linked): Promise<void> {
     if (this.job) return;
-    const before = { spec: this.model?.spec, device: this.device };
+    const before = { spec: this.model?.spec, placement: this.placement };
     this.apply(linked);
-    if (addressOf(before.spec) !== addressOf(this.wanted) || before.device !== this.device) await this.load();
+    if (addressOf(before.spec) !== addressOf(this.wanted) || before.placement.device !== this.placement.device
+      || before.placement.weights !== this.placement.weights) await this.load();
     this.changed("rows");
   }
 
   private relink(): void {
     const spec = this.wanted;
-    const linked: Linked = { device: this.device, method: this.method, options: this.options, filter: this.filter };
+    const linked: Linked = { ...this.placement, method: this.method, options: this.options, filter: this.filter };
     if (spec.kind === "url" && !spec.bundled) linked.model = spec.url + (spec.modelFile ?? "");
     if (spec.kind === "hub" && spec.modelFile) {
       linked.model = `${spec.host}/${spec.id}/resolve/${spec.revision}/${spec.modelFile}`;

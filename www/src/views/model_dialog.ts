@@ -45,10 +45,11 @@ export class ModelDialog extends GlitchscopeElement {
     .problem { color: var(--warn); margin-top: 8px; }
   `];
   static override properties = {
-    device: { type: String }, deviceLine: { type: String }, found: { attribute: false }, typed: { state: true }, refused: { state: true },
+    device: { type: String }, weights: { type: String }, deviceLine: { type: String }, found: { attribute: false }, typed: { state: true }, refused: { state: true },
     hub: { type: String }, use: { attribute: false }, busy: { type: Boolean },
   };
   declare device: DevicePreference;
+  declare weights: "stored" | "int8" | "int4";
   /** Which device is in use, and why. */
   declare deviceLine: string;
   declare found: Found | null;
@@ -63,6 +64,7 @@ export class ModelDialog extends GlitchscopeElement {
   constructor() {
     super();
     this.device = "auto";
+    this.weights = "stored";
     this.deviceLine = "";
     this.found = null;
     this.typed = "";
@@ -123,6 +125,14 @@ export class ModelDialog extends GlitchscopeElement {
           </div>
         </div>
         <p class="small quiet">${this.deviceLine}</p>
+        <h3>${t("dialog.weights")}</h3>
+        <div class="row">
+          <div class="segmented" role="radiogroup" aria-label=${t("dialog.weights")}>
+            ${(["stored", "int8", "int4"] as const).map((weights) => html`<label><input type="radio" name="weights" value=${weights}
+              .checked=${this.weights === weights} @change=${() => this.tell("weights", weights)} />${t(`weights.${weights}`)}</label>`)}
+          </div>
+        </div>
+        <p class="small quiet">${t("dialog.weights.what")}</p>
         <h3>${t("dialog.report")}</h3>
         <div class="row"><button @click=${() => this.browse("report")}>${t("dialog.report.pick")}</button></div>
         <p class="small quiet">${t("dialog.report.what")}</p>
