@@ -262,3 +262,40 @@ pub unsafe fn transpose_4x4(from: *const f32, from_stride: usize, to: *mut f32, 
         }
     }
 }
+
+/// Writes two rows of four floats as four columns, as [`transpose_4x4`] does with four.
+///
+/// # Safety
+/// Four floats are readable at each of the two rows and two writable at each of the four columns.
+#[inline(always)]
+pub unsafe fn transpose_2x4(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    // SAFETY: the caller's.
+    unsafe {
+        use core::arch::wasm32::*;
+        let (r0, r1) = (v128_load(from.cast()), v128_load(from.add(from_stride).cast()));
+        let (low, high) = (i32x4_shuffle::<0, 4, 1, 5>(r0, r1), i32x4_shuffle::<2, 6, 3, 7>(r0, r1));
+        v128_store64_lane::<0>(low, to.cast());
+        v128_store64_lane::<1>(low, to.add(to_stride).cast());
+        v128_store64_lane::<0>(high, to.add(2 * to_stride).cast());
+        v128_store64_lane::<1>(high, to.add(3 * to_stride).cast());
+    }
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's; SSE2 is part of every x86-64.
+    unsafe {
+        use core::arch::x86_64::*;
+        let (r0, r1) = (_mm_loadu_ps(from), _mm_loadu_ps(from.add(from_stride)));
+        let (low, high) = (_mm_unpacklo_ps(r0, r1), _mm_unpackhi_ps(r0, r1));
+        _mm_storel_pd(to.cast(), _mm_castps_pd(low));
+        _mm_storeh_pd(to.add(to_stride).cast(), _mm_castps_pd(low));
+        _mm_storel_pd(to.add(2 * to_stride).cast(), _mm_castps_pd(high));
+        _mm_storeh_pd(to.add(3 * to_stride).cast(), _mm_castps_pd(high));
+    }
+    #[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
+    for i in 0..4 {
+        for j in 0..2 {
+            // SAFETY: the caller's.
+            unsafe { *to.add(i * to_stride + j) = *from.add(j * from_stride + i) };
+        }
+    }
+}

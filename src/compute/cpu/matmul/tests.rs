@@ -72,7 +72,7 @@ fn agrees(got: &[f32], expected: &[(f64, f64)], k: usize) -> bool {
         && got.iter().zip(expected).all(|(got, (value, size))| (f64::from(*got) - value).abs() <= bound * size)
 }
 
-const SHAPES: [(usize, usize, usize); 14] = [
+const SHAPES: [(usize, usize, usize); 17] = [
     (1, 1, 1),
     (1, 131, 300),
     (2, 64, 513),
@@ -85,6 +85,10 @@ const SHAPES: [(usize, usize, usize); 14] = [
     (13, 65, 257),
     (19, 96, 40),
     (270, 37, 21),
+    (7, 600, 40),
+    // More than one block of rows and of inputs, and more rows than are packed at a time.
+    (270, 100, 520),
+    (270, 1, 16_400),
     (3, 40, 0),
     (2, 40, 0),
 ];
