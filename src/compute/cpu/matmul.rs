@@ -5,6 +5,7 @@
 //! input after another and then added up. No path, tile, register width or number of threads changes that order, so a
 //! row gives the same bits alone and in any batch.
 
+mod outputs;
 mod pack;
 mod stream;
 mod tile;
@@ -68,6 +69,12 @@ fn forward_with(
     let out = SharedOut(out.as_mut_ptr());
     if m <= STREAM_ROWS && op.layout == WeightLayout::InOut {
         return stream::forward(kernels, op, shape, x, stored, bias, out);
+    }
+    if m <= outputs::ROWS
+        && op.layout == WeightLayout::OutIn
+        && outputs::forward(kernels, op, shape, x, weight, bias, out).is_some()
+    {
+        return;
     }
     let kernel = kernels.of_rows(m);
     let rows_at_a_time = m.min((PACKED_FLOATS_MAX / k.max(1)).max(BLOCK_ROWS).next_multiple_of(kernel.rows));

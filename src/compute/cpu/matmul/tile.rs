@@ -1,5 +1,6 @@
 //! The micro-kernel: a tile of outputs held in registers while one block of inputs passes through them.
 
+use super::outputs;
 use crate::compute::cpu::lanes::{self, Lanes};
 use crate::compute::ops::matmul::MatMul;
 
@@ -79,6 +80,7 @@ pub struct Kernels {
     high: Kernel,
     wide: Kernel,
     add_products: unsafe fn(&[f32], &[&[f32]], &mut [f32]),
+    outputs: unsafe fn(&mut outputs::Job),
 }
 
 /// With one or two rows, tiles are wider instead of higher: a sum waits for its last addition, so that at least as many
@@ -96,12 +98,19 @@ impl Kernels {
         // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
         unsafe { (self.add_products)(factors, rows, sums) }
     }
+
+    /// # Safety
+    /// The weights and `x` are readable for the job's steps and rest.
+    pub unsafe fn outputs(&self, job: &mut outputs::Job) {
+        // SAFETY: the caller's; whoever handed out the kernels has made sure of the instruction set.
+        unsafe { (self.outputs)(job) }
+    }
 }
 
 /// Compiles the kernels for one instruction set: tiles `rows` high and two registers wide, and [`FEW_ROWS`] high and four
 /// wide. Tiles that are less high than that have code of their own, so that no row is computed for nothing.
 macro_rules! kernels {
-    ($module:ident, $name:literal, $lanes:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
+    ($module:ident, $name:literal, $lanes:ty, $four:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
         mod $module {
             use super::*;
 
@@ -129,11 +138,18 @@ macro_rules! kernels {
                 unsafe { add_products::<$lanes>(factors, rows, sums) }
             }
 
+            $(#[$feature])?
+            unsafe fn of_outputs(job: &mut outputs::Job) {
+                // SAFETY: the caller's.
+                unsafe { outputs::run::<$four>(job) }
+            }
+
             pub static KERNELS: Kernels = Kernels {
                 name: $name,
                 high: Kernel { rows: $rows, columns: 2 * <$lanes>::N, run: high },
                 wide: Kernel { rows: FEW_ROWS, columns: 4 * <$lanes>::N, run: wide },
                 add_products: products,
+                outputs: of_outputs,
             };
         }
     };
@@ -141,15 +157,15 @@ macro_rules! kernels {
 
 // V8 gives out 15 of the 16 registers: twelve sums, two weights and one input; without a multiply-add a product as well.
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-kernels!(simd128, "relaxed-simd", lanes::Simd128, 6: 1 2 3 4 5 6,);
+kernels!(simd128, "relaxed-simd", lanes::Simd128, lanes::Simd128, 6: 1 2 3 4 5 6,);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
-kernels!(simd128, "simd128", lanes::Simd128, 5: 1 2 3 4 5,);
+kernels!(simd128, "simd128", lanes::Simd128, lanes::Simd128, 5: 1 2 3 4 5,);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, "avx2", lanes::Avx2, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
+kernels!(avx2, "avx2", lanes::Avx2, lanes::Fma, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, "avx512", lanes::Avx512, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
+kernels!(avx512, "avx512", lanes::Avx512, lanes::Fma, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-kernels!(portable, "portable", lanes::Portable, 4: 1 2 3 4,);
+kernels!(portable, "portable", lanes::Portable, lanes::Portable, 4: 1 2 3 4,);
 
 /// The kernels that this processor can run, the best first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
