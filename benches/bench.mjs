@@ -71,7 +71,9 @@ for (const [m, n, k] of [[512, 512, 512], [256, 768, 768], [1024, 3072, 768], [1
   });
 }
 absent("GEMM on all cores of a cross-origin isolated page", "the package has no threads yet");
-for (const [layout, dtype, n, k] of [["in_out", "f32", 4096, 4096], ["out_in", "f32", 4096, 4096], ["in_out", "f16", 4096, 8192], ["out_in", "f16", 4096, 8192]]) {
+const SIZES = { f32: [4096, 4096], f16: [4096, 8192], bf16: [4096, 8192], int8: [4096, 16384], int4: [4096, 16384] };
+for (const [layout, dtype] of Object.keys(SIZES).flatMap((dtype) => [["in_out", dtype], ["out_in", dtype]])) {
+  const [n, k] = SIZES[dtype];
   const what = `GEMV ${dtype} ${layout} ${n}×${k}, wasm, 1 thread`;
   await section(what, { webgpu: false }, async (page) => {
     const got = await page.evaluate((shape) => globalThis.bench.gemv("relaxed", ...shape), [layout, dtype, n, k]);

@@ -86,7 +86,7 @@ async function gemm(variants, m, n, k, runs) {
 
 /** GB/s of weights read by a product with one row, against the fastest read there is. */
 async function gemv(variant, layout, dtype, n, k) {
-  const bytes = n * k * (dtype === "f32" ? 4 : 2);
+  const bytes = n * k * { f32: 4, f16: 2, bf16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
   const peer = await peers("relaxed");
   const from = peer.room(bytes);
   new Uint32Array(peer.memory.buffer, from, bytes / 4).fill(7);
