@@ -47,8 +47,8 @@ LATE_EXTRA = [[("three", "repetition"), ("three", "spelling"), ("three", "length
 LATE_FROM = 3000
 
 
-def mix_at(step):
-    return MIX_EARLY if step < LATE_FROM else MIX_LATE + LATE_EXTRA[step % 2]
+def mix_at(step, late_from=LATE_FROM):
+    return MIX_EARLY if step < late_from else MIX_LATE + LATE_EXTRA[step % 2]
 
 
 def log(*a):

@@ -313,6 +313,8 @@ export interface SessionInfo {
   /** Entries of the vocabulary by class. */
   classes: Array<ClassCount>;
   has_tokenizer: boolean;
+  /** Names of the model's chat templates; empty for a base model. */
+  chat_templates: Array<string>;
   /** The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain. */
   oracle: OracleInfo | null;
 }
