@@ -61,7 +61,7 @@ describe("the trainer in Chromium", () => {
 
   const open = (model, device, more = {}) =>
     page.evaluate(async ([model, device, more]) => {
-      const spec = { kind: "url", name: model, url: `/tests/golden/models/${model}`, bundled: true };
+      const spec = { kind: "url", name: model, url: `${location.origin}/tests/golden/models/${model}/`, bundled: true };
       const { info } = await globalThis.core.open(spec, { device, weights: "stored", ...more }, () => {});
       return info;
     }, [model, device, more]);
@@ -110,7 +110,7 @@ describe("the trainer in Chromium", () => {
   test("a resumed training is the uninterrupted one, bit for bit", async () => {
     const result = await page.evaluate(async () => {
       const { core } = globalThis;
-      const spec = { kind: "url", name: "tiny", url: "/tests/golden/models/llama-grouped-untied", bundled: true };
+      const spec = { kind: "url", name: "tiny", url: `${location.origin}/tests/golden/models/llama-grouped-untied/`, bundled: true };
       const ids = Uint32Array.from({ length: 66 }, (_, i) => 2 + (i * 17 + i * i) % 60);
       const rows = { ids, lengths: new Uint32Array(11).fill(6) };
       const begin = async (seed) => {
@@ -150,7 +150,7 @@ describe("the trainer in Chromium", () => {
     const result = await page.evaluate(async () => {
       const { core } = globalThis;
       // The built-in model on rows that take seconds a step.
-      await core.open({ kind: "url", name: "specimen", url: "/www/public/specimen", bundled: true }, { device: "cpu", weights: "stored" }, () => {});
+      await core.open({ kind: "url", name: "specimen", url: `${location.origin}/www/public/specimen/`, bundled: true }, { device: "cpu", weights: "stored" }, () => {});
       const rows = { ids: Uint32Array.from({ length: 16 * 192 }, (_, i) => 2 + (i * 31) % 3000), lengths: new Uint32Array(16).fill(192) };
       await core.startTraining({ steps: 1000, batch: 16, seed: 1 }, rows);
       const before = await core.trainingCheckpoint();

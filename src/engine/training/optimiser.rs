@@ -52,8 +52,10 @@ pub struct Group {
     /// The checkpoint's name, with `*` for any stretch of it: `*norm*`, `model.layers.3.*`.
     pub pattern: String,
     /// Not trained, and no gradient is computed.
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub frozen: bool,
     /// Times the schedule's learning rate.
+    #[cfg_attr(test, ts(as = "Option<f64>", optional))]
     pub learning_rate_factor: f64,
     /// Instead of AdamW's.
     pub weight_decay: Option<f64>,
