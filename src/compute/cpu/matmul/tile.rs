@@ -1,5 +1,6 @@
 //! The micro-kernel: a tile of outputs held in registers while one block of inputs passes through them.
 
+use super::outputs;
 use crate::compute::cpu::lanes::{self, Lanes};
 use crate::compute::ops::matmul::MatMul;
 
@@ -79,6 +80,7 @@ pub struct Kernels {
     high: Kernel,
     wide: Kernel,
     add_products: unsafe fn(&[f32], &[&[f32]], &mut [f32]),
+    outputs: unsafe fn(&mut outputs::Job),
 }
 
 /// With one or two rows, tiles are wider instead of higher: a sum waits for its last addition, so that at least as many
@@ -96,12 +98,19 @@ impl Kernels {
         // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
         unsafe { (self.add_products)(factors, rows, sums) }
     }
+
+    /// # Safety
+    /// The weights and `x` are readable for the job's steps and rest.
+    pub unsafe fn outputs(&self, job: &mut outputs::Job) {
+        // SAFETY: the caller's; whoever handed out the kernels has made sure of the instruction set.
+        unsafe { (self.outputs)(job) }
+    }
 }
 
 /// Compiles the kernels for one instruction set: tiles `rows` high and two registers wide, and [`FEW_ROWS`] high and four
 /// wide. Tiles that are less high than that have code of their own, so that no row is computed for nothing.
 macro_rules! kernels {
-    ($module:ident, $name:literal, $lanes:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
+    ($module:ident, $name:literal, $lanes:ty, $four:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
         mod $module {
             use super::*;
 
@@ -129,26 +138,34 @@ macro_rules! kernels {
                 unsafe { add_products::<$lanes>(factors, rows, sums) }
             }
 
+            $(#[$feature])?
+            unsafe fn of_outputs(job: &mut outputs::Job) {
+                // SAFETY: the caller's.
+                unsafe { outputs::run::<$four>(job) }
+            }
+
             pub static KERNELS: Kernels = Kernels {
                 name: $name,
                 high: Kernel { rows: $rows, columns: 2 * <$lanes>::N, run: high },
                 wide: Kernel { rows: FEW_ROWS, columns: 4 * <$lanes>::N, run: wide },
                 add_products: products,
+                outputs: of_outputs,
             };
         }
     };
 }
 
+// V8 gives out 15 of the 16 registers: twelve sums, two weights and one input; without a multiply-add a product as well.
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-kernels!(simd128, "relaxed-simd", lanes::Simd128, 4: 1 2 3 4,);
+kernels!(simd128, "relaxed-simd", lanes::Simd128, lanes::Simd128, 6: 1 2 3 4 5 6,);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
-kernels!(simd128, "simd128", lanes::Simd128, 4: 1 2 3 4,);
+kernels!(simd128, "simd128", lanes::Simd128, lanes::Simd128, 5: 1 2 3 4 5,);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, "avx2", lanes::Avx2, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
+kernels!(avx2, "avx2", lanes::Avx2, lanes::Fma, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, "avx512", lanes::Avx512, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
+kernels!(avx512, "avx512", lanes::Avx512, lanes::Fma, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-kernels!(portable, "portable", lanes::Portable, 4: 1 2 3 4,);
+kernels!(portable, "portable", lanes::Portable, lanes::Portable, 4: 1 2 3 4,);
 
 /// The kernels that this processor can run, the best first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
@@ -173,11 +190,12 @@ unsafe fn run<L: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
     let width = VECTORS * L::N;
     let mut sums = [[L::zero(); VECTORS]; ROWS];
     let (mut a, mut b) = (tile.a, tile.b);
+    let steps = [ROWS, width];
     for _ in 0..tile.k {
         // SAFETY: `a` and `b` hold `k` steps, the caller's.
         unsafe {
             step::<L, ROWS, VECTORS>(a, b, &mut sums);
-            (a, b) = (a.add(ROWS), b.add(width));
+            (a, b) = (a.add(hidden(&steps[0])), b.add(hidden(&steps[1])));
         }
     }
     if tile.columns == width {
@@ -197,7 +215,21 @@ unsafe fn run<L: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
             }
         }
     } else {
+        // A copy, because what has an address is kept in memory for the whole of the loop.
+        let sums = sums;
         store_part(tile, &sums);
+    }
+}
+
+/// The number, which in wasm LLVM must not know. It would rewrite the loop's addresses (loop strength reduction) so that
+/// none of them is an instruction's offset any more, and move every second multiply-add to the end of the turn, where all
+/// inputs of the turn are still needed: more registers than there are.
+#[inline(always)]
+fn hidden(step: &usize) -> usize {
+    match cfg!(target_arch = "wasm32") {
+        // SAFETY: a reference is readable.
+        true => unsafe { std::ptr::read_volatile(step) },
+        false => *step,
     }
 }
 
