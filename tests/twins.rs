@@ -139,7 +139,7 @@ fn every_kernel_agrees_with_its_twin() {
     let Some(mut gpu) = gpu("every_kernel_agrees_with_its_twin") else {
         return;
     };
-    compare_all(&mut gpu, &[]);
+    assert!(compare_all(&mut gpu, &[], |_| true) > OPS.len());
 }
 
 /// Those that another tuning launches in another way, for every tuning there is.
@@ -150,11 +150,15 @@ fn every_variant_agrees_with_its_twin() {
     };
     let Device::Gpu(own) = &gpu else { panic!("a GPU") };
     let mut tunings = vec![own.tuning().clone()];
-    for tuning in Tuning::all() {
+    let mut compared = Vec::new();
+    for (i, tuning) in Tuning::all().into_iter().enumerate() {
         set_tuning(&mut gpu, &tuning);
-        compare_all(&mut gpu, &tunings);
+        // How weights are fetched does not depend on the tile, so after the first tile a third of the examples will do:
+        // a software adapter takes a second to compile a kernel.
+        compared.push(compare_all(&mut gpu, &tunings, |example| i == 0 || example % 3 == i % 3));
         tunings.push(tuning);
     }
+    assert!(compared.iter().filter(|compared| **compared > 5).count() >= 3, "{compared:?}");
 }
 
 /// Operands in f16, where the adapter has `shader-f16`: within the tolerance that the op states, and not the f32 result.
@@ -185,8 +189,9 @@ fn operands_in_half_precision_agree_within_their_rounding() {
     assert!(rounded > 3, "{rounded} examples differ from f32");
 }
 
-/// `done`: tunings whose launches need not be repeated.
-fn compare_all(gpu: &mut Device, done: &[Tuning]) {
+/// `done`: tunings whose launches need not be repeated; `wanted`: which of an op's examples are. Gives the number of tensors
+/// that were compared.
+fn compare_all(gpu: &mut Device, done: &[Tuning], wanted: impl Fn(usize) -> bool) -> usize {
     let Device::Gpu(device) = &*gpu else { panic!("a GPU") };
     let tuning = device.tuning().clone();
     let mut cpu = cpu();
@@ -201,7 +206,7 @@ fn compare_all(gpu: &mut Device, done: &[Tuning]) {
             let recording = record(example.op.clone(), &example.inputs, &example.outputs);
             let dispatch = &recording.dispatches()[0];
             let shape = |tuning: &Tuning| shape_of(&kernels::launch(dispatch, tuning).expect("launches"));
-            if done.iter().any(|done| shape(done) == shape(&tuning)) {
+            if !wanted(e) || done.iter().any(|done| shape(done) == shape(&tuning)) {
                 continue;
             }
             let expected = replay(&mut cpu, &example.contents, &recording);
@@ -219,8 +224,8 @@ fn compare_all(gpu: &mut Device, done: &[Tuning]) {
             }
         }
     }
-    assert!(compared > if done.is_empty() { OPS.len() } else { 0 }, "{tuning:?} is like another");
     assert!(failures.is_empty(), "on {:?}, {} of {compared}:\n{}", gpu.info(), failures.len(), failures.join("\n"));
+    compared
 }
 
 /// Negative control of `compare`: a perturbed value, NaN on either side, two exchanged elements, a missing element.

@@ -19,9 +19,8 @@ impl GpuDevice {
     /// milliseconds of one product by tile. Gives the memory back; leaves the tuning as it was when it fails.
     pub async fn tune(&mut self, size: usize) -> Result<Vec<(Tile, f64)>, ComputeError> {
         let before = self.tuning.clone();
-        let [x, weight, out] = ["x", "weight", "out"].map(|label| {
-            Tensor::new(format!("autotune.{label}"), &[size, size], DType::F32)
-        });
+        let [x, weight, out] =
+            ["x", "weight", "out"].map(|label| Tensor::new(format!("autotune.{label}"), &[size, size], DType::F32));
         let tried = self.try_tiles(&x, &weight, &out).await;
         for tensor in [&x, &weight, &out] {
             self.free(tensor);
@@ -34,12 +33,7 @@ impl GpuDevice {
         Ok(tried)
     }
 
-    async fn try_tiles(
-        &mut self,
-        x: &Tensor,
-        weight: &Tensor,
-        out: &Tensor,
-    ) -> Result<Vec<(Tile, f64)>, ComputeError> {
+    async fn try_tiles(&mut self, x: &Tensor, weight: &Tensor, out: &Tensor) -> Result<Vec<(Tile, f64)>, ComputeError> {
         // New buffers are zeroed, and zeros take as long to multiply as other numbers.
         self.write(x, 0, &[0; 16])?;
         self.write(weight, 0, &[0; 16])?;

@@ -32,10 +32,8 @@ impl Pipelines {
         let text = (launch.kernel.name, launch.conditions.clone());
         let key = (text.clone(), launch.entry_point, launch.constants.clone());
         self.pipelines.entry(key).or_insert_with(|| {
-            let (module, layout) = self
-                .modules
-                .entry(text)
-                .or_insert_with(|| (module(device, launch), layout(device, launch.kernel)));
+            let (module, layout) =
+                self.modules.entry(text).or_insert_with(|| (module(device, launch), layout(device, launch.kernel)));
             Pipeline { pipeline: pipeline(device, launch, module, layout), layout: layout.clone() }
         })
     }

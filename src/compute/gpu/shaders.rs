@@ -89,9 +89,12 @@ mod tests {
     #[test]
     fn conditions_choose_lines() {
         let source = "#if a\n1\n#if !b\n2\n#else\n3\n#end\n#else\n4\n#end\n5\n";
-        for (conditions, expected) in
-            [(&["a"][..], "1\n2\n5\n"), (&["a", "b"], "1\n3\n5\n"), (&["b"], "4\n5\n"), (&["f16"], "enable f16;\n4\n5\n")]
-        {
+        for (conditions, expected) in [
+            (&["a"][..], "1\n2\n5\n"),
+            (&["a", "b"], "1\n3\n5\n"),
+            (&["b"], "4\n5\n"),
+            (&["f16"], "enable f16;\n4\n5\n"),
+        ] {
             assert_eq!(resolve(source, conditions).unwrap(), expected, "{conditions:?}");
         }
         assert_eq!(resolve("#if a\n#import nothing\n#end\n", &[]).unwrap(), "");

@@ -57,7 +57,6 @@ pub const TILES: &[Tile] = &[
     Tile::new("64x64", [8, 8], [2, 2], 16),
     Tile::new("128x64", [16, 8], [2, 2], 16),
     Tile::new("128x128", [16, 16], [2, 2], 8),
-    Tile::new("64x64 by 128 lanes", [8, 16], [2, 1], 16),
     SMALL_TILE,
     Tile::new("64x64 unstaged", [8, 8], [2, 2], 0),
 ];

@@ -129,11 +129,12 @@ impl Shape {
         let lanes_max = LANES_MAX.min((tuning.workgroup_bytes / LANE_BYTES) as usize);
         let groups = op.head_size.div_ceil(4).max(1);
         let query_quads = (op.tokens * (op.n_heads / op.n_kv_heads)).div_ceil(4).max(1);
+        // An imitated GPU reads keys again at no cost, and every lane costs it at a barrier, idle or not.
+        let (quads_max, lanes_wanted) =
+            if tuning.tile.is_staged() { ((lanes_max / groups).max(1), LANES_MIN) } else { (1, 1) };
         // As equal as they can be: 5 fours of queries where 4 fit are 3 and 2.
-        let tiles = query_quads.div_ceil((lanes_max / groups).max(1));
+        let tiles = query_quads.div_ceil(quads_max);
         let quads = query_quads.div_ceil(tiles);
-        // Every lane of an imitated GPU costs at a barrier, idle or not.
-        let lanes_wanted = if tuning.tile.is_staged() { LANES_MIN } else { 1 };
         let lanes = (quads * groups).max(lanes_wanted / quads * quads);
         Shape { groups, quads, lanes, tiles: query_quads.div_ceil(quads) }
     }

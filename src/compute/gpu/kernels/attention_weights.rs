@@ -2,8 +2,8 @@
 
 use super::attention::{PARAMS, PARAMS_BYTES, Params};
 use super::{Kernel, Launch, tensors};
-use crate::compute::gpu::tuning::Tuning;
 use crate::compute::Dispatch;
+use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_weights::AttentionWeights;
 

@@ -1,8 +1,8 @@
 //! One workgroup per row and group.
 
 use super::{Kernel, Launch, number, params::params, stored};
-use crate::compute::gpu::tuning::Tuning;
 use crate::compute::Dispatch;
+use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::layernorm::LayerNorm;
 
 params! {
@@ -40,7 +40,11 @@ pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch, tuning: &Tuning) -> La
         kernel: &KERNEL,
         entry_point: "forward",
         conditions: Vec::new(),
-        constants: vec![("workgroup_size", tuning.lanes(128)), ("weight_type", stored(Some(weight))), ("bias_type", stored(bias))],
+        constants: vec![
+            ("workgroup_size", tuning.lanes(128)),
+            ("weight_type", stored(Some(weight))),
+            ("bias_type", stored(bias)),
+        ],
         params: bytemuck::bytes_of(&params).to_vec(),
         // Something must be bound where the bias would be; with `bias_type` absent it is not read.
         tensors: vec![x, weight, bias.unwrap_or(weight), out],

@@ -1,8 +1,8 @@
 //! One workgroup per row and group.
 
 use super::{Kernel, Launch, number, params::params, stored, tensors};
-use crate::compute::gpu::tuning::Tuning;
 use crate::compute::Dispatch;
+use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::norm_backward::NormBackward;
 
 params! {
