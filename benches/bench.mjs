@@ -85,6 +85,14 @@ for (const shape of [[128, 256, 256], [256, 768, 768]]) {
     row(what, got.ours, "onnxruntime-web WebGPU", got["onnxruntime-web"], "GFLOP/s", 1);
   });
 }
+{
+  const [rows, heads, tokens, size, prefix] = [8, 12, 19, 64, 9];
+  const what = `attention ${rows}×${heads}×${tokens}×${size} behind ${prefix} shared tokens, WebGPU, software adapter`;
+  await section(what, {}, async (page) => {
+    const got = await page.evaluate((shape) => globalThis.bench.attention_webgpu("relaxed", ...shape), [rows, heads, tokens, size, prefix]);
+    row(what, got.ours, "onnxruntime-web WebGPU", got["onnxruntime-web"], "GFLOP/s", 1);
+  });
+}
 await section("GPT-2 small probes, wasm, 1 thread", { webgpu: false }, async (page) => {
   const got = await page.evaluate((runs) => globalThis.bench.probes("relaxed", 8, runs), runs);
   const what = (part) => `GPT-2-small probes, ${part}, wasm, 1 thread`;
@@ -93,13 +101,33 @@ await section("GPT-2 small probes, wasm, 1 thread", { webgpu: false }, async (pa
   row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
   row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, early exit (kernels only)", got["peer, whole, early exit"], "probes/s");
 });
-absent("GPT-2-small probes on WebGPU", "minutes a batch on a software adapter; for a machine with a GPU");
-absent("native wgpu on a real GPU: 4096³, fan-out scan", "no GPU");
+await section("GPT-2 small probes, WebGPU", {}, async (page) => {
+  const got = await page.evaluate((runs) => globalThis.bench.probes_webgpu("relaxed", 4, runs), runs);
+  const what = (part) => `GPT-2-small probes with 2 of 12 layers and 4,096 tokens, ${part}, WebGPU, software adapter`;
+  row(what("first token"), got["ours, first"], "onnxruntime-web WebGPU, no cache", got["peer, first"], "probes/s", 2);
+  row(what("whole oracle"), got["ours, whole"], "onnxruntime-web WebGPU, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
+});
 
 const json = (command, args, options) => {
   const output = execFileSync(command, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
   return JSON.parse(output.trim().split("\n").at(-1));
 };
+const card = "native wgpu on a real GPU: 4096³, fan-out scan";
+if (card.includes(only)) try {
+  const own = json("cargo", ["bench", "--quiet", "--features", "bench", "--bench", "gpu", "--", MODEL]);
+  if (own.none) absent(card, own.none);
+  else {
+    const torch = json(process.env.PYTHON ?? "python3", ["benches/pytorch_cuda.py"]);
+    for (const type of ["f32", "f16"]) {
+      const what = `GEMM ${type} 4096×4096×4096, ${own.device}, tiles ${own.tile}`;
+      if (own[type] && torch[type]) row(what, own[type], `PyTorch ${torch.version}, CUDA`, torch[type], "GFLOP/s", 0.5);
+      else if (own[type]) row(what, own[type], "", own[type], "GFLOP/s");
+    }
+    row("scan of 50,257 tokens, GPT-2 small's shape (target over time)", 15, own.device, own.scan_seconds, "s", 1);
+  }
+} catch (error) {
+  absent(card, String(error.message).split("\n")[0]);
+}
 const native = "native against PyTorch";
 if (native.includes(only)) try {
   const own = json("cargo", ["bench", "--quiet", "--features", "bench", "--bench", "native", "--", MODEL], { env: { ...process.env, RAYON_NUM_THREADS: "2" } });

@@ -104,6 +104,20 @@ pub fn memory_bytes() -> f64 {
     core::arch::wasm32::memory_size(0) as f64 * 65_536.0
 }
 
+/// Which tiles were found to be the fastest on which GPU, for the page to keep.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+pub fn gpu_tuning() -> String {
+    crate::compute::gpu::remembered::text()
+}
+
+/// What [`gpu_tuning`] gave in an earlier visit, so that nothing is measured again. Nonsense is left out.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+pub fn restore_gpu_tuning(json: &str) {
+    crate::compute::gpu::remembered::restore(json);
+}
+
 /// A saved report's verdicts as CSV.
 #[wasm_bindgen]
 pub fn report_csv(report_json: &str) -> Result<String, JsValue> {
@@ -337,6 +351,7 @@ fn scan_options(options: PartialScanOptions) -> Result<ScanOptions, JsValue> {
         .map_err(|error| thrown(&format!("the scan's options cannot be read: {error}"), None, "input"))
 }
 
+        "gpu_f16" => DevicePreference::GpuF16,
 fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())

@@ -241,10 +241,8 @@ impl CpuDevice {
 
     fn ensure(&mut self, tensor: &Tensor) -> Result<(), ComputeError> {
         if let Entry::Vacant(place) = self.tensors.entry(tensor.id()) {
-            let values = Values::zeros(tensor.dtype(), tensor.elements()).ok_or_else(|| ComputeError::OutOfMemory {
-                device: "the CPU".into(),
-                needed_bytes: tensor.bytes() as u64,
-            })?;
+            let values = Values::zeros(tensor.dtype(), tensor.elements())
+                .ok_or_else(|| crate::compute::memory::exhausted(tensor.bytes() as u64))?;
             place.insert(values);
         }
         Ok(())

@@ -123,8 +123,9 @@ impl Model {
         if shape.logits == 0 {
             return Ok(Vec::new());
         }
-        let stats = self.device.read_f32(&tensors.stats).await?;
-        let argmax = self.device.read_u32(&tensors.argmax).await?;
+        let read = self.device.read_all(&[&tensors.stats, &tensors.argmax]).await?;
+        let stats: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
+        let argmax: Vec<u32> = bytemuck::pod_collect_to_vec(&read[1]);
         if stats.iter().any(|value| !value.is_finite()) {
             let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
             if let Some(error) = first_not_finite(&mut self.device, &recording).await? {

@@ -75,4 +75,7 @@ export class Trainer {
 
 export function report_csv(report_json: string): string;
 export function check_report(report_json: string): void;
+/** Which GPU kernels were found to be the fastest, as JSON. */
+export function gpu_tuning(): string;
+export function restore_gpu_tuning(json: string): void;
 export function version(): string;
