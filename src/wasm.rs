@@ -7,6 +7,7 @@
 mod bench;
 mod monitor;
 mod source;
+mod threads;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

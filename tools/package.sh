@@ -1,26 +1,37 @@
 #!/usr/bin/env bash
-# Builds pkg/: one JavaScript entry and two wasm files, `glitchscope_bg.wasm` for every browser with SIMD and
-# `glitchscope_relaxed_bg.wasm` for those with relaxed SIMD, whose multiply-add is one instruction. The entry looks which
-# of the two the browser takes when it is initialised.
+# Builds pkg/: one JavaScript entry and four wasm files, with and without relaxed SIMD, whose multiply-add is one
+# instruction, and with and without threads. The entry looks when it is initialised which of them the page can have.
 #
-# Dependencies are compiled once: the flag goes to the last crate alone, which is where the kernels are.
+# Dependencies are compiled twice, with and without threads: relaxed SIMD goes to the last crate alone, which is where the
+# kernels are, but shared memory is a property of all code, of the standard library too. That one is therefore built here,
+# from `rust-src`, which the stable compiler does when RUSTC_BOOTSTRAP allows it an unstable flag.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
 
 wasm=target/wasm32-unknown-unknown/release/glitchscope.wasm
-relaxed=target/package-relaxed
-rm -rf "$relaxed"
+out=target/package
+rm -rf "$out"
 cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd
-wasm-bindgen --target web --typescript --out-dir "$relaxed" "$wasm"
+wasm-bindgen --target web --typescript --out-dir "$out/relaxed" "$wasm"
 wasm-pack build --release --target web --mode no-install
+tools/package_threads.sh "$out/threads"
 
-# The entry fits both only when their imports and exports are the same.
-cmp "$relaxed/glitchscope.js" pkg/glitchscope.js || {
-  echo "error: the two wasm files need different JavaScript; a kernel's export must not depend on relaxed-simd" >&2
-  exit 1
+same() { # of two files for one JavaScript, imports and exports must be the same
+  cmp "$1" "$2" || {
+    echo "error: the two wasm files need different JavaScript; a kernel's export must not depend on relaxed-simd" >&2
+    exit 1
+  }
 }
+same "$out/relaxed/glitchscope.js" pkg/glitchscope.js
+same "$out/threads/relaxed/glitchscope_threads.js" "$out/threads/plain/glitchscope_threads.js"
+
 # The same passes as wasm-pack's, which reads them from Cargo.toml.
 mapfile -t passes < <(sed -n '/^\[package.metadata.wasm-pack.profile.release\]/,/^$/s/^wasm-opt = //p' Cargo.toml | grep -o '"[^"]*"' | tr -d '"')
-wasm-opt "${passes[@]}" --enable-relaxed-simd "$relaxed/glitchscope_bg.wasm" -o pkg/glitchscope_relaxed_bg.wasm
+optimise() { wasm-opt "${passes[@]}" "${@:3}" "$1" -o "pkg/$2"; }
+optimise "$out/relaxed/glitchscope_bg.wasm" glitchscope_relaxed_bg.wasm --enable-relaxed-simd
+optimise "$out/threads/plain/glitchscope_threads_bg.wasm" glitchscope_threads_bg.wasm --enable-threads
+optimise "$out/threads/relaxed/glitchscope_threads_bg.wasm" glitchscope_threads_relaxed_bg.wasm --enable-threads --enable-relaxed-simd
+cp "$out/threads/plain/glitchscope_threads.js" pkg/
+cp -r "$out/threads/plain/snippets" pkg/
 node tools/package_entry.mjs pkg
