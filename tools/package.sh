@@ -12,10 +12,15 @@ export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
 wasm=target/wasm32-unknown-unknown/release/glitchscope.wasm
 out=target/package
 rm -rf "$out"
+# Beside the other two: the last crate is compiled on one core.
+tools/package_threads.sh "$out/threads" &
+threads=$!
+trap 'kill $threads 2>/dev/null || true' EXIT
 cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd
 wasm-bindgen --target web --typescript --out-dir "$out/relaxed" "$wasm"
 wasm-pack build --release --target web --mode no-install
-tools/package_threads.sh "$out/threads"
+wait $threads
+trap - EXIT
 
 same() { # of two files for one JavaScript, imports and exports must be the same
   cmp "$1" "$2" || {

@@ -11,6 +11,7 @@ import { launch, repository, serve } from "./browser.mjs";
 import { openPage } from "./support.mjs";
 
 const HEADERS = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+const SCAN_MS = 300_000;
 const SPECIMEN = "/www/public/specimen";
 const GOLDEN = "/tests/golden/models/gpt2-tanh-tied";
 
@@ -68,6 +69,8 @@ describe("the engine", () => {
       assert.equal(name, threads === 1 ? "wasm relaxed-simd" : `wasm relaxed-simd, ${threads} threads`);
       assert.equal(/one thread was asked for/.test(reason), threads === 1, reason);
       results.push([await engine.logits(ids), await engine.logits([5])].flat());
+      // On a busy machine a helper may come too late for a whole pass.
+      for (let pass = 0; pass < 200 && threads > 1 && await engine.helped() === 0; pass++) await engine.logits([5]);
       assert.equal(await engine.helped() > 0, threads > 1);
       assert.deepEqual(engine.errors, []);
       await engine.page.close();
@@ -126,7 +129,7 @@ describe("the built page on a host that sends no headers", () => {
   const expected = cores > 1 ? `wasm relaxed-simd, ${Math.min(cores, 16)} threads` : "wasm relaxed-simd";
   if (cores === 1) process.stderr.write("SKIPPED: threads of the built page, on a machine with one core\n");
 
-  test("the service worker isolates the second visit: threads, models from elsewhere, a cancelled and a whole scan", async () => {
+  test("the service worker isolates the second visit: threads, models from elsewhere, a cancelled and a whole scan", { timeout: 2 * SCAN_MS }, async () => {
     const { page, context, errors } = await openPage(browser, `${server.url}/`, { serviceWorkers: "allow" });
     assert.equal(await page.evaluate(() => crossOriginIsolated), false);
     const first = await loaded(page);
@@ -145,9 +148,9 @@ describe("the built page on a host that sends no headers", () => {
     await page.getByRole("button", { name: "Cancel" }).click();
     await loaded(page);
     await button(page).click();
-    await page.getByText("The search found").waitFor();
+    await page.getByText("The search found").waitFor({ timeout: SCAN_MS });
     const report = await page.evaluate(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.report);
-    assert.equal(report.device.name, expected);
+    assert.equal(report.provenance.device.name, expected);
 
     // Offline, the isolated page is whole.
     await context.setOffline(true);

@@ -64,7 +64,11 @@ async function answer(request) {
     }
   }
   const kept = await cache.match(url.href);
-  if (!kept) return fetch(request);
+  if (!kept) {
+    // The specimen's files are all on the list: what is not is nowhere, and no network is needed to say so.
+    const specimen = new URL("specimen/", self.registration.scope).href;
+    return url.href.startsWith(specimen) ? new Response(null, { status: 404 }) : fetch(request);
+  }
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   if (!range) return kept;
   const blob = await kept.blob();
