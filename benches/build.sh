@@ -10,10 +10,7 @@ out=target/bench
 mkdir -p "$out"
 for variant in ${1:-plain relaxed threads}; do
   if [ "$variant" = threads ]; then
-    tools/package_threads.sh "$out/with-threads" relaxed --features bench
-    rm -rf "$out/threads" && mv "$out/with-threads/relaxed" "$out/threads"
-    # The name that the package gives it.
-    mv "$out/threads/glitchscope_threads_bg.wasm" "$out/threads/glitchscope_threads_relaxed_bg.wasm"
+    tools/package_threads.sh "$out/threads" --features bench
     node tools/package_entry.mjs "$out/threads" --threads-only
     continue
   fi

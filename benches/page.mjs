@@ -47,7 +47,7 @@ async function ours(variant) {
 async function shared(threads) {
   if (!products[threads]) {
     const { startThreads } = await import(`${FILES}threads/start_threads.js`);
-    products[threads] = (await startThreads(threads, true)).glue;
+    products[threads] = (await startThreads(threads)).glue;
   }
   return products[threads];
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds pkg/: one JavaScript entry and four wasm files, with and without relaxed SIMD, whose multiply-add is one
-# instruction, and with and without threads. The entry looks when it is initialised which of them the page can have.
+# Builds pkg/: one JavaScript entry and three wasm files, without relaxed SIMD, with it (its multiply-add is one instruction),
+# and with it and threads. The entry looks when it is initialised which of them the page can have.
 #
 # Dependencies are compiled twice, with and without threads: relaxed SIMD goes to the last crate alone, which is where the
 # kernels are, but shared memory is a property of all code, of the standard library too. That one is therefore built here,
@@ -22,21 +22,16 @@ wasm-pack build --release --target web --mode no-install
 wait $threads
 trap - EXIT
 
-same() { # of two files for one JavaScript, imports and exports must be the same
-  cmp "$1" "$2" || {
-    echo "error: the two wasm files need different JavaScript; a kernel's export must not depend on relaxed-simd" >&2
-    exit 1
-  }
+# One JavaScript fits the two without threads only when their imports and exports are the same.
+cmp "$out/relaxed/glitchscope.js" pkg/glitchscope.js || {
+  echo "error: the two wasm files need different JavaScript; a kernel's export must not depend on relaxed-simd" >&2
+  exit 1
 }
-same "$out/relaxed/glitchscope.js" pkg/glitchscope.js
-same "$out/threads/relaxed/glitchscope_threads.js" "$out/threads/plain/glitchscope_threads.js"
 
 # The same passes as wasm-pack's, which reads them from Cargo.toml.
 mapfile -t passes < <(sed -n '/^\[package.metadata.wasm-pack.profile.release\]/,/^$/s/^wasm-opt = //p' Cargo.toml | grep -o '"[^"]*"' | tr -d '"')
-optimise() { wasm-opt "${passes[@]}" "${@:3}" "$1" -o "pkg/$2"; }
-optimise "$out/relaxed/glitchscope_bg.wasm" glitchscope_relaxed_bg.wasm --enable-relaxed-simd
-optimise "$out/threads/plain/glitchscope_threads_bg.wasm" glitchscope_threads_bg.wasm --enable-threads
-optimise "$out/threads/relaxed/glitchscope_threads_bg.wasm" glitchscope_threads_relaxed_bg.wasm --enable-threads --enable-relaxed-simd
-cp "$out/threads/plain/glitchscope_threads.js" pkg/
-cp -r "$out/threads/plain/snippets" pkg/
+wasm-opt "${passes[@]}" --enable-relaxed-simd "$out/relaxed/glitchscope_bg.wasm" -o pkg/glitchscope_relaxed_bg.wasm
+wasm-opt "${passes[@]}" --enable-relaxed-simd --enable-threads "$out/threads/glitchscope_threads_bg.wasm" -o pkg/glitchscope_threads_bg.wasm
+cp "$out/threads/glitchscope_threads.js" pkg/
+cp -r "$out/threads/snippets" pkg/
 node tools/package_entry.mjs pkg

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Compiles the engine with threads: tools/package_threads.sh OUT [VARIANT [CARGO FLAGS]]; a VARIANT is `plain` or `relaxed`,
-# both without one. See tools/package.sh.
+# Compiles the engine with threads and relaxed SIMD: tools/package_threads.sh OUT [CARGO FLAGS]. See tools/package.sh.
 #
 # Its own target folder: what is built under RUSTC_BOOTSTRAP and what is not would throw each other out.
 set -euo pipefail
@@ -8,8 +7,7 @@ cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
 
 out=$1
-variants=${2:-plain relaxed}
-shift $(($# < 2 ? $# : 2))
+shift
 export RUSTC_BOOTSTRAP=1
 # 4 GiB is the most that wasm can address; the entry asks for less where a browser has no room for it. The exports are
 # what wasm-bindgen needs to give every thread a stack and thread-local values of its own.
@@ -18,11 +16,7 @@ CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128,+atomi
 -C link-arg=--export=__heap_base -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size \
 -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base"
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
-for variant in $variants; do
-  flag=()
-  [ "$variant" = plain ] || flag=(-C target-feature=+relaxed-simd)
-  cargo rustc --quiet --lib --release --target wasm32-unknown-unknown --target-dir target/threads -Z build-std=panic_abort,std \
-    "$@" -- "${flag[@]}"
-  wasm-bindgen --target web --typescript --out-name glitchscope_threads --out-dir "$out/$variant" \
-    target/threads/wasm32-unknown-unknown/release/glitchscope.wasm
-done
+cargo rustc --quiet --lib --release --target wasm32-unknown-unknown --target-dir target/threads \
+  -Z build-std=panic_abort,std "$@" -- -C target-feature=+relaxed-simd
+wasm-bindgen --target web --typescript --out-name glitchscope_threads --out-dir "$out" \
+  target/threads/wasm32-unknown-unknown/release/glitchscope.wasm

@@ -85,7 +85,7 @@ describe("the engine", () => {
       [served({ "/": repository }), /one thread: this page is not cross-origin isolated/],
       [served({ "/": repository }, (path) => ({ ...HEADERS, ...(path.endsWith(".html") ? { "content-security-policy": "worker-src 'none'" } : {}) })), /1 of 3 threads: .*(worker|Worker)/],
       [served({ "/": repository }, () => HEADERS, (request, response) => request.url.endsWith("helper.js") && !!response.writeHead(404).end()), /1 of 3 threads: a thread's worker could not be started/],
-      [served({ "/": repository }, () => HEADERS, (request, response) => request.url.includes("_threads_") && !!response.writeHead(404).end()), /one thread: .*_threads_.*404/],
+      [served({ "/": repository }, () => HEADERS, (request, response) => request.url.endsWith("_threads_bg.wasm") && !!response.writeHead(404).end()), /one thread: .*_threads_bg.wasm: HTTP 404/],
     ];
     for (const [server, expected] of refusals) {
       const { url, close } = await server;

@@ -35,7 +35,7 @@ async function initialise(options) {
     let note = refusal(named, wanted);
     if (note === "") {
         try {
-            const { glue, exports } = await startThreads(wanted, relaxed_simd());
+            const { glue, exports } = await startThreads(wanted);
             ({ NAMES } = glue);
             return exports;
         } catch (error) {
@@ -57,6 +57,8 @@ function refusal(named, wanted) {
     if (!(wanted > 1)) return named.threads === undefined ? "one thread: there is one core" : "one thread was asked for";
     if (globalThis.crossOriginIsolated !== true) return "one thread: this page is not cross-origin isolated";
     if (typeof SharedArrayBuffer !== "function") return "one thread: this browser has no SharedArrayBuffer";
+    // There is one file with threads: a browser with one of the two features and not the other has no third kind.
+    if (!relaxed_simd()) return "one thread: this browser has no relaxed SIMD";
     // Promises of an engine with threads wait on it.
     if (typeof Atomics.waitAsync !== "function") return "one thread: this browser has no Atomics.waitAsync";
     return "";

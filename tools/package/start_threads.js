@@ -12,11 +12,9 @@ const INITIAL_PAGES = 0;
 const MAXIMUM_PAGES = [65_536, 32_768, 16_384];
 
 /** `count` threads with this one, or as many as could be started, which the engine then says. */
-export async function startThreads(count, relaxed) {
+export async function startThreads(count) {
     const glue = await import("./glitchscope_threads.js");
-    const response = await fetch(relaxed
-        ? new URL("glitchscope_threads_relaxed_bg.wasm", import.meta.url)
-        : new URL("glitchscope_threads_bg.wasm", import.meta.url));
+    const response = await fetch(new URL("glitchscope_threads_bg.wasm", import.meta.url));
     if (!response.ok) throw new Error(`${response.url}: HTTP ${response.status}`);
     // Streaming insists on the type, which not every static host sends.
     const module = response.headers.get("content-type") === "application/wasm"

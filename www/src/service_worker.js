@@ -10,12 +10,12 @@ const CACHE = `glitchscope-${VERSION}`;
 const EMBEDDER_POLICY = new URL(self.location.href).searchParams.get("isolation") ?? "require-corp";
 
 self.addEventListener("install", (event) => {
-  // Of the wasm files a browser takes those with or without relaxed SIMD, see tools/package/; the others are not kept.
+  // Of the wasm files a browser takes those with relaxed SIMD or the one without, see tools/package/; the rest is not kept.
   const relaxed = WebAssembly.validate(new Uint8Array([
     0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0,
     10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,
   ]));
-  const unused = relaxed ? /glitchscope(_threads)?_bg/ : /_relaxed_bg/;
+  const unused = relaxed ? /glitchscope_bg/ : /_(relaxed|threads)_bg/;
   // `reload` goes past the browser's own cache, where files of an older build may lie under the same name.
   const requests = FILES.filter((file) => !unused.test(file)).map((file) => new Request(file, { cache: "reload" }));
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()));

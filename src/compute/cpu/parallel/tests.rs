@@ -15,6 +15,10 @@ fn pool(helpers: usize) -> &'static Pool {
     pool
 }
 
+fn add(sum: &AtomicUsize, n: usize) {
+    sum.fetch_add(n, Ordering::Relaxed);
+}
+
 #[test]
 fn every_index_is_worked_on_once() {
     let pool = pool(3);
@@ -37,6 +41,7 @@ fn helpers_help() {
             std::thread::yield_now();
         });
         if seen.lock().unwrap().len() == 3 {
+            assert!(pool.helped() >= 2);
             return;
         }
     }
@@ -49,7 +54,7 @@ fn a_job_within_a_job_and_two_at_once_are_worked_off() {
     let sum = AtomicUsize::new(0);
     let ask = || {
         for _ in 0..50 {
-            pool.run(8, &|_| pool.run(8, &|_| drop(sum.fetch_add(1, Ordering::Relaxed))));
+            pool.run(8, &|_| pool.run(8, &|_| add(&sum, 1)));
         }
     };
     std::thread::scope(|scope| {
@@ -62,7 +67,7 @@ fn a_job_within_a_job_and_two_at_once_are_worked_off() {
 #[test]
 fn a_pool_without_helpers_is_one_thread() {
     let sum = AtomicUsize::new(0);
-    Pool::new().run(10, &|index| drop(sum.fetch_add(index, Ordering::Relaxed)));
+    Pool::new().run(10, &|index| add(&sum, index));
     assert_eq!(sum.load(Ordering::Relaxed), 45);
 }
 
@@ -101,7 +106,7 @@ fn an_asker_that_panics_leaves_the_pool_usable() {
     // A helper may have been quicker with all of them.
     let _ = catch_unwind(AssertUnwindSafe(panicking));
     let sum = AtomicUsize::new(0);
-    pool.run(10, &|index| drop(sum.fetch_add(index, Ordering::Relaxed)));
+    pool.run(10, &|index| add(&sum, index));
     assert_eq!(sum.load(Ordering::Relaxed), 45);
 }
 
