@@ -15,7 +15,7 @@ for variant in ${1:-plain relaxed threads}; do
     continue
   fi
   flag=()
-  [ "$variant" = plain ] || flag=(-C target-feature=+relaxed-simd)
+  [ "$variant" = plain ] || flag=(-C target-feature=+relaxed-simd -C llvm-args=-inline-threshold=75)
   cargo rustc --quiet --lib --release --target wasm32-unknown-unknown --features bench -- "${flag[@]}"
   wasm-bindgen --target web --out-dir "$out/$variant" target/wasm32-unknown-unknown/release/glitchscope.wasm
 done

@@ -5,6 +5,9 @@
 # Dependencies are compiled twice, with and without threads: relaxed SIMD goes to the last crate alone, which is where the
 # kernels are, but shared memory is a property of all code, of the standard library too. That one is therefore built here,
 # from `rust-src`, which the stable compiler does when RUSTC_BOOTSTRAP allows it an unstable flag.
+#
+# The inlining threshold (275 otherwise) goes to the last crate too: 44 KB less of gzipped code, at the same speed, because
+# what the kernels need inlined says so. wasm-pack cannot pass it on to the file for browsers without relaxed SIMD.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
@@ -16,7 +19,8 @@ rm -rf "$out"
 tools/package_threads.sh "$out/threads" &
 threads=$!
 trap 'kill $threads 2>/dev/null || true' EXIT
-cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd
+cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd \
+  -C llvm-args=-inline-threshold=75
 wasm-bindgen --target web --typescript --out-dir "$out/relaxed" "$wasm"
 wasm-pack build --release --target web --mode no-install
 wait $threads
