@@ -8,6 +8,7 @@ mod batch;
 mod bench;
 mod monitor;
 mod source;
+mod threads;
 mod trainer;
 
 use std::cell::{Cell, RefCell};
@@ -342,6 +343,7 @@ fn device_named(name: &str) -> DevicePreference {
     match name {
         "cpu" => DevicePreference::Cpu,
         "gpu" => DevicePreference::Gpu,
+        "gpu_f16" => DevicePreference::GpuF16,
         _ => DevicePreference::Auto,
     }
 }
@@ -351,7 +353,6 @@ fn scan_options(options: PartialScanOptions) -> Result<ScanOptions, JsValue> {
         .map_err(|error| thrown(&format!("the scan's options cannot be read: {error}"), None, "input"))
 }
 
-        "gpu_f16" => DevicePreference::GpuF16,
 fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())

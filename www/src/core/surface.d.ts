@@ -6,7 +6,7 @@ import type {
   DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
-export default function init(): Promise<unknown>;
+export default function init(options?: { threads?: number }): Promise<unknown>;
 
 /** A folder of files that can be read in parts. */
 export interface JsSource {
