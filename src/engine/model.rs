@@ -10,7 +10,7 @@ use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
 use super::recovery::Origin;
 use super::weights::{self, Weights};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Config};
 use crate::compute::ops::matmul::WeightLayout;
 use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
@@ -93,6 +93,15 @@ impl Model {
         Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }
 
+    /// An untrained model of a configuration: the seed draws its weights, which are in f32.
+    pub fn fresh(config: &Config, mut device: Device, seed: u32) -> Result<Model> {
+        let family = family(config)?;
+        let architecture = family.architecture(config)?;
+        let weights = weights::fresh(family, &architecture, config, &mut device, seed)?;
+        let notes = vec![format!("the weights are untrained, drawn by seed {seed}")];
+        Ok(Model { architecture, weights, device, files: Vec::new(), notes, origin: None, tensors: HashMap::new() })
+    }
+
     /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.
     pub async fn run(&mut self, pass: &Pass<'_>) -> Result<Vec<NextToken>> {
         let tokens = pass.ids.len() / pass.rows.max(1);
@@ -114,8 +123,9 @@ impl Model {
         if shape.logits == 0 {
             return Ok(Vec::new());
         }
-        let stats = self.device.read_f32(&tensors.stats).await?;
-        let argmax = self.device.read_u32(&tensors.argmax).await?;
+        let read = self.device.read_all(&[&tensors.stats, &tensors.argmax]).await?;
+        let stats: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
+        let argmax: Vec<u32> = bytemuck::pod_collect_to_vec(&read[1]);
         if stats.iter().any(|value| !value.is_finite()) {
             let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
             if let Some(error) = first_not_finite(&mut self.device, &recording).await? {
