@@ -119,8 +119,8 @@ for (const threads of cores > 1 ? [1, 2] : [1]) {
   });
 }
 await section("GPT-2 small probes, WebGPU", {}, async (page) => {
-  const got = await page.evaluate((runs) => globalThis.bench.probes_webgpu("relaxed", 4, runs), runs);
-  const what = (part) => `GPT-2-small probes with 2 of 12 layers and 4,096 tokens, ${part}, WebGPU, software adapter`;
+  const got = await page.evaluate((runs) => globalThis.bench.probes_webgpu("relaxed", 2, runs), runs);
+  const what = (part) => `GPT-2-small probes with 1 of 12 layers and 4,096 tokens, ${part}, WebGPU, software adapter`;
   row(what("first token"), got["ours, first"], "onnxruntime-web WebGPU, no cache", got["peer, first"], "probes/s", 2);
   row(what("whole oracle"), got["ours, whole"], "onnxruntime-web WebGPU, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
 });

@@ -155,7 +155,7 @@ function source(base) {
 
 const [HEADS, HEAD_SIZE] = [12, 64];
 const WHOLE = { folder: MODEL, layers: 12, vocabulary: 50257 };
-const SHALLOW = { folder: `${MODEL}/shallow`, layers: 2, vocabulary: 4096 };
+const SHALLOW = { folder: `${MODEL}/shallow`, layers: 1, vocabulary: 4096 };
 const [PREFIX, ROW, NEW, UNDECIDED] = [9, 19, 10, 10]; // as in src/bench.rs
 
 /** The same probes with onnxruntime-web: prefix and row in one pass, or the prefix's keys and values repeated. */
