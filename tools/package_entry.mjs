@@ -50,7 +50,7 @@ export function relaxed_simd(): boolean;
 
 const manifest = join(folder, "package.json");
 const content = JSON.parse(readFileSync(manifest, "utf8"));
-const shipped = readdirSync(folder).filter((name) => /\.(js|wasm|d\.ts)$/.test(name) && !name.endsWith(".wasm.d.ts") && !name.endsWith("_threads.d.ts"));
+const shipped = readdirSync(folder).filter((name) => /^LICENSE|\.(js|wasm|d\.ts)$/.test(name) && !name.endsWith(".wasm.d.ts") && !name.endsWith("_threads.d.ts"));
 content.files = [...new Set([...content.files, ...shipped])].sort();
 content.sideEffects = [...content.sideEffects, "./helper.js"];
 writeFileSync(manifest, `${JSON.stringify(content, null, 2)}\n`);
