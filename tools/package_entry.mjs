@@ -24,7 +24,7 @@ writeFileSync(join(folder, "start_threads.js"), once("start_threads.js", start, 
 copyFileSync(join(parts, "helper.js"), join(folder, "helper.js"));
 if (option === "--threads-only") process.exit();
 
-const exported = (text) => [...text.matchAll(/^export (?:async )?(?:class|function) (\w+)/gm)].map(([, name]) => name);
+const exported = (text) => [...text.matchAll(/^export (?:async )?(?:class|function|const) (\w+)/gm)].map(([, name]) => name);
 renameSync(join(folder, "glitchscope.js"), join(folder, "glitchscope_single.js"));
 const names = exported(readFileSync(join(folder, "glitchscope_single.js"), "utf8")).filter((name) => name !== "threads_share");
 const missing = names.filter((name) => !exported(threads).includes(name));
