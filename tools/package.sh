@@ -14,7 +14,7 @@ export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
 
 wasm=target/wasm32-unknown-unknown/release/glitchscope.wasm
 out=target/package
-rm -rf "$out"
+rm -rf "$out" pkg
 # Beside the other two: the last crate is compiled on one core.
 tools/package_threads.sh "$out/threads" &
 threads=$!
