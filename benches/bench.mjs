@@ -83,7 +83,9 @@ for (const [m, n, k] of cores > 1 ? [[512, 512, 512], [256, 768, 768], [1024, 30
     row(what, got.shared, "one thread", got.single, "GFLOP/s", cores === 2 ? 1.8 : undefined);
   });
 }
-for (const [layout, dtype, n, k] of [["in_out", "f32", 4096, 4096], ["out_in", "f32", 4096, 4096], ["in_out", "f16", 4096, 8192], ["out_in", "f16", 4096, 8192]]) {
+const SIZES = { f32: [4096, 4096], f16: [4096, 8192], bf16: [4096, 8192], int8: [4096, 16384], int4: [4096, 16384] };
+for (const [layout, dtype] of Object.keys(SIZES).flatMap((dtype) => [["in_out", dtype], ["out_in", dtype]])) {
+  const [n, k] = SIZES[dtype];
   const what = `GEMV ${dtype} ${layout} ${n}×${k}, wasm, 1 thread`;
   await section(what, { webgpu: false }, async (page) => {
     const got = await page.evaluate((shape) => globalThis.bench.gemv("relaxed", ...shape), [layout, dtype, n, k]);
@@ -117,8 +119,8 @@ for (const threads of cores > 1 ? [1, 2] : [1]) {
   });
 }
 await section("GPT-2 small probes, WebGPU", {}, async (page) => {
-  const got = await page.evaluate((runs) => globalThis.bench.probes_webgpu("relaxed", 4, runs), runs);
-  const what = (part) => `GPT-2-small probes with 2 of 12 layers and 4,096 tokens, ${part}, WebGPU, software adapter`;
+  const got = await page.evaluate((runs) => globalThis.bench.probes_webgpu("relaxed", 2, runs), runs);
+  const what = (part) => `GPT-2-small probes with 1 of 12 layers and 4,096 tokens, ${part}, WebGPU, software adapter`;
   row(what("first token"), got["ours, first"], "onnxruntime-web WebGPU, no cache", got["peer, first"], "probes/s", 2);
   row(what("whole oracle"), got["ours, whole"], "onnxruntime-web WebGPU, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
 });

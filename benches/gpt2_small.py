@@ -5,7 +5,7 @@ python benches/gpt2_small.py FOLDER
 One ONNX graph serves the first pass and every further token: it takes ids (B,T) and keys and values of the tokens before
 (12,2,B,12,P,64), P may be 0, and gives the last position's logits and the keys and values of all tokens. Matrix products
 that are given as shapes (m,n,k) are written as ONNX models of one node each, attention as one of six. FOLDER/shallow has
-the same with 2 layers and 4,096 tokens, for software adapters.
+the same with 1 layer and 4,096 tokens, for software adapters.
 """
 
 import json
@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 
 LAYERS, HEADS, CHANNELS, VOCABULARY, CONTEXT = 12, 12, 768, 50257, 1024
-SHALLOW_LAYERS, SHALLOW_VOCABULARY = 2, 4096
+SHALLOW_LAYERS, SHALLOW_VOCABULARY = 1, 4096
 # Rows, heads, tokens, head size, tokens of the prefix.
 ATTENTION = (8, 12, 19, 64, 9)
 PRODUCTS = [(512, 512, 512), (256, 768, 768), (1024, 3072, 768), (1536, 1536, 1536), (128, 256, 256)]

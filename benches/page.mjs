@@ -104,7 +104,7 @@ async function gemm_threads(threads, m, n, k, runs) {
 
 /** GB/s of weights read by a product with one row, against the fastest read there is. */
 async function gemv(variant, layout, dtype, n, k) {
-  const bytes = n * k * (dtype === "f32" ? 4 : 2);
+  const bytes = n * k * { f32: 4, f16: 2, bf16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
   const peer = await peers("relaxed");
   const from = peer.room(bytes);
   new Uint32Array(peer.memory.buffer, from, bytes / 4).fill(7);
@@ -155,7 +155,7 @@ function source(base) {
 
 const [HEADS, HEAD_SIZE] = [12, 64];
 const WHOLE = { folder: MODEL, layers: 12, vocabulary: 50257 };
-const SHALLOW = { folder: `${MODEL}/shallow`, layers: 2, vocabulary: 4096 };
+const SHALLOW = { folder: `${MODEL}/shallow`, layers: 1, vocabulary: 4096 };
 const [PREFIX, ROW, NEW, UNDECIDED] = [9, 19, 10, 10]; // as in src/bench.rs
 
 /** The same probes with onnxruntime-web: prefix and row in one pass, or the prefix's keys and values repeated. */

@@ -79,7 +79,9 @@ fn forward_with(
     let kernel = kernels.of_rows(m);
     let rows_at_a_time = m.min((PACKED_FLOATS_MAX / k.max(1)).max(BLOCK_ROWS).next_multiple_of(kernel.rows));
     let columns_at_a_time = stored.columns_at_a_time(kernel, rows_at_a_time * k > BLOCK_FLOATS);
-    let stretch = stretch(n, columns_at_a_time);
+    // Several threads take shorter stretches than one would, or the last of them would wait.
+    let stretch = stretch(n, columns_at_a_time.min(STRETCH_COLUMNS_MIN));
+    let columns_at_a_time = columns_at_a_time.min(stretch);
     let block_rows = BLOCK_ROWS.next_multiple_of(kernel.rows);
     let mut packed = Vec::with_capacity(rows_at_a_time * k);
     for first_row in (0..m).step_by(rows_at_a_time) {

@@ -52,17 +52,12 @@ pub fn forward(
         Weights::Coded { dtype: dtype @ (DType::Q8_0 | DType::Q4_0), bytes } => (dtype, bytes),
         Weights::Coded { .. } => return None,
     };
-    let mut scaled = Vec::new();
-    let mut x = &x[..m * k];
-    if coding == DType::F16 {
-        // Halves are read as floats that are too small by this factor. A product is the same number either way, unless
-        // the larger input is beyond the largest float.
-        scaled.extend(x.iter().map(|value| value * SCALED_HALF));
-        if !scaled.iter().all(|value| value.is_finite()) {
-            return None;
-        }
-        x = &scaled;
-    }
+    let x = &x[..m * k];
+    let scaled = match coding {
+        DType::F16 => Some(scaled(x)?),
+        _ => None,
+    };
+    let x = scaled.as_deref().unwrap_or(x);
     let (width, outputs) = extent(coding, m == 1);
     if n < outputs {
         return None;
@@ -112,6 +107,13 @@ pub fn forward(
         }
     });
     Some(())
+}
+
+/// `x` times what halves are too small by. A product is the same number whichever of the two is scaled, unless the larger
+/// input is beyond the largest float: then `None`.
+pub fn scaled(x: &[f32]) -> Option<Vec<f32>> {
+    let scaled: Vec<f32> = x.iter().map(|value| value * SCALED_HALF).collect();
+    scaled.iter().all(|value| value.is_finite()).then_some(scaled)
 }
 
 /// Inputs of a step, and outputs at a time.

@@ -106,15 +106,20 @@ impl Stored<'_> {
                 }
                 (&scratch[..], IN_OUT_COLUMNS)
             };
-            for panel in 0..whole {
+            // Whole lines of the cache, and so several panels if they are narrow: what is left of a line may be gone
+            // before it is asked for again, because rows may lie a power of two apart.
+            let side_by_side = (LINE / width).max(1);
+            for panel in (0..whole).step_by(side_by_side) {
                 for i in 0..count {
-                    // SAFETY: a row of `from` has `whole` stretches of `width`, and `to` that many panels of `k`; every
-                    // panel is a multiple of eight wide.
-                    unsafe {
-                        let from = from.as_ptr().add(i * stride + panel * width);
-                        let to = to.as_mut_ptr().add((panel * k + first + i) * width);
-                        for j in (0..width).step_by(8) {
-                            copy_8(from.add(j), to.add(j));
+                    for panel in panel..(panel + side_by_side).min(whole) {
+                        // SAFETY: a row of `from` has `whole` stretches of `width`, and `to` that many panels of `k`;
+                        // every panel is a multiple of eight wide.
+                        unsafe {
+                            let from = from.as_ptr().add(i * stride + panel * width);
+                            let to = to.as_mut_ptr().add((panel * k + first + i) * width);
+                            for j in (0..width).step_by(8) {
+                                copy_8(from.add(j), to.add(j));
+                            }
                         }
                     }
                 }
@@ -133,6 +138,8 @@ impl Stored<'_> {
 /// No panel is wider than either.
 const OUT_IN_COLUMNS: usize = 64;
 const IN_OUT_COLUMNS: usize = 256;
+/// Floats of a line of the cache.
+const LINE: usize = 16;
 /// Inputs that are copied to one panel before the next: panels lie a power of two apart, so that their lines would drive
 /// each other out of the cache if every input were written to all of them.
 const IN_OUT_INPUTS: usize = 16;

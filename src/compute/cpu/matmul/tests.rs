@@ -84,7 +84,7 @@ fn agrees(got: &[f32], expected: &[(f64, f64)], k: usize) -> bool {
         && got.iter().zip(expected).all(|(got, (value, size))| (f64::from(*got) - value).abs() <= bound * size)
 }
 
-const SHAPES: [(usize, usize, usize); 21] = [
+const SHAPES: [(usize, usize, usize); 22] = [
     (1, 1, 1),
     (1, 131, 300),
     (2, 64, 513),
@@ -106,6 +106,7 @@ const SHAPES: [(usize, usize, usize); 21] = [
     (1, 64, 544),
     (3, 50, 64),
     (4, 96, 1056),
+    (3, 48, 22),
     (3, 40, 0),
     (2, 40, 0),
 ];

@@ -1,7 +1,7 @@
 //! The micro-kernel: a tile of outputs held in registers while one block of inputs passes through them.
 
 use super::outputs;
-use crate::compute::cpu::lanes::{self, Lanes};
+use crate::compute::cpu::lanes::{self, Four, LOWER_HALF, Lanes, UPPER_BRAIN_HALF, UPPER_HALF};
 use crate::compute::ops::matmul::MatMul;
 
 /// One tile's work: out (+)= a · b over `k` inputs.
@@ -80,7 +80,17 @@ pub struct Kernels {
     high: Kernel,
     wide: Kernel,
     add_products: unsafe fn(&[f32], &[&[f32]], &mut [f32]),
+    add_half_products: AddHalfProducts,
     outputs: unsafe fn(&mut outputs::Job),
+}
+
+type AddHalfProducts = unsafe fn(Half, &[f32], &[&[u8]], &mut [f32]);
+
+/// A type of 16 bits.
+#[derive(Clone, Copy)]
+pub enum Half {
+    F16,
+    BF16,
 }
 
 /// With one or two rows, tiles are wider instead of higher: a sum waits for its last addition, so that at least as many
@@ -97,6 +107,15 @@ impl Kernels {
         assert!(factors.len() <= rows.len() && rows[..factors.len()].iter().all(|row| row.len() == sums.len()));
         // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
         unsafe { (self.add_products)(factors, rows, sums) }
+    }
+
+    /// The same with rows of halves, a multiple of eight, and the sums of every eight columns in the order 0, 2, 4, 6, 1, 3,
+    /// 5, 7. The factors of f16 are scaled by what halves are too small by.
+    pub fn add_half_products(&self, half: Half, factors: &[f32], rows: &[&[u8]], sums: &mut [f32]) {
+        assert!(sums.len().is_multiple_of(8) && factors.len() <= rows.len());
+        assert!(rows[..factors.len()].iter().all(|row| row.len() == 2 * sums.len()));
+        // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
+        unsafe { (self.add_half_products)(half, factors, rows, sums) }
     }
 
     /// # Safety
@@ -139,6 +158,12 @@ macro_rules! kernels {
             }
 
             $(#[$feature])?
+            unsafe fn half_products(half: Half, factors: &[f32], rows: &[&[u8]], sums: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { add_half_products::<$four>(half, factors, rows, sums) }
+            }
+
+            $(#[$feature])?
             unsafe fn of_outputs(job: &mut outputs::Job) {
                 // SAFETY: the caller's.
                 unsafe { outputs::run::<$four>(job) }
@@ -149,6 +174,7 @@ macro_rules! kernels {
                 high: Kernel { rows: $rows, columns: 2 * <$lanes>::N, run: high },
                 wide: Kernel { rows: FEW_ROWS, columns: 4 * <$lanes>::N, run: wide },
                 add_products: products,
+                add_half_products: half_products,
                 outputs: of_outputs,
             };
         }
@@ -313,5 +339,53 @@ unsafe fn add_products<L: Lanes>(factors: &[f32], rows: &[&[f32]], sums: &mut [f
         }
         unsafe { sum.store(buffer.as_mut_ptr()) };
         sums[whole..].copy_from_slice(&buffer[..rest]);
+    }
+}
+
+/// # Safety
+/// Each of the first `factors.len()` rows is two bytes for each sum, of which there is a multiple of eight; the processor
+/// knows the instruction set.
+#[inline(always)]
+unsafe fn add_half_products<L: Four>(half: Half, factors: &[f32], rows: &[&[u8]], sums: &mut [f32]) {
+    let (lower, upper) = (L::constant(LOWER_HALF), L::constant(UPPER_HALF));
+    let brain = L::constant(UPPER_BRAIN_HALF);
+    // SAFETY of all: eight halves and eight sums are left from `j` on.
+    unsafe {
+        match half {
+            Half::F16 => add_pairs(factors, rows, sums, |w: L| [w.lower_halves(lower), w.upper_halves(upper)]),
+            Half::BF16 => add_pairs(factors, rows, sums, |w: L| [w.lower_brain_halves(), w.upper_brain_halves(brain)]),
+        }
+    }
+}
+
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn add_pairs<L: Four>(factors: &[f32], rows: &[&[u8]], sums: &mut [f32], pair: impl Fn(L) -> [L; 2]) {
+    // SAFETY of all: the caller's.
+    let add = |factor: L, row: &[u8], j: usize, [even, odd]: [L; 2]| {
+        let [even_weights, odd_weights] = pair(unsafe { L::load(row.as_ptr().add(2 * j).cast()) });
+        [factor.mul_add(even_weights, even), factor.mul_add(odd_weights, odd)]
+    };
+    let load = |sums: &[f32], j: usize| unsafe { [L::load(sums.as_ptr().add(j)), L::load(sums.as_ptr().add(j + 4))] };
+    let store = |sums: &mut [f32], j: usize, [even, odd]: [L; 2]| unsafe {
+        even.store(sums.as_mut_ptr().add(j));
+        odd.store(sums.as_mut_ptr().add(j + 4));
+    };
+    if let (&[a, b, c, d], &[row_a, row_b, row_c, row_d]) = (factors, rows) {
+        let [a, b, c, d] = [L::splat(a), L::splat(b), L::splat(c), L::splat(d)];
+        for j in (0..sums.len()).step_by(8) {
+            let pair = add(a, row_a, j, load(sums, j));
+            let pair = add(b, row_b, j, pair);
+            let pair = add(c, row_c, j, pair);
+            store(sums, j, add(d, row_d, j, pair));
+        }
+    } else {
+        for (factor, row) in factors.iter().zip(rows) {
+            for j in (0..sums.len()).step_by(8) {
+                let pair = add(L::splat(*factor), row, j, load(sums, j));
+                store(sums, j, pair);
+            }
+        }
     }
 }
