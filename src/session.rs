@@ -41,6 +41,8 @@ pub struct SessionInfo {
     /// Entries of the vocabulary by class.
     pub classes: Vec<ClassCount>,
     pub has_tokenizer: bool,
+    /// Names of the model's chat templates; empty for a base model.
+    pub chat_templates: Vec<String>,
     /// The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain.
     pub oracle: Option<OracleInfo>,
 }
@@ -123,6 +125,21 @@ impl Session {
         Self::new(&checkpoint, tokenizer, model)
     }
 
+    /// An untrained model: `config.json`, and a tokenizer where there is one, with weights that the seed draws.
+    pub async fn fresh(
+        source: Rc<dyn Source>,
+        seed: u32,
+        device: DevicePreference,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Session> {
+        monitor.event(Event::Stage { stage: "opening", detail: source.name() });
+        let checkpoint = Checkpoint::open_config(source).await?;
+        let tokenizer = open_tokenizer(&checkpoint).await?;
+        pause(monitor).await?;
+        let model = Model::fresh(checkpoint.config(), Device::request(device).await?, seed)?;
+        Self::new(&checkpoint, tokenizer, model)
+    }
+
     fn new(checkpoint: &Checkpoint, tokenizer: Option<Tokenizer>, model: Model) -> Result<Session> {
         let architecture = &model.architecture;
         let rows = architecture.n_vocabulary;
@@ -185,6 +202,11 @@ impl Session {
             notes,
             classes,
             has_tokenizer: tokenizer.is_some(),
+            chat_templates: tokenizer
+                .iter()
+                .flat_map(|tokenizer| tokenizer.chat_templates().iter())
+                .map(|t| t.name.clone())
+                .collect(),
             oracle,
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;

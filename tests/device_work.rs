@@ -47,7 +47,7 @@ fn a_batch_is_one_submission_and_one_readback() {
         before = now;
         (submissions, readbacks)
     };
-    block_on(fan_out.first(&mut model, &[10, 11, 12, 13, 20, 11, 12, 13], &[10, 20])).unwrap();
+    block_on(fan_out.first(&mut model, &[10, 11, 12, 13, 20, 11, 12, 13], &[10, 20], &mut Silent)).unwrap();
     assert_eq!(moved(&mut model), (1, 1));
     for step in 0..2 {
         block_on(fan_out.next(&mut model, &[0, 1], &[30, 31], step)).unwrap();

@@ -7,7 +7,7 @@ mod backward;
 pub(crate) mod functions;
 mod lanes;
 mod matmul;
-mod parallel;
+pub(crate) mod parallel;
 mod values;
 mod widen;
 
@@ -46,7 +46,11 @@ impl CpuDevice {
             detail: String::new(),
             software: false,
             precision: "f32".into(),
-            reason: self.reason.clone(),
+            reason: [self.reason.clone(), parallel::note()]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
         }
     }
 

@@ -10,7 +10,7 @@ use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
 use super::recovery::Origin;
 use super::weights::{self, Weights};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Config};
 use crate::compute::ops::matmul::WeightLayout;
 use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
@@ -73,6 +73,14 @@ pub struct Pass<'a> {
     pub targets: &'a [u32],
 }
 
+impl Pass<'_> {
+    /// The logits of every row's last token are wanted, and of no other.
+    fn wants_last_tokens(&self) -> bool {
+        let tokens = self.ids.len() / self.rows.max(1);
+        tokens > 1 && self.wanted.iter().copied().eq((1..=self.rows as u32).map(|row| row * tokens as u32 - 1))
+    }
+}
+
 impl Model {
     /// Reads the weights of a supported family to the device.
     pub async fn load(checkpoint: &Checkpoint, mut device: Device, monitor: &mut dyn Monitor) -> Result<Model> {
@@ -85,6 +93,15 @@ impl Model {
         Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
     }
 
+    /// An untrained model of a configuration: the seed draws its weights, which are in f32.
+    pub fn fresh(config: &Config, mut device: Device, seed: u32) -> Result<Model> {
+        let family = family(config)?;
+        let architecture = family.architecture(config)?;
+        let weights = weights::fresh(family, &architecture, config, &mut device, seed)?;
+        let notes = vec![format!("the weights are untrained, drawn by seed {seed}")];
+        Ok(Model { architecture, weights, device, files: Vec::new(), notes, origin: None, tensors: HashMap::new() })
+    }
+
     /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.
     pub async fn run(&mut self, pass: &Pass<'_>) -> Result<Vec<NextToken>> {
         let tokens = pass.ids.len() / pass.rows.max(1);
@@ -92,7 +109,16 @@ impl Model {
         self.check(pass.ids, prefix_tokens + pass.start + tokens)?;
         let shape = PassShape { rows: pass.rows, tokens, logits: pass.wanted.len() };
         self.make_room(shape);
-        let tensors = self.tensors.entry(shape).or_insert_with(|| PassTensors::new(&self.architecture, shape));
+        let of_last_tokens = pass.wants_last_tokens();
+        let make = || match of_last_tokens {
+            true => PassTensors::of_last_tokens(&self.architecture, shape),
+            false => PassTensors::new(&self.architecture, shape),
+        };
+        let tensors = self.tensors.entry(shape).or_insert_with(make);
+        if tensors.is_of_last_tokens() != of_last_tokens {
+            tensors.free(&mut self.device);
+            *tensors = make();
+        }
         replay(&self.architecture, &self.weights, &mut self.device, tensors, pass).await?;
         if shape.logits == 0 {
             return Ok(Vec::new());

@@ -35,6 +35,14 @@ impl Tokenizer {
     /// word comes out of the encoding exactly once.
     pub fn splice(&self, before: &str, after: &str) -> Result<Splice, TokenizerError> {
         self.check_spelling(&[before, after])?;
+        self.splice_into(|word| Ok(self.encode(&format!("{before}{word}{after}"), true)?.ids))
+    }
+
+    /// The same for any way in which a word becomes part of a prompt.
+    pub(super) fn splice_into(
+        &self,
+        ids_with: impl Fn(&str) -> Result<Vec<u32>, TokenizerError>,
+    ) -> Result<Splice, TokenizerError> {
         let mut words: Vec<(u32, String)> = self
             .ids()
             .filter_map(|id| Some((id, self.token(id)?)))
@@ -52,7 +60,7 @@ impl Tokenizer {
             if self.class(id) != TokenClass::Ok || self.token_text(id) != word {
                 continue;
             }
-            let ids = self.encode(&format!("{before}{word}{after}"), true)?.ids;
+            let ids = ids_with(&word)?;
             let mut places = ids.iter().enumerate().filter(|(_, other)| **other == id);
             if let (Some((place, _)), None) = (places.next(), places.next()) {
                 return Ok(Splice {
@@ -70,7 +78,7 @@ impl Tokenizer {
     }
 
     /// Every part of the text is known to the vocabulary.
-    fn check_spelling(&self, texts: &[&str]) -> Result<(), TokenizerError> {
+    pub(super) fn check_spelling(&self, texts: &[&str]) -> Result<(), TokenizerError> {
         let (mut unknown, mut total) = (0, 0);
         for text in texts.iter().filter(|text| !text.is_empty()) {
             match self.encode(text, false) {

@@ -10,6 +10,7 @@ use super::source::{JsSource, PageSource};
 use crate::bench::Probes;
 use crate::compute::ops::attention::Attention;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
+use crate::compute::quant::{Quantised, quantise};
 use crate::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor};
 use crate::rng::Rng;
 
@@ -31,8 +32,8 @@ pub struct Product {
 
 #[wasm_bindgen]
 impl Product {
-    /// (m,k) times a weight of n outputs: `layout` is `in_out` or `out_in`, `dtype` `f32`, `f16` or `bf16`, `device`
-    /// `cpu` or `gpu`.
+    /// (m,k) times a weight of n outputs: `layout` is `in_out` or `out_in`, `dtype` `f32`, `f16`, `bf16`,
+    /// `int8` or `int4`, `device` `cpu` or `gpu`.
     pub async fn create(
         m: usize,
         n: usize,
@@ -50,7 +51,14 @@ impl Product {
         let (dtype, bytes) = match dtype.as_str() {
             "f16" => (DType::F16, weight.iter().flat_map(|w| f16::from_f32(*w).to_le_bytes()).collect()),
             "bf16" => (DType::BF16, weight.iter().flat_map(|w| bf16::from_f32(*w).to_le_bytes()).collect()),
-            _ => (DType::F32, bytemuck::pod_collect_to_vec::<f32, u8>(&weight)),
+            name => match Quantised::named(name) {
+                Some(quantised) => {
+                    let mut blocks = Vec::new();
+                    quantise(quantised, &weight, &mut blocks);
+                    (quantised.dtype(), blocks)
+                }
+                None => (DType::F32, bytemuck::pod_collect_to_vec::<f32, u8>(&weight)),
+            },
         };
         let (layout, shape) = match layout.as_str() {
             "in_out" => (WeightLayout::InOut, [k, n]),

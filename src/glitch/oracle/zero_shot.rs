@@ -77,21 +77,21 @@ impl<'a> ZeroShot<'a> {
     }
 
     /// The verdicts on as many of `ids` as a batch holds.
-    async fn next_batch(&mut self, ids: &[u32]) -> Result<Vec<Probe>> {
+    async fn next_batch(&mut self, ids: &[u32], monitor: &mut dyn Monitor) -> Result<Vec<Probe>> {
         let rows = self.prepared().await?;
         let mut fan_out = self.fan_out.take().expect("OK because prepared above");
-        let batch = self.batch_of(&ids[..rows.min(ids.len())], &mut fan_out).await;
+        let batch = self.batch_of(&ids[..rows.min(ids.len())], &mut fan_out, monitor).await;
         self.fan_out = Some(fan_out);
         batch
     }
 
-    async fn batch_of(&mut self, ids: &[u32], fan_out: &mut FanOut) -> Result<Vec<Probe>> {
+    async fn batch_of(&mut self, ids: &[u32], fan_out: &mut FanOut, monitor: &mut dyn Monitor) -> Result<Vec<Probe>> {
         let mut rows_ids = Vec::with_capacity(ids.len() * (1 + self.splice.ids_after.len()));
         for id in ids {
             rows_ids.push(*id);
             rows_ids.extend(&self.splice.ids_after);
         }
-        let first = fan_out.first(self.model, &rows_ids, ids).await?;
+        let first = fan_out.first(self.model, &rows_ids, ids, monitor).await?;
         let mut rows: Vec<Row> = first
             .into_iter()
             .zip(ids)
@@ -171,7 +171,7 @@ impl Oracle for ZeroShot<'_> {
             let mut done = 0;
             while done < ids.len() {
                 pause(monitor).await?;
-                let batch = match self.next_batch(&ids[done..]).await {
+                let batch = match self.next_batch(&ids[done..], monitor).await {
                     Ok(batch) => batch,
                     Err(error) => {
                         if !self.recover(&error, monitor).await? {
