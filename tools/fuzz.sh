@@ -28,10 +28,17 @@ seed tokenizer $golden/tokenizer/*/tokenizer.json ../www/public/specimen/tokeniz
 mapfile -t gguf < <(find $golden -name '*.gguf')
 seed gguf "${gguf[@]}"
 
-for file in fuzz_targets/*.rs; do
-  name=$(basename "$file" .rs)
-  echo
-  echo "== fuzz: $name"
+# One process for each core; what one says is printed when it is through.
+fuzz() {
+  local name=$1 log status=0
+  log=$(mktemp)
   "target/$target/release/$name" "corpus/$name" -artifact_prefix="artifacts/$name/" -max_total_time="${FUZZ_SECONDS:-60}" \
-    -rss_limit_mb=2048 -max_len=262144 -timeout=20 -print_final_stats=1 -verbosity=0
-done
+    -rss_limit_mb=2048 -max_len=262144 -timeout=20 -print_final_stats=1 -verbosity=0 >"$log" 2>&1 || status=$?
+  printf '\n== fuzz: %s\n%s\n' "$name" "$(cat "$log")"
+  rm -f "$log"
+  return $status
+}
+export target
+export -f fuzz
+# xargs ends with 123 when one of them found something.
+for file in fuzz_targets/*.rs; do basename "$file" .rs; done | xargs -P "$(nproc)" -I NAME bash -c 'fuzz NAME'

@@ -36,8 +36,10 @@ cmp <(without_places "$out/relaxed/glitchscope.js") <(without_places pkg/glitchs
 
 # The same passes as wasm-pack's, which reads them from Cargo.toml.
 mapfile -t passes < <(sed -n '/^\[package.metadata.wasm-pack.profile.release\]/,/^$/s/^wasm-opt = //p' Cargo.toml | grep -o '"[^"]*"' | tr -d '"')
-wasm-opt "${passes[@]}" --enable-relaxed-simd "$out/relaxed/glitchscope_bg.wasm" -o pkg/glitchscope_relaxed_bg.wasm
+wasm-opt "${passes[@]}" --enable-relaxed-simd "$out/relaxed/glitchscope_bg.wasm" -o pkg/glitchscope_relaxed_bg.wasm &
+relaxed=$!
 wasm-opt "${passes[@]}" --enable-relaxed-simd --enable-threads "$out/threads/glitchscope_threads_bg.wasm" -o pkg/glitchscope_threads_bg.wasm
+wait $relaxed
 cp "$out/threads/glitchscope_threads.js" pkg/
 cp -r "$out/threads/snippets" pkg/
 node tools/package_entry.mjs pkg
