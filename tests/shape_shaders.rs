@@ -195,20 +195,7 @@ fn bindings_are_as_rust_lays_them_out() {
 #[test]
 fn launches_keep_to_the_default_limits() {
     let mut seen = BTreeSet::new();
-    let mut tunings = Tuning::all();
-    tunings.push(Tuning { half: true, ..Tuning::default() });
-    for op in OPS {
-        for example in (op.examples)(&mut glitchscope::rng::Rng::new(1)) {
-            let mut recording = glitchscope::compute::Recording::new();
-            let inputs: Vec<_> = example.inputs.iter().collect();
-            let outputs: Vec<_> = example.outputs.iter().collect();
-            recording.push(example.op, &inputs, &outputs).expect("examples are well formed");
-            for tuning in &tunings {
-                let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0], tuning);
-                keeps_to_the_limits(&launch.expect("launches"), &mut seen);
-            }
-        }
-    }
+    for_every_launch(|launch| keeps_to_the_limits(launch, &mut seen));
     for kernel in KERNELS {
         for name in names_after(kernel.source, "override ") {
             assert!(seen.contains(&(kernel.name, name.clone())), "{}: override {name} is never passed", kernel.name);
@@ -280,6 +267,32 @@ fn keeps_to_the_limits(launch: &Launch<'_>, seen: &mut BTreeSet<(&'static str, S
 #[test]
 fn the_list_of_texts_for_the_browser_is_up_to_date() {
     let mut texts = BTreeMap::new();
+    for_every_launch(|launch| {
+        let text = shaders::resolve(launch.kernel.source, &launch.conditions).expect("resolves");
+        let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let constants: BTreeMap<&str, u32> = launch.constants.iter().copied().collect();
+        texts.entry((launch.kernel.name, launch.conditions.clone())).or_insert_with(|| {
+            let conditions = serde_json::to_string(&launch.conditions).expect("strings");
+            let constants = serde_json::to_string(&constants).expect("numbers");
+            format!(
+                r#"{{"kernel":"{}","conditions":{conditions},"constants":{constants},"sha256":"{hash}"}}"#,
+                launch.kernel.name
+            )
+        });
+    });
+    let lines: Vec<String> = texts.into_values().collect();
+    let expected = format!("[\n{}\n]\n", lines.join(",\n"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/shaders/texts.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(file.parent().expect("has a folder")).expect("writable");
+        std::fs::write(&file, &expected).expect("writable");
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == expected, "{} is stale: UPDATE=1 cargo test --test shape_shaders", file.display());
+}
+
+/// The launches of the ops' examples under every tuning.
+fn for_every_launch(mut see: impl FnMut(&Launch<'_>)) {
     let mut tunings = Tuning::all();
     tunings.push(Tuning { half: true, ..Tuning::default() });
     for op in OPS {
@@ -290,30 +303,10 @@ fn the_list_of_texts_for_the_browser_is_up_to_date() {
             recording.push(example.op, &inputs, &outputs).expect("examples are well formed");
             for tuning in &tunings {
                 let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0], tuning);
-                let launch = launch.expect("launches");
-                let text = shaders::resolve(launch.kernel.source, &launch.conditions).expect("resolves");
-                let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-                let constants: BTreeMap<&str, u32> = launch.constants.iter().copied().collect();
-                texts.entry((launch.kernel.name, launch.conditions.clone())).or_insert_with(|| {
-                    let conditions = serde_json::to_string(&launch.conditions).expect("strings");
-                    let constants = serde_json::to_string(&constants).expect("numbers");
-                    format!(
-                        r#"{{"kernel":"{}","conditions":{conditions},"constants":{constants},"sha256":"{hash}"}}"#,
-                        launch.kernel.name
-                    )
-                });
+                see(&launch.expect("launches"));
             }
         }
     }
-    let lines: Vec<String> = texts.into_values().collect();
-    let expected = format!("[\n{}\n]\n", lines.join(",\n"));
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/shaders/texts.json");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(file.parent().expect("has a folder")).expect("writable");
-        std::fs::write(&file, &expected).expect("writable");
-    }
-    let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == expected, "{} is stale: UPDATE=1 cargo test --test shape_shaders", file.display());
 }
 
 /// The words that follow `keyword` at the start of a line of a kernel's text and of what it imports, in order.
