@@ -97,6 +97,25 @@ impl Checkpoint {
         if source.len(CONFIG).await?.is_none() && source.len(GGUF).await?.is_some() {
             return Self::open_gguf(source, GGUF.into()).await;
         }
+        let mut checkpoint = Self::open_config(source).await?;
+        let (files, index) = weights_files(&*checkpoint.source, &mut checkpoint.notes).await?;
+        if let Some(index) = &index {
+            checkpoint.small_files.push(file_info(INDEX, index));
+        }
+        for file in files {
+            checkpoint.read_header(file, index.is_some()).await?;
+        }
+        checkpoint.index_names()?;
+        if let Some(index) = index {
+            checkpoint.check_index(&index)?;
+        }
+        checkpoint.note_unreadable();
+        checkpoint.note_special_ids();
+        Ok(checkpoint)
+    }
+
+    /// Reads `config.json` and `generation_config.json` only: what a model that is still to be made begins with.
+    pub async fn open_config(source: Rc<dyn Source>) -> Result<Checkpoint, CheckpointError> {
         let mut small_files = Vec::new();
         let mut notes = Vec::new();
         let Some(bytes) = read_small(&*source, CONFIG, MAX_CONFIG_BYTES).await? else {
@@ -124,12 +143,7 @@ impl Checkpoint {
             }
             Err(error) => return Err(error),
         };
-
-        let (files, index) = weights_files(&*source, &mut notes).await?;
-        if let Some(index) = &index {
-            small_files.push(file_info(INDEX, index));
-        }
-        let mut checkpoint = Checkpoint {
+        Ok(Checkpoint {
             source,
             config,
             generation_config,
@@ -141,17 +155,7 @@ impl Checkpoint {
             notes,
             gguf_tokenizer: None,
             is_gguf: false,
-        };
-        for file in files {
-            checkpoint.read_header(file, index.is_some()).await?;
-        }
-        checkpoint.index_names()?;
-        if let Some(index) = index {
-            checkpoint.check_index(&index)?;
-        }
-        checkpoint.note_unreadable();
-        checkpoint.note_special_ids();
-        Ok(checkpoint)
+        })
     }
 
     async fn open_gguf(source: Rc<dyn Source>, file: String) -> Result<Checkpoint, CheckpointError> {

@@ -43,6 +43,8 @@ pub struct SessionInfo {
     /// Entries of the vocabulary by class.
     pub classes: Vec<ClassCount>,
     pub has_tokenizer: bool,
+    /// Names of the model's chat templates; empty for a base model.
+    pub chat_templates: Vec<String>,
     /// The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain.
     pub oracle: Option<OracleInfo>,
 }
@@ -125,6 +127,21 @@ impl Session {
         Self::new(&checkpoint, tokenizer, model)
     }
 
+    /// An untrained model: `config.json`, and a tokenizer where there is one, with weights that the seed draws.
+    pub async fn fresh(
+        source: Rc<dyn Source>,
+        seed: u32,
+        device: DevicePreference,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Session> {
+        monitor.event(Event::Stage { stage: "opening", detail: source.name() });
+        let checkpoint = Checkpoint::open_config(source).await?;
+        let tokenizer = open_tokenizer(&checkpoint).await?;
+        pause(monitor).await?;
+        let model = Model::fresh(checkpoint.config(), Device::request(device).await?, seed)?;
+        Self::new(&checkpoint, tokenizer, model)
+    }
+
     fn new(checkpoint: &Checkpoint, tokenizer: Option<Tokenizer>, model: Model) -> Result<Session> {
         let architecture = &model.architecture;
         let rows = architecture.n_vocabulary;
@@ -156,8 +173,7 @@ impl Session {
         }
         classes.sort_by_key(|count| count.class);
         let options = ScanOptions::default();
-        let specified =
-            tokenizer.as_ref().map(|tokenizer| panel::specified(tokenizer, None, &options, architecture.context));
+        let specified = tokenizer.as_ref().map(|tokenizer| panel::specified(tokenizer, &options, architecture.context));
         let oracle = match specified {
             Some(Ok(mut oracles)) => oracles.pop().map(|(spec, prompts)| panel::info(&spec, prompts)),
             Some(Err(error)) => {
@@ -188,6 +204,11 @@ impl Session {
             notes,
             classes,
             has_tokenizer: tokenizer.is_some(),
+            chat_templates: tokenizer
+                .iter()
+                .flat_map(|tokenizer| tokenizer.chat_templates().iter())
+                .map(|t| t.name.clone())
+                .collect(),
             oracle,
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
@@ -215,7 +236,7 @@ impl Session {
             embedding => embedding?,
         };
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let mut oracle = Panel::new(&mut self.model, tokenizer, None, &self.stop, options)?;
+        let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, options)?;
         glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
     }
 
@@ -254,7 +275,7 @@ impl Session {
         }
         wanted.retain(|detector| names.is_empty() || names.contains(&detector.info().name));
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let machine = Machine::Model { model: &mut self.model, tokenizer, chat: None, stop: &self.stop };
+        let machine = Machine::Model { model: &mut self.model, tokenizer, stop: &self.stop };
         let output = output.as_ref().unwrap_or(&embedding);
         let mut field = Field::new(machine, &embedding, output, &bias, &self.tokens, truth, options, budget)?;
         glitch::compare_detectors(&mut wanted, &mut field, seeds, clock, monitor).await
@@ -268,7 +289,7 @@ impl Session {
         }
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
         let options = ScanOptions { task, batch_size: 1, ..ScanOptions::default() };
-        let mut oracle = Panel::new(&mut self.model, tokenizer, None, &self.stop, &options)?;
+        let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, &options)?;
         let prompt = oracle.info().prompts.swap_remove(0);
         let mut probes = Vec::new();
         oracle.probe(&[id], &mut probes, &mut Silent).await?;
@@ -302,7 +323,7 @@ impl Session {
     /// The oracles that `options` name, over this model.
     pub fn panel(&mut self, options: &ScanOptions) -> Result<Panel<'_>> {
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        Panel::new(&mut self.model, tokenizer, None, &self.stop, options)
+        Panel::new(&mut self.model, tokenizer, &self.stop, options)
     }
 
     /// Oracles as this model would be asked by them; an error in the place of one that it cannot be asked by.
@@ -311,7 +332,7 @@ impl Session {
         let context = self.model.architecture.context;
         let one = |id: &&str| {
             let options = ScanOptions { oracles: vec![(*id).to_owned()], ..options.clone() };
-            let mut specified = panel::specified(tokenizer, None, &options, context)?;
+            let mut specified = panel::specified(tokenizer, &options, context)?;
             let (spec, prompts) = specified.pop().expect("OK because one oracle was named");
             Ok(panel::info(&spec, prompts))
         };

@@ -17,6 +17,7 @@ mod merges;
 mod model;
 mod parts;
 mod pipeline;
+mod prompt;
 mod sorted;
 mod spelling;
 mod splice;
@@ -25,11 +26,15 @@ mod unigram;
 mod vocabulary;
 mod wordpiece;
 
-pub use chat_template::{ChatDate, ChatMessage, ChatOptions, ChatTemplate, MAX_CONVERSATION_BYTES, MAX_TEMPLATE_BYTES};
+pub use chat_template::{
+    ChatDate, ChatMessage, ChatOptions, ChatTemplate, ChatTemplates, MAX_CONVERSATION_BYTES, MAX_TEMPLATE_BYTES,
+    NamedTemplate,
+};
 pub use class::TokenClass;
 pub use error::TokenizerError;
 pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES};
 pub use gguf::GgufTokenizer;
+pub use prompt::{PromptForm, Question};
 pub use splice::{MAX_PLACEHOLDERS, Pieces, Splice};
 pub use vocabulary::MAX_VOCABULARY;
 
@@ -39,6 +44,7 @@ use crate::checkpoint::source::read_small;
 use crate::checkpoint::{CheckpointError, Source, file_info};
 use crate::report::FileInfo;
 use added::AddedTokens;
+use chat_template::{JINJA_FILE, JSON_FILE, MAX_TEMPLATE_FILE_BYTES};
 use file::{ConfigFile, File, NamedToken};
 use model::{Built, Model};
 use parts::Step;
@@ -69,6 +75,10 @@ pub struct Tokenizer {
     unknown: Option<u32>,
     bos: Option<u32>,
     eos: Option<u32>,
+    /// As the files write them, for chat templates; a file that names none has none, whatever `bos` is.
+    written_bos: Option<String>,
+    written_eos: Option<String>,
+    chat_templates: ChatTemplates,
     /// Empty where a text's beginning is like its middle.
     prefixes: Vec<Prefix>,
     notes: Vec<String>,
@@ -114,6 +124,16 @@ impl Tokenizer {
     /// From the bytes of `tokenizer.json` and, where there is one, of `tokenizer_config.json`, whose faults cost a note
     /// and not the tokenizer.
     pub fn from_bytes(tokenizer_json: &[u8], tokenizer_config: Option<&[u8]>) -> Result<Self, TokenizerError> {
+        Self::from_files(tokenizer_json, tokenizer_config, None, None)
+    }
+
+    /// The same with `chat_template.jinja` and `chat_template.json`, where they are.
+    pub fn from_files(
+        tokenizer_json: &[u8],
+        tokenizer_config: Option<&[u8]>,
+        template_jinja: Option<&[u8]>,
+        template_json: Option<&[u8]>,
+    ) -> Result<Self, TokenizerError> {
         if tokenizer_json.len() as u64 > MAX_TOKENIZER_BYTES {
             return Err(TokenizerError::TooLarge {
                 what: "bytes",
@@ -134,9 +154,19 @@ impl Tokenizer {
         let pipeline = Pipeline { model, added, normalizer, pre_tokenizer, post_processor: None, decoder };
         let mut tokenizer = Tokenizer::new(pipeline, file::part(file.post_processor)?, spelling, unknown, notes)?;
         let config = tokenizer.read_config(tokenizer_config);
+        let written = |token: &Option<NamedToken>| token.as_ref().map(|token| token.0.clone());
+        (tokenizer.written_bos, tokenizer.written_eos) = (written(&config.bos_token), written(&config.eos_token));
         tokenizer.bos = tokenizer.named_special(config.bos_token, BOS_NAMES);
         tokenizer.eos = tokenizer.named_special(config.eos_token, EOS_NAMES);
+        if tokenizer_config.is_none() {
+            tokenizer.written_bos = tokenizer.bos.and_then(|id| tokenizer.token(id));
+            tokenizer.written_eos = tokenizer.eos.and_then(|id| tokenizer.token(id));
+        }
         tokenizer.note_bos(config.add_bos_token);
+        let field = config.chat_template;
+        let templates = field.map_or(Vec::new(), |field| field.written(TOKENIZER_CONFIG, &mut tokenizer.notes));
+        tokenizer.chat_templates =
+            ChatTemplates::of_files(template_jinja, templates, template_json, &mut tokenizer.notes);
         tokenizer.prefixes = tokenizer.find_prefixes();
         Ok(tokenizer)
     }
@@ -160,6 +190,9 @@ impl Tokenizer {
             unknown: unknown.and_then(|name| pipeline.id(&name)),
             bos: None,
             eos: None,
+            written_bos: None,
+            written_eos: None,
+            chat_templates: ChatTemplates::default(),
             prefixes: Vec::new(),
             notes,
             files: Vec::new(),
@@ -174,17 +207,28 @@ impl Tokenizer {
             return Err(CheckpointError::MissingFile { file: TOKENIZER.into(), place: source.name() }.into());
         };
         let mut files = vec![file_info(TOKENIZER, &json)];
-        let (config, note) = match read_small(source, TOKENIZER_CONFIG, MAX_TOKENIZER_CONFIG_BYTES).await {
-            Ok(config) => (config, None),
-            Err(error @ CheckpointError::FileTooLarge { .. }) => (None, Some(format!("{error}; it is ignored."))),
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(config) = &config {
-            files.push(file_info(TOKENIZER_CONFIG, config));
+        let mut notes = Vec::new();
+        let mut beside: [Option<Vec<u8>>; 3] = Default::default();
+        let wanted = [
+            (TOKENIZER_CONFIG, MAX_TOKENIZER_CONFIG_BYTES),
+            (JINJA_FILE, MAX_TEMPLATE_FILE_BYTES),
+            (JSON_FILE, MAX_TEMPLATE_FILE_BYTES),
+        ];
+        for (bytes, (file, limit)) in beside.iter_mut().zip(wanted) {
+            *bytes = match read_small(source, file, limit).await {
+                Ok(bytes) => bytes,
+                Err(error @ CheckpointError::FileTooLarge { .. }) => {
+                    notes.push(format!("{error}; it is ignored."));
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            };
+            files.extend(bytes.as_ref().map(|bytes| file_info(file, bytes)));
         }
-        let mut tokenizer = Self::from_bytes(&json, config.as_deref())?;
+        let [config, jinja, template_json] = &beside;
+        let mut tokenizer = Self::from_files(&json, config.as_deref(), jinja.as_deref(), template_json.as_deref())?;
         tokenizer.files = files;
-        tokenizer.notes.extend(note);
+        tokenizer.notes.extend(notes);
         Ok(tokenizer)
     }
 
@@ -290,6 +334,11 @@ impl Tokenizer {
     /// End of text, likewise.
     pub fn eos(&self) -> Option<u32> {
         self.eos
+    }
+
+    /// The model's chat templates; none for a base model.
+    pub fn chat_templates(&self) -> &ChatTemplates {
+        &self.chat_templates
     }
 
     /// The token for what the vocabulary cannot spell.

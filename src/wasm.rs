@@ -3,10 +3,12 @@
 //! Numbers in bulk cross as typed arrays, reports as JSON text, small structs through serde. Every failure is thrown as
 //! `{ message, hint, kind }`.
 
+mod batch;
 #[cfg(feature = "bench")]
 mod bench;
 mod monitor;
 mod source;
+mod trainer;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,6 +22,7 @@ use crate::compute::quant::Quantised;
 use crate::error::Error;
 use crate::report::{Report, ReportError, ScanOptions, TaskName};
 use crate::session;
+use crate::tokenizer::{ChatDate, ChatMessage, ChatOptions};
 use monitor::PageMonitor;
 use source::{JsSource, PageSource};
 
@@ -44,12 +47,32 @@ export interface Failure {
   hint: string | null;
   kind: "cancelled" | "device" | "input";
 }
+
+/** Who says what: `system`, `user` or `assistant`, as a rule. */
+export interface ChatMessage {
+  role: string;
+  content: string;
+}
+
+/** How a conversation ends, which template writes it (the default one), and the date [year, month, day] some print. */
+export interface ChatCall {
+  add_generation_prompt?: boolean;
+  continue_final_message?: boolean;
+  template?: string;
+  date?: [number, number, number];
+}
 "#;
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(typescript_type = "Partial<ScanOptions>")]
     pub type PartialScanOptions;
+    #[wasm_bindgen(typescript_type = "ChatMessage[]")]
+    pub type JsChatMessages;
+    #[wasm_bindgen(typescript_type = "ChatCall")]
+    pub type JsChatOptions;
+    #[wasm_bindgen(typescript_type = "{ text: string; ids: Uint32Array }")]
+    pub type JsChatEncoding;
     #[wasm_bindgen(typescript_type = "SessionInfo")]
     pub type JsSessionInfo;
     #[wasm_bindgen(typescript_type = "TokenTable")]
@@ -122,7 +145,7 @@ impl Cancel {
 #[wasm_bindgen]
 pub struct Session {
     /// Taken out while a method works, so that a second call meets an error instead of a panic.
-    inner: RefCell<Option<session::Session>>,
+    inner: Rc<RefCell<Option<session::Session>>>,
 }
 
 #[wasm_bindgen]
@@ -136,11 +159,7 @@ impl Session {
         cancel: &Cancel,
         weights: Option<String>,
     ) -> Result<Session, JsValue> {
-        let preference = match device.as_str() {
-            "cpu" => DevicePreference::Cpu,
-            "gpu" => DevicePreference::Gpu,
-            _ => DevicePreference::Auto,
-        };
+        let preference = device_named(&device);
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
         let weights =
             match weights.as_deref() {
@@ -151,7 +170,7 @@ impl Session {
             };
         let options = session::OpenOptions { device: preference, weights };
         let session = session::Session::open_with(Rc::new(PageSource::new(source)), options, &mut monitor).await;
-        Ok(Session { inner: RefCell::new(Some(session.map_err(failure)?)) })
+        Ok(Session::of(session.map_err(failure)?))
     }
 
     pub fn info(&self) -> Result<JsSessionInfo, JsValue> {
@@ -249,6 +268,40 @@ impl Session {
         })?
     }
 
+    /// Text and ids of a conversation, written by the model's chat template of that name, or the default one.
+    pub fn encode_chat(
+        &self,
+        messages: JsChatMessages,
+        options: Option<JsChatOptions>,
+    ) -> Result<JsChatEncoding, JsValue> {
+        let read = |error: serde_wasm_bindgen::Error| {
+            thrown(&format!("the conversation cannot be read: {error}"), None, "input")
+        };
+        let messages: Vec<ChatMessage> = serde_wasm_bindgen::from_value(messages.into()).map_err(read)?;
+        let options: ChatCall = match options {
+            Some(options) => serde_wasm_bindgen::from_value(options.into()).map_err(read)?,
+            None => ChatCall::default(),
+        };
+        let template = options.template;
+        let options = ChatOptions {
+            add_generation_prompt: options.add_generation_prompt,
+            continue_final_message: options.continue_final_message,
+            date: options.date.map(|[year, month, day]| ChatDate { year, month: month as u8, day: day as u8 }),
+            ..ChatOptions::default()
+        };
+        let encoded = self.look(|session| match &session.tokenizer {
+            Some(tokenizer) => tokenizer.encode_chat(template.as_deref(), &messages, &options),
+            None => Err(crate::tokenizer::TokenizerError::Absent),
+        })?;
+        let (text, encoding) = encoded.map_err(|error| failure(error.into()))?;
+        let ids = js_sys::Uint32Array::from(&encoding.ids[..]);
+        Ok(batch::object(&[("text", text.into()), ("ids", ids.into())]).unchecked_into())
+    }
+
+    fn of(session: session::Session) -> Session {
+        Session { inner: Rc::new(RefCell::new(Some(session))) }
+    }
+
     fn look<T>(&self, view: impl FnOnce(&session::Session) -> T) -> Result<T, JsValue> {
         self.inner.borrow().as_ref().map(view).ok_or_else(busy)
     }
@@ -259,6 +312,23 @@ impl Session {
 
     fn put_back(&self, session: session::Session) {
         *self.inner.borrow_mut() = Some(session);
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct ChatCall {
+    add_generation_prompt: bool,
+    continue_final_message: bool,
+    template: Option<String>,
+    date: Option<[u16; 3]>,
+}
+
+fn device_named(name: &str) -> DevicePreference {
+    match name {
+        "cpu" => DevicePreference::Cpu,
+        "gpu" => DevicePreference::Gpu,
+        _ => DevicePreference::Auto,
     }
 }
 

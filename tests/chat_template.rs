@@ -38,6 +38,7 @@ fn golden() -> Golden {
 fn options(add_generation_prompt: bool) -> ChatOptions {
     ChatOptions {
         add_generation_prompt,
+        continue_final_message: false,
         bos_token: Some("<s>".into()),
         eos_token: Some("</s>".into()),
         date: Some(ChatDate { year: 2024, month: 7, day: 26 }),

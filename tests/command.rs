@@ -321,3 +321,44 @@ fn train_resumes_where_it_was_left() {
     json(&["logits", "--model", &path("parts"), "--device", "cpu", "--ids", "5,6", "--json"]);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Oracle: the same conversation by hand.
+#[test]
+fn conversations_are_written_by_the_models_template() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-chat-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("www/public/specimen").join(file), folder.join(file))
+            .unwrap();
+    }
+    let template = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}\
+                    {% if add_generation_prompt %}assistant:{% endif %}";
+    std::fs::write(folder.join("chat_template.jinja"), template).unwrap();
+    let model = folder.to_str().unwrap();
+    let said = r#"[{"role": "user", "content": "How long is a garden?"}]"#;
+    let tokens = |more: &[&str]| json(&[&["tokens", "--model", model, "--json", "--chat", said], more].concat());
+    for (more, text) in [
+        (&[][..], "<s>user: How long is a garden?\n"),
+        (&["--generation-prompt"], "<s>user: How long is a garden?\nassistant:"),
+        (&["--system", "Be brief."], "<s>system: Be brief.\nuser: How long is a garden?\n"),
+        (&["--prefill", "It is"], "<s>user: How long is a garden?\nassistant: It is"),
+    ] {
+        let value = tokens(more);
+        assert_eq!(value["text"], text);
+        assert_eq!(value["ids"], json(&["tokens", "--text", text, "--json"])["ids"]);
+    }
+    let generate = ["generate", "--model", model, "--device", "cpu", "--max-new", "4", "--json"];
+    let ids: Vec<String> =
+        tokens(&["--generation-prompt"])["ids"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let by_ids = json(&[&generate[..], &["--ids", &ids.join(",")]].concat());
+    assert_eq!(json(&[&generate[..], &["--chat", said]].concat()), by_ids);
+    let info = json(&["info", "--model", model, "--device", "cpu", "--json"]);
+    assert_eq!(info["chat_templates"], serde_json::json!(["default"]));
+
+    // Negative controls.
+    assert!(refusal(&["tokens", "--chat", said]).contains("no chat template"));
+    assert!(refusal(&["tokens", "--model", model, "--chat", "[{]"]).contains("--chat"));
+    assert!(refusal(&["tokens", "--model", model, "--chat", said, "--template", "rag"]).contains("default"));
+    assert!(refusal(&["tokens", "--model", model, "--chat", said, "--date", "tomorrow"]).contains("YYYY-MM-DD"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

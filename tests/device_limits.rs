@@ -15,6 +15,7 @@ use glitchscope::compute::ops::embedding::Embedding;
 use glitchscope::compute::ops::matmul::{MatMul, WeightLayout};
 use glitchscope::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor};
 use glitchscope::engine::Model;
+use glitchscope::engine::training::{Batch, loss, loss_and_gradients};
 use glitchscope::progress::Silent;
 use glitchscope::rng::Rng;
 use pollster::block_on;
@@ -92,6 +93,20 @@ fn what_cannot_be_cut_is_refused_with_the_numbers() {
     let vector = Tensor::new("vector", &[2000], DType::F32);
     let refused = gpu.write(&vector, 0, &[0; 16]).unwrap_err();
     assert!(matches!(refused, ComputeError::BufferTooLarge { needed_bytes: 8000, .. }), "{refused}");
+}
+
+/// Oracle: the contract. Gradients through a table in pieces are refused, with its name and the numbers.
+#[test]
+fn gradients_through_pieces_are_refused_by_name() {
+    let Some((_, gpu)) = pair("gradients_through_pieces_are_refused_by_name", 262_144) else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/public/specimen");
+    let checkpoint = block_on(Checkpoint::open(Rc::new(FolderSource::new(&folder)))).unwrap();
+    let mut model = block_on(Model::load(&checkpoint, gpu, &mut Silent)).unwrap();
+    let batch = Batch::next_token(&[vec![0, 300, 17]]).unwrap();
+    block_on(loss(&mut model, &batch)).unwrap();
+    let error = block_on(loss_and_gradients(&mut model, &batch, &|_| true)).unwrap_err();
+    assert!(error.is_device() && error.hint().is_some());
+    assert!(error.to_string().contains("model.embed_tokens.weight") && error.to_string().contains("262144"), "{error}");
 }
 
 /// The specimen's embedding has 786 KB, and is its head as well.

@@ -34,7 +34,7 @@ fn gpu(test: &str) -> bool {
 fn ask(session: &mut Session, between: impl FnOnce(&mut Panel<'_>)) -> Result<(Vec<Probe>, Vec<String>), String> {
     let tokenizer = session.tokenizer.as_ref().unwrap();
     let options = ScanOptions { batch_size: 4, ..ScanOptions::default() };
-    let mut oracle = Panel::new(&mut session.model, tokenizer, None, &[1], &options).unwrap();
+    let mut oracle = Panel::new(&mut session.model, tokenizer, &[1], &options).unwrap();
     let mut probes = Vec::new();
     block_on(oracle.probe(&IDS[..4], &mut probes, &mut Silent)).map_err(|error| error.to_string())?;
     between(&mut oracle);

@@ -240,7 +240,7 @@ fn magikarps_shots_fit_the_context() {
     let tokenizer = session.tokenizer.as_ref().unwrap();
     let options = ScanOptions { oracles: vec!["magikarp-max-prob".into()], ..ScanOptions::default() };
     let ids = |context: usize| {
-        let specified = glitchscope::glitch::oracle::panel::specified(tokenizer, None, &options, context);
+        let specified = glitchscope::glitch::oracle::panel::specified(tokenizer, &options, context);
         specified.map(|mut specified| specified.pop().unwrap())
     };
     let (spec, prompts) = ids(512).unwrap();

@@ -3,21 +3,23 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use common::{devices, read_json};
 use glitchscope::checkpoint::TensorFile;
-use glitchscope::checkpoint::source::FolderSource;
+use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::compute::DevicePreference;
+use glitchscope::compute::quant::Quantised;
 use glitchscope::engine::Model;
 use glitchscope::engine::training::{
-    AdamWSettings, AttentionMask, Batch, Group, Rows, Schedule, Shape, StepReport, Trainer, TrainingSettings,
+    AdamWSettings, AttentionMask, Batch, Group, Rows, Schedule, Shape, StepReport, Trainer, TrainingSettings, loss,
     loss_and_gradients,
 };
-use glitchscope::progress::Silent;
-use glitchscope::session::Session;
+use glitchscope::progress::{Event, Monitor, Silent};
+use glitchscope::session::{OpenOptions, Session};
 use pollster::block_on;
 use serde::Deserialize;
 
@@ -308,13 +310,174 @@ fn trained_weights_are_stored_in_their_own_type() {
         let last = block_on(trainer.loss(&mut session.model, &batch)).unwrap().mean;
         assert!(last < first - 1.0, "{first} to {last}");
         block_on(trainer.store(&mut session.model)).unwrap();
-        let stored = block_on(glitchscope::engine::training::loss(&mut session.model, &batch)).unwrap().mean;
+        let stored = block_on(loss(&mut session.model, &batch)).unwrap().mean;
         // bf16 keeps eight bits.
         close("stored", stored, last, 0.05).unwrap();
         trainer.free(&mut session.model.device);
         // The tensors that inference needs are still there.
         assert_eq!(block_on(session.model.logits(&[5, 6])).unwrap().len(), 2 * 64);
     }
+}
+
+/// Oracle: the segments as rows of their own. LongRoPE's frequencies go by how long a sequence is, by its positions, and not
+/// by how many sequences are packed into a row.
+#[test]
+fn packed_sequences_have_the_frequencies_of_their_length() {
+    let model = "phi3-longrope"; // other frequencies above 8 tokens
+    let rows: Vec<Vec<u32>> = (0..3).map(|b| (0..7).map(|t| 2 + (b * 13 + t * 5) % 50).collect()).collect();
+    for device in devices("packed_sequences_have_the_frequencies_of_their_length") {
+        let mut session = open(model, device);
+        let alone = block_on(loss(&mut session.model, &Batch::next_token(&rows).unwrap())).unwrap();
+        let segments: Vec<u32> = (1..=3).flat_map(|segment| [segment; 7]).collect();
+        let mask = AttentionMask::of_segments(&segments, 21);
+        let mut packed = Batch::packed(rows.concat(), 1, None, mask).unwrap();
+        packed.targets.retain(|target| target.at % 7 != 6);
+        packed.positions = (0..3).flat_map(|_| 0..7).collect();
+        let together = block_on(loss(&mut session.model, &packed)).unwrap();
+        for (together, alone) in together.nll.iter().zip(&alone.nll) {
+            close(&format!("{device:?}"), (*together).into(), (*alone).into(), 1e-4).unwrap();
+        }
+        assert_eq!(together.nll.len(), 18);
+        // Negative control: a longer sequence in the same batch turns all of them otherwise, as in transformers.
+        packed.positions[20] = 8;
+        let longer = block_on(loss(&mut session.model, &packed)).unwrap();
+        assert!(close("", longer.nll[0].into(), alone.nll[0].into(), 1e-4).is_ok(), "one token turns nothing");
+        assert!(longer.nll[1..6].iter().zip(&alone.nll[1..6]).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
+}
+
+/// Oracle: the same numbers stored in f32. Weights rounded while they are loaded cost what they cost, and their gradient is
+/// taken at what they are rounded to.
+#[test]
+fn rounded_weights_have_a_loss_and_gradients() {
+    for device in devices("rounded_weights_have_a_loss_and_gradients") {
+        for weights in [Quantised::Int8, Quantised::Int4] {
+            let options = OpenOptions { device, weights: Some(weights) };
+            let source = Rc::new(FolderSource::new(folder("llama-grouped-untied")));
+            let mut rounded = block_on(Session::open_with(source, options, &mut Silent)).unwrap();
+            let types = rounded.model.stored_types();
+            assert!(types.iter().any(|(name, _)| name.starts_with('Q')), "{types:?}");
+            let trainer = block_on(Trainer::new(&mut rounded.model, simple(1e-2))).unwrap();
+            let widened = block_on(trainer.export(&mut rounded.model)).unwrap().to_bytes();
+            let error = block_on(trainer.store(&mut rounded.model)).unwrap_err().to_string();
+            assert!(error.contains("export"), "{error}");
+            trainer.free(&mut rounded.model.device);
+
+            let mut files = MemorySource::default();
+            files.insert("config.json", std::fs::read(folder("llama-grouped-untied").join("config.json")).unwrap());
+            files.insert("model.safetensors", widened);
+            let mut whole = block_on(Session::open(Rc::new(files), DevicePreference::Cpu, &mut Silent)).unwrap();
+            let batch = Batch::next_token(&rows(3, 9)).unwrap();
+            let (got, gradients) = block_on(loss_and_gradients(&mut rounded.model, &batch, &|_| true)).unwrap();
+            let (expected, wanted) = block_on(loss_and_gradients(&mut whole.model, &batch, &|_| true)).unwrap();
+            close(&format!("{weights:?} on {device:?}"), got.mean, expected.mean, 1e-5).unwrap();
+            let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+            for (got, expected) in gradients.iter().zip(&wanted) {
+                assert_eq!(got.name, expected.name);
+                let apart =
+                    norm(&mut got.values.iter().zip(&expected.values).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+                let own = norm(&mut expected.values.iter().map(|value| f64::from(*value)));
+                let within = apart <= 1e-3 * own;
+                assert!(within, "{}, {weights:?} on {device:?}: {apart} apart of {own}", got.name);
+            }
+            // Negative control: rounding has changed the loss.
+            let mut stored = open("llama-grouped-untied", DevicePreference::Cpu);
+            let unrounded = block_on(loss(&mut stored.model, &batch)).unwrap().mean;
+            assert!(close("", got.mean, unrounded, 1e-5).is_err());
+        }
+    }
+}
+
+/// Oracle: the definition. One seed is one model, its numbers have the deviation config.json names, and it trains.
+#[test]
+fn untrained_models_are_drawn_by_their_seed() {
+    for name in ["gpt2-tanh-tied", "gemma3", "gpt_neox-parallel", "glm"] {
+        let fresh = |seed: u32| {
+            let source = Rc::new(FolderSource::new(folder(name)));
+            block_on(Session::fresh(source, seed, DevicePreference::Cpu, &mut Silent)).unwrap()
+        };
+        let weights = |session: &mut Session| {
+            let trainer = block_on(Trainer::new(&mut session.model, simple(1e-2))).unwrap();
+            let exported = block_on(trainer.export(&mut session.model)).unwrap();
+            trainer.free(&mut session.model.device);
+            exported
+        };
+        let mut session = fresh(3);
+        let exported = weights(&mut session);
+        assert!(exported.to_bytes() == weights(&mut fresh(3)).to_bytes(), "{name}");
+        assert!(exported.to_bytes() != weights(&mut fresh(4)).to_bytes(), "{name}: negative control");
+        // The names and shapes are those of the checkpoint.
+        let loaded = weights(&mut open(name, DevicePreference::Cpu));
+        let shapes = |file: &TensorFile| -> Vec<(String, Vec<usize>)> {
+            // GPT-NeoX's head has two names; transformers 5 writes the second.
+            let named =
+                file.tensors.iter().map(|(name, (shape, _))| (name.replace("embed_out", "lm_head"), shape.clone()));
+            let mut shapes: Vec<(String, Vec<usize>)> = named.collect();
+            shapes.sort();
+            shapes
+        };
+        assert_eq!(shapes(&exported), shapes(&loaded), "{name}");
+        let largest = exported.tensors.keys().map(|name| exported.f32s(name).unwrap());
+        let (_, values) = largest.filter(|(shape, _)| shape.len() == 2).max_by_key(|(_, values)| values.len()).unwrap();
+        let deviation = (values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+        let config: serde_json::Value = read_json(&folder(name).join("config.json"));
+        let range = config["initializer_range"].as_f64().unwrap_or(0.02);
+        close(&format!("{name}, deviation"), deviation, range, 0.1).unwrap();
+
+        let batch = Batch::next_token(&rows(4, 10)).unwrap();
+        let mut trainer = block_on(Trainer::new(&mut session.model, simple(1e-2))).unwrap();
+        let first = block_on(trainer.step(&mut session.model, std::slice::from_ref(&batch))).unwrap().loss;
+        let guess = (session.model.architecture.n_vocabulary as f64).ln();
+        assert!((first - guess).abs() < 0.5, "{name}: {first} nats, {guess} for a guess");
+        for _ in 0..15 {
+            block_on(trainer.step(&mut session.model, std::slice::from_ref(&batch))).unwrap();
+        }
+        let last = block_on(trainer.loss(&mut session.model, &batch)).unwrap().mean;
+        assert!(last < first - 0.5, "{name}: {first} to {last}");
+    }
+}
+
+/// Cancels after a number of questions.
+struct Impatient(Cell<usize>);
+
+impl Monitor for Impatient {
+    fn event(&mut self, _: Event<'_>) {}
+
+    fn is_cancelled(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left == 0
+    }
+}
+
+/// Oracle: the trainer that was not cancelled. A step that is cancelled anywhere changes nothing.
+#[test]
+fn a_cancelled_step_changes_nothing() {
+    let batch = Batch::next_token(&rows(3, 9)).unwrap();
+    let fresh = || {
+        let mut session = open("llama-grouped-untied", DevicePreference::Cpu);
+        let mut trainer = block_on(Trainer::new(&mut session.model, simple(1e-2))).unwrap();
+        block_on(trainer.step(&mut session.model, std::slice::from_ref(&batch))).unwrap();
+        (session, trainer)
+    };
+    let (mut session, mut trainer) = fresh();
+    let before = bits(&block_on(trainer.checkpoint(&mut session.model, 0)).unwrap());
+    let mut cancelled = 0;
+    for patience in 0..1000 {
+        let mut monitor = Impatient(Cell::new(patience));
+        match block_on(trainer.step_under(&mut session.model, std::slice::from_ref(&batch), &mut monitor)) {
+            Err(error) if error.is_cancelled() => cancelled += 1,
+            Err(error) => panic!("{error}"),
+            Ok(_) => break,
+        }
+        assert!(bits(&block_on(trainer.checkpoint(&mut session.model, 0)).unwrap()) == before, "after {patience}");
+    }
+    assert!(cancelled > 5, "a step has only {cancelled} pauses");
+    // The step that was let through is the second of a trainer that nobody disturbed.
+    let after = bits(&block_on(trainer.checkpoint(&mut session.model, 0)).unwrap());
+    let (mut session, mut trainer) = fresh();
+    block_on(trainer.step(&mut session.model, std::slice::from_ref(&batch))).unwrap();
+    assert!(after == bits(&block_on(trainer.checkpoint(&mut session.model, 0)).unwrap()) && after != before);
 }
 
 /// Negative controls of the comparer.

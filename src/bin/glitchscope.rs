@@ -18,7 +18,7 @@ mod command {
     use glitchscope::compute::DevicePreference;
     use glitchscope::compute::quant::Quantised;
     use glitchscope::engine::training::{
-        self, AdamWSettings, Batch, Group, RecordedBatches, Rows, Schedule, Shape, Trainer, TrainingSettings,
+        self, Batch, Group, RecordedBatches, Rows, ScheduleName, Trainer, TrainingOptions,
     };
     use glitchscope::error::Error;
     use glitchscope::glitch::{Clock, ORACLES};
@@ -27,7 +27,7 @@ mod command {
         DetectorTable, Method, Panel, Probe, PromptForm, Report, ScanOptions, Status, TaskName, Timing,
     };
     use glitchscope::session::{OpenOptions, Session, open_tokenizer};
-    use glitchscope::tokenizer::{Tokenizer, TokenizerError};
+    use glitchscope::tokenizer::{ChatDate, ChatMessage, ChatOptions, Encoding, Tokenizer, TokenizerError};
 
     /// Finds out where a language model breaks.
     #[derive(Parser)]
@@ -291,13 +291,38 @@ mod command {
         ids: Vec<u32>,
     }
 
+    /// A conversation, as the model's chat template writes it.
+    #[derive(Args)]
+    struct ChatArgs {
+        /// Messages as JSON: [{"role": "user", "content": "…"}]
+        #[arg(long, value_name = "JSON")]
+        chat: Option<String>,
+        /// A system message in front of the others
+        #[arg(long, value_name = "TEXT", requires = "chat")]
+        system: Option<String>,
+        /// How the assistant's answer begins; the model goes on with it
+        #[arg(long, value_name = "TEXT", requires = "chat")]
+        prefill: Option<String>,
+        /// Go on with the last message of --chat
+        #[arg(long, requires = "chat", conflicts_with = "prefill")]
+        continue_final_message: bool,
+        /// Name of the template, where the model has several (default: `default`)
+        #[arg(long, value_name = "NAME", requires = "chat")]
+        template: Option<String>,
+        /// The date that some templates print, YYYY-MM-DD
+        #[arg(long, value_name = "DATE", requires = "chat")]
+        date: Option<String>,
+    }
+
     #[derive(Args)]
     struct Generate {
         #[command(flatten)]
         model: ModelArgs,
         /// Token ids, separated by commas
-        #[arg(long, value_delimiter = ',', required = true)]
+        #[arg(long, value_delimiter = ',', required_unless_present = "chat", conflicts_with = "chat")]
         ids: Vec<u32>,
+        #[command(flatten)]
+        chat: ChatArgs,
         /// New tokens at most; fewer when the model ends its text
         #[arg(long, default_value_t = 20)]
         max_new: usize,
@@ -337,6 +362,17 @@ mod command {
         Plateau,
     }
 
+    impl From<ScheduleArg> for ScheduleName {
+        fn from(schedule: ScheduleArg) -> Self {
+            match schedule {
+                ScheduleArg::Constant => ScheduleName::Constant,
+                ScheduleArg::Linear => ScheduleName::Linear,
+                ScheduleArg::Cosine => ScheduleName::Cosine,
+                ScheduleArg::Plateau => ScheduleName::Plateau,
+            }
+        }
+    }
+
     #[derive(Args)]
     struct Train {
         #[command(flatten)]
@@ -344,12 +380,15 @@ mod command {
         /// Rows of token ids, one a line; or a .safetensors file of whole batches (docs in RecordedBatches)
         #[arg(long, value_name = "FILE")]
         rows: PathBuf,
+        /// Begin with untrained weights drawn by this seed; --model then needs a config.json only
+        #[arg(long, value_name = "SEED", conflicts_with = "weights")]
+        fresh: Option<u32>,
         /// Folder to write model.safetensors (f32) and config.json to
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Steps in all; as many as there are whole batches when --rows holds batches
         #[arg(long)]
-        steps: Option<u64>,
+        steps: Option<u32>,
         /// Rows of a batch
         #[arg(long, default_value_t = 16)]
         batch: usize,
@@ -361,7 +400,7 @@ mod command {
         #[arg(long, value_enum, default_value_t = ScheduleArg::Cosine)]
         schedule: ScheduleArg,
         #[arg(long, default_value_t = 0)]
-        warmup: u64,
+        warmup: u32,
         /// What the schedule leaves of the learning rate, as a share of it
         #[arg(long, default_value_t = 0.0)]
         end: f64,
@@ -409,8 +448,13 @@ mod command {
         #[arg(long)]
         text: Option<String>,
         /// Add the special tokens the tokenizer puts around a text
-        #[arg(long)]
+        #[arg(long, conflicts_with = "chat")]
         special: bool,
+        #[command(flatten)]
+        chat: ChatArgs,
+        /// End the conversation where the model's answer begins
+        #[arg(long, requires = "chat")]
+        generation_prompt: bool,
         /// One JSON value on standard output and nothing else
         #[arg(long)]
         json: bool,
@@ -841,7 +885,11 @@ mod command {
     fn generate(args: &Generate) -> Result<i32, Failure> {
         let mut monitor = Terminal::new();
         let mut session = open(&args.model, &mut monitor)?;
-        let ids = pollster::block_on(session.generate(&args.ids, args.max_new, &mut monitor))?;
+        let prompt = match args.chat.is_given() {
+            true => chat(session.tokenizer.as_ref().ok_or(TokenizerError::Absent)?, &args.chat, true)?.1.ids,
+            false => args.ids.clone(),
+        };
+        let ids = pollster::block_on(session.generate(&prompt, args.max_new, &mut monitor))?;
         monitor.finish();
         let text = session.tokenizer.as_ref().map_or(String::new(), |tokenizer| tokenizer.decode(&ids, false));
         if args.model.json {
@@ -851,6 +899,47 @@ mod command {
             print(&format!("{}\n{}\n", ids.join(","), visible(&text, usize::MAX)))?;
         }
         Ok(0)
+    }
+
+    impl ChatArgs {
+        fn is_given(&self) -> bool {
+            self.chat.is_some()
+        }
+    }
+
+    /// The conversation's text and ids. `answers` ends it where an answer begins, unless it goes on with a message.
+    fn chat(tokenizer: &Tokenizer, args: &ChatArgs, answers: bool) -> Result<(String, Encoding), Failure> {
+        let json = args.chat.as_deref().unwrap_or_default();
+        let said: Vec<ChatMessage> = serde_json::from_str(json).map_err(|error| {
+            Failure::Usage(format!(
+                "--chat cannot be read ({error}); expected [{{\"role\": \"user\", \"content\": \"…\"}}]"
+            ))
+        })?;
+        let message = |role: &str, content: &String| ChatMessage { role: role.into(), content: content.clone() };
+        let mut messages: Vec<ChatMessage> = args.system.iter().map(|system| message("system", system)).collect();
+        messages.extend(said);
+        messages.extend(args.prefill.iter().map(|prefill| message("assistant", prefill)));
+        let continue_final_message = args.continue_final_message || args.prefill.is_some();
+        let options = ChatOptions {
+            add_generation_prompt: answers && !continue_final_message,
+            continue_final_message,
+            date: args.date.as_deref().map(date).transpose()?,
+            ..ChatOptions::default()
+        };
+        Ok(tokenizer.encode_chat(args.template.as_deref(), &messages, &options)?)
+    }
+
+    /// `2024-07-26`
+    fn date(text: &str) -> Result<ChatDate, Failure> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let read = match parts[..] {
+            [year, month, day] => year.parse().ok().zip(month.parse().ok()).zip(day.parse().ok()),
+            _ => None,
+        };
+        match read {
+            Some(((year, month @ 1..=12), day @ 1..=31)) => Ok(ChatDate { year, month, day }),
+            _ => Err(Failure::Usage(format!("--date is {text:?}, expected YYYY-MM-DD"))),
+        }
     }
 
     fn attention(args: &Attention) -> Result<i32, Failure> {
@@ -918,27 +1007,26 @@ mod command {
         let per_step = args.accumulate.max(1);
         let steps = match (&batches, args.steps) {
             (_, Some(steps)) => steps,
-            (Batches::Recorded(recorded), None) => (recorded.len() / per_step) as u64,
+            (Batches::Recorded(recorded), None) => (recorded.len() / per_step) as u32,
             (Batches::Rows(_), None) => return Err(Failure::Usage("--steps is needed with rows of text".into())),
         };
-        let shape = match args.schedule {
-            ScheduleArg::Constant => Shape::Constant,
-            ScheduleArg::Linear => Shape::Linear,
-            ScheduleArg::Cosine => Shape::Cosine,
-            ScheduleArg::Plateau => Shape::Plateau { decay_share: args.decay_share },
-        };
         let frozen = args.freeze.iter().map(Group::frozen);
-        let settings = TrainingSettings {
-            schedule: Schedule { peak: args.learning_rate, warmup: args.warmup, steps, shape, end: args.end },
-            adamw: AdamWSettings {
-                beta1: args.beta1,
-                beta2: args.beta2,
-                eps: args.eps,
-                weight_decay: args.weight_decay,
-            },
+        let options = TrainingOptions {
+            steps,
+            learning_rate: args.learning_rate,
+            schedule: args.schedule.into(),
+            warmup: args.warmup,
+            end: args.end,
+            decay_share: args.decay_share,
+            beta1: args.beta1,
+            beta2: args.beta2,
+            eps: args.eps,
+            weight_decay: args.weight_decay,
             groups: frozen.chain(args.no_decay.iter().map(|name| Group::with_weight_decay(name, 0.0))).collect(),
             clip: args.clip,
+            ..TrainingOptions::default()
         };
+        let (settings, steps) = (options.settings(), u64::from(steps));
         if args.out.is_some() && FolderSource::new(&args.model.model).model_file().is_some() {
             return Err(Failure::Usage(
                 "--out writes a model's folder, and a GGUF file has no config.json for it: train from the folder"
@@ -947,7 +1035,13 @@ mod command {
         }
         let mut monitor = Terminal::new();
         listen_for_ctrl_c();
-        let mut session = open(&args.model, &mut monitor)?;
+        let mut session = match args.fresh {
+            Some(seed) => {
+                let source = Rc::new(FolderSource::new(&args.model.model));
+                pollster::block_on(Session::fresh(source, seed, args.model.device.into(), &mut monitor))?
+            }
+            None => open(&args.model, &mut monitor)?,
+        };
         let model = &mut session.model;
         let mut trainer = pollster::block_on(Trainer::new(model, settings))?;
         let mut position = 0;
@@ -1030,9 +1124,15 @@ mod command {
         } else {
             let folder = args.tokenizer.as_deref().and_then(Path::parent).unwrap_or(&args.model);
             let file = args.tokenizer.clone().unwrap_or_else(|| args.model.join("tokenizer.json"));
-            let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
-            Tokenizer::from_bytes(&read(&file)?, config.as_deref())?
+            let beside = |name: &str| std::fs::read(folder.join(name)).ok();
+            let [config, jinja, json] =
+                ["tokenizer_config.json", "chat_template.jinja", "chat_template.json"].map(beside);
+            Tokenizer::from_files(&read(&file)?, config.as_deref(), jinja.as_deref(), json.as_deref())?
         };
+        if args.chat.is_given() {
+            let (text, encoding) = chat(&tokenizer, &args.chat, args.generation_prompt)?;
+            return print_tokens(args, &encoding, Some(&text));
+        }
         let text = match &args.text {
             Some(text) => text.clone(),
             None => {
@@ -1043,10 +1143,17 @@ mod command {
                 text
             }
         };
-        let encoding = tokenizer.encode(&text, args.special)?;
+        print_tokens(args, &tokenizer.encode(&text, args.special)?, None)
+    }
+
+    /// `text` is what a conversation was written as.
+    fn print_tokens(args: &Tokens, encoding: &Encoding, text: Option<&str>) -> Result<i32, Failure> {
         if args.json {
             let offsets: Vec<[usize; 2]> = encoding.offsets.iter().map(|&(start, end)| [start, end]).collect();
-            let json = serde_json::json!({ "ids": encoding.ids, "tokens": encoding.tokens, "offsets": offsets });
+            let mut json = serde_json::json!({ "ids": encoding.ids, "tokens": encoding.tokens, "offsets": offsets });
+            if let Some(text) = text {
+                json["text"] = text.into();
+            }
             print(&json.to_string())?;
         } else {
             let mut out = String::new();
@@ -1087,6 +1194,11 @@ mod command {
         }
         for count in &session.info.classes {
             out += &format!("  tokens      {:>7} {:?}\n", count.count, count.class);
+        }
+        if let Some(tokenizer) = &session.tokenizer {
+            for template in tokenizer.chat_templates().iter() {
+                out += &format!("  chat        {}, in {}\n", visible(&template.name, 40), template.file);
+            }
         }
         for note in &session.info.notes {
             out += &format!("  note        {note}\n");

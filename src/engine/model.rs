@@ -10,7 +10,7 @@ use super::forward::{PassShape, PassTensors, Prefix, record};
 use super::kv_cache::KvCache;
 use super::recovery::Origin;
 use super::weights::{self, Weights};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Config};
 use crate::compute::ops::matmul::WeightLayout;
 use crate::compute::{Device, Tensor, TensorId, quant};
 use crate::error::Result;
@@ -83,6 +83,15 @@ impl Model {
         }
         let (weights, files, notes) = weights::load(family, &architecture, checkpoint, &mut device, monitor).await?;
         Ok(Model { architecture, weights, device, files, notes, origin: None, tensors: HashMap::new() })
+    }
+
+    /// An untrained model of a configuration: the seed draws its weights, which are in f32.
+    pub fn fresh(config: &Config, mut device: Device, seed: u32) -> Result<Model> {
+        let family = family(config)?;
+        let architecture = family.architecture(config)?;
+        let weights = weights::fresh(family, &architecture, config, &mut device, seed)?;
+        let notes = vec![format!("the weights are untrained, drawn by seed {seed}")];
+        Ok(Model { architecture, weights, device, files: Vec::new(), notes, origin: None, tensors: HashMap::new() })
     }
 
     /// Runs a pass and returns what the wanted positions say. The logits stay on the device until the next pass.

@@ -9,6 +9,7 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod optimiser;
+pub mod options;
 pub mod pass;
 pub mod recorded;
 pub mod rows;
@@ -17,6 +18,7 @@ pub mod trainer;
 
 pub use batch::{AttentionMask, Batch, Target};
 pub use optimiser::{AdamWSettings, Group};
+pub use options::{ScheduleName, TrainingOptions};
 pub use pass::{Loss, loss, loss_and_gradients, loss_and_site_gradients};
 pub use recorded::RecordedBatches;
 pub use rows::Rows;

@@ -9,12 +9,13 @@ use std::ops::Range;
 use super::EngineError;
 use super::architecture::{Architecture, LayerForm, Norm, NormPlace, Positions, QueryKeyExtent, Residual};
 use super::families::{Family, Fused};
-use crate::checkpoint::{Checkpoint, CheckpointError, TensorEntry};
+use crate::checkpoint::{Checkpoint, CheckpointError, Config};
 use crate::compute::ops::matmul::WeightLayout;
-use crate::compute::{DType, Device, Tensor};
+use crate::compute::{DType, Device, Tensor, TensorId};
 use crate::error::Result;
 use crate::progress::Monitor;
 use crate::report::FileInfo;
+use crate::rng::Rng;
 
 pub struct Weights {
     /// (V,E)
@@ -138,17 +139,7 @@ pub async fn load(
             monitor,
         )
         .await?;
-    for rotary in &architecture.rotary {
-        let mut upload = |label: &str, frequencies: &[f32]| {
-            let tensor = Tensor::new(label, &[frequencies.len()], DType::F32);
-            device.write_f32(&tensor, frequencies).map(|()| tensor)
-        };
-        let long = match &rotary.long {
-            Some((above, frequencies)) => Some((*above, upload("inv_freq.long", frequencies)?)),
-            None => None,
-        };
-        weights.rotary.push(RotaryFrequencies { inv_freq: upload("inv_freq", &rotary.inv_freq)?, long });
-    }
+    weights.rotary = rotary_frequencies(architecture, device)?;
     let unused: Vec<&str> = checkpoint
         .tensors()
         .map(|entry| entry.name.as_str())
@@ -162,6 +153,68 @@ pub async fn load(
         ));
     }
     Ok((weights, files, notes))
+}
+
+/// Makes the weights of an untrained model: norms that change nothing, biases of 0, and everything else drawn from a
+/// normal distribution of config.json's `initializer_range` (0.02 where it names none). What writes to the residual
+/// stream is divided by √(2L), so that its variance does not grow with the layers.
+///
+/// Source   Radford et al. 2019 (GPT-2), section 2.3
+pub fn fresh(
+    family: &Family,
+    architecture: &Architecture,
+    config: &Config,
+    device: &mut Device,
+    seed: u32,
+) -> Result<Weights> {
+    let prefix = family.names.prefixes.first().copied().unwrap_or_default();
+    let mut finder = Finder { checkpoint: None, prefix, parameters: Vec::new() };
+    let mut weights = find(family, architecture, &mut finder)?;
+    weights.parameters = finder.parameters;
+    let range = config.f64_or("initializer_range", 0.02)?;
+    if !(range.is_finite() && range >= 0.0) {
+        let what = format!("initializer_range is {range}, expected a number not below 0");
+        return Err(EngineError::Inconsistent { what }.into());
+    }
+    let to_residual: Vec<TensorId> =
+        weights.layers.iter().flat_map(|layer| [layer.attention_out.weight.id(), layer.mlp_out.weight.id()]).collect();
+    let norm = match architecture.norm {
+        Norm::Layer { .. } => 1.0,
+        Norm::Rms { weight_offset, .. } => 1.0 - weight_offset,
+    };
+    for (i, parameter) in weights.parameters.iter().enumerate() {
+        let is_residual = parameter.copies.iter().any(|copy| to_residual.contains(&copy.tensor.id()));
+        let deviation = if is_residual { range / (2.0 * architecture.n_layers() as f64).sqrt() } else { range };
+        let mut rng = Rng::with_stream(seed.into(), i as u64);
+        let values: Vec<f32> = match parameter.shape[..] {
+            [n] if parameter.name.ends_with(".bias") => vec![0.0; n],
+            [n] => vec![norm; n],
+            _ => (0..parameter.shape.iter().product()).map(|_| deviation as f32 * rng.normal()).collect(),
+        };
+        let row = values.len() / parameter.shape[0].max(1);
+        for copy in &parameter.copies {
+            let rows = &values[copy.from_row * row..(copy.from_row + copy.rows) * row];
+            device.write(&copy.tensor, copy.to_row * row * 4, bytemuck::cast_slice(rows))?;
+        }
+    }
+    weights.rotary = rotary_frequencies(architecture, device)?;
+    Ok(weights)
+}
+
+fn rotary_frequencies(architecture: &Architecture, device: &mut Device) -> Result<Vec<RotaryFrequencies>> {
+    let mut all = Vec::with_capacity(architecture.rotary.len());
+    for rotary in &architecture.rotary {
+        let mut upload = |label: &str, frequencies: &[f32]| {
+            let tensor = Tensor::new(label, &[frequencies.len()], DType::F32);
+            device.write_f32(&tensor, frequencies).map(|()| tensor)
+        };
+        let long = match &rotary.long {
+            Some((above, frequencies)) => Some((*above, upload("inv_freq.long", frequencies)?)),
+            None => None,
+        };
+        all.push(RotaryFrequencies { inv_freq: upload("inv_freq", &rotary.inv_freq)?, long });
+    }
+    Ok(all)
 }
 
 /// Tensors whose rows come from several places, gathered here and written when the last row has come. The parts of one
@@ -354,7 +407,8 @@ fn per_head(n_heads: usize, head_size: usize) -> Vec<Vec<Range<usize>>> {
 
 /// Looks weights up under the prefix this export uses and remembers which tensors are wanted.
 struct Finder<'a> {
-    checkpoint: &'a Checkpoint,
+    /// `None` for a model that is to be made: everything is there then, in f32.
+    checkpoint: Option<&'a Checkpoint>,
     prefix: &'static str,
     parameters: Vec<Parameter>,
 }
@@ -365,7 +419,7 @@ impl<'a> Finder<'a> {
         let mut problem = None;
         for prefix in family.names.prefixes {
             match checkpoint.require(&format!("{prefix}{embedding}")) {
-                Ok(_) => return Ok(Finder { checkpoint, prefix, parameters: Vec::new() }),
+                Ok(_) => return Ok(Finder { checkpoint: Some(checkpoint), prefix, parameters: Vec::new() }),
                 // A type that cannot be read says more than an absence under another prefix.
                 Err(error) if problem.is_none() || matches!(error, CheckpointError::UnsupportedType { .. }) => {
                     problem = Some(error);
@@ -394,12 +448,12 @@ impl<'a> Finder<'a> {
     fn norms(&mut self, pattern: &str, heads: usize, channels: usize, kind: Norm) -> Result<NormWeights> {
         let gather = |finder: &mut Self, end: &str| {
             let name = |head: usize| format!("{}{}{end}", finder.prefix, pattern.replace("{}", &head.to_string()));
-            let dtype = finder.entry(&name(0), &[channels])?.dtype;
+            let dtype = finder.stored_type(&name(0), &[channels])?;
             let tensor = Tensor::new(format!("{}{pattern}{end}", finder.prefix), &[heads, channels], dtype);
             for (head, name) in (0..heads).map(name).collect::<Vec<_>>().into_iter().enumerate() {
-                let entry = finder.entry(&name, &[channels])?;
-                if entry.dtype != dtype {
-                    let what = format!("{name} is stored as {:?}, the same of another head as {dtype:?}", entry.dtype);
+                let own = finder.stored_type(&name, &[channels])?;
+                if own != dtype {
+                    let what = format!("{name} is stored as {own:?}, the same of another head as {dtype:?}");
                     return Err(EngineError::Inconsistent { what }.into());
                 }
                 let copies = vec![RowCopy { tensor: tensor.clone(), from_row: 0, to_row: head, rows: 1 }];
@@ -463,7 +517,7 @@ impl<'a> Finder<'a> {
     }
 
     fn parts(&mut self, name: &str, shape: &[usize], parts: &[Vec<Range<usize>>]) -> Result<Vec<Tensor>> {
-        let dtype = self.entry(name, shape)?.dtype;
+        let dtype = self.stored_type(name, shape)?;
         let mut tensors = Vec::new();
         let mut copies = Vec::new();
         for (i, ranges) in parts.iter().enumerate() {
@@ -479,7 +533,8 @@ impl<'a> Finder<'a> {
 
     /// Under the first name that is there, or with an error about the first.
     fn head(&mut self, names: &[&str], n: usize, k: usize, biased: bool) -> Result<Projection> {
-        let is_there = |name: &&&str| self.checkpoint.tensor(&format!("{name}.weight")).is_some();
+        let is_there =
+            |name: &&&str| self.checkpoint.is_some_and(|found| found.tensor(&format!("{name}.weight")).is_some());
         let name = names.iter().find(is_there).unwrap_or(&names[0]);
         let weight = self.whole(&format!("{name}.weight"), &[n, k])?;
         let bias = match biased {
@@ -491,15 +546,16 @@ impl<'a> Finder<'a> {
 
     /// A tensor that is on the device as in the checkpoint.
     fn whole(&mut self, name: &str, expected: &[usize]) -> Result<Tensor> {
-        let dtype = self.entry(name, expected)?.dtype;
+        let dtype = self.stored_type(name, expected)?;
         let tensor = Tensor::new(name, expected, dtype);
         let copies = vec![RowCopy { tensor: tensor.clone(), from_row: 0, to_row: 0, rows: expected[0] }];
         self.parameters.push(Parameter { name: name.into(), shape: expected.to_vec(), copies });
         Ok(tensor)
     }
 
-    fn entry(&self, name: &str, expected: &[usize]) -> Result<&'a TensorEntry> {
-        let entry = self.checkpoint.require(name)?;
+    fn stored_type(&self, name: &str, expected: &[usize]) -> Result<DType> {
+        let Some(checkpoint) = self.checkpoint else { return Ok(DType::F32) };
+        let entry = checkpoint.require(name)?;
         if entry.shape != expected {
             return Err(EngineError::TensorShape {
                 name: entry.name.clone(),
@@ -508,7 +564,7 @@ impl<'a> Finder<'a> {
             }
             .into());
         }
-        Ok(entry)
+        Ok(entry.dtype)
     }
 }
 

@@ -15,7 +15,6 @@ mod magikarp;
 mod random;
 
 use super::indicators::Indicator;
-use super::oracle::question::ChatForm;
 use super::reference_ids::reference_ids;
 use super::scope::Scope;
 use super::token_graph::Neighbourhood;

@@ -8,6 +8,7 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
+use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
 use crate::report::*;
 use crate::session::{ClassCount, ProbeDetail, SessionInfo, TopToken};
@@ -18,7 +19,8 @@ const FILE: &str = "www/src/report/types.ts";
 /// Every type that crosses into the page, in the order of the file.
 fn declarations() -> String {
     let mut out = String::from(
-        "// Generated from report.rs, progress.rs, session.rs, compute/device.rs, tokenizer/class.rs. Do not edit:\n\
+        "// Generated from report.rs, progress.rs, session.rs, compute/device.rs, tokenizer/class.rs,\n\
+         // engine/training. Do not edit:\n\
          // UPDATE=1 cargo test --lib report::typescript\n",
     );
     declare::<Report>(&mut out);
@@ -67,6 +69,10 @@ fn declarations() -> String {
     declare::<ClassCount>(&mut out);
     declare::<ProbeDetail>(&mut out);
     declare::<TopToken>(&mut out);
+    declare::<TrainingOptions>(&mut out);
+    declare::<ScheduleName>(&mut out);
+    declare::<Group>(&mut out);
+    declare::<StepReport>(&mut out);
     out
 }
 

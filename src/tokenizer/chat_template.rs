@@ -6,6 +6,7 @@
 //!
 //! Not done  tools and documents, multiplication, blocks of `call`, `filter`, `include`, `raw` and `with`
 
+mod named;
 mod rewrite;
 
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value, context};
 
 use super::TokenizerError;
 use rewrite::Rewritten;
+
+pub use named::{ChatTemplates, NamedTemplate};
+pub(super) use named::{DEFAULT, JINJA_FILE, JSON_FILE, MAX_TEMPLATE_FILE_BYTES, TemplateField, WrittenTemplate};
 
 /// Longest template. The longest published ones have 20 KB.
 pub const MAX_TEMPLATE_BYTES: usize = 64 << 10;
@@ -34,7 +38,7 @@ const MAX_STEPS: usize = 200_000;
 const MAX_DEPTH: usize = 64;
 
 /// Who says what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ChatMessage {
     /// `system`, `user` or `assistant` as a rule; which ones a template knows is its own affair.
     pub role: String,
@@ -46,6 +50,8 @@ pub struct ChatMessage {
 pub struct ChatOptions {
     /// Ends the text where the model's answer begins.
     pub add_generation_prompt: bool,
+    /// Ends the text inside the last message, so that the model goes on with it. Not together with the other.
+    pub continue_final_message: bool,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
     /// Today, for templates that print it; nothing here reads a clock.
@@ -98,9 +104,20 @@ impl ChatTemplate {
         environment.set_fuel(Some(self.steps as u64));
         let named =
             |token: &Option<String>| token.as_ref().map_or(Value::UNDEFINED, |token| Value::from(token.as_str()));
-        let said: Vec<Value> = messages
+        let mut said: Vec<(&str, String)> =
+            messages.iter().map(|message| (message.role.as_str(), message.content.clone())).collect();
+        if options.continue_final_message {
+            if options.add_generation_prompt {
+                return Err(failed("a generation prompt and a continued final message exclude each other".into()));
+            }
+            let Some((_, content)) = said.last_mut() else {
+                return Err(failed("there is no message to continue".into()));
+            };
+            content.push_str(CONTINUE_TAG);
+        }
+        let said: Vec<Value> = said
             .iter()
-            .map(|message| Value::from_pairs([("role", message.role.as_str()), ("content", message.content.as_str())]))
+            .map(|(role, content)| Value::from_pairs([("role", *role), ("content", content.as_str())]))
             .collect();
         let rendered = environment.template_from_str(&self.source).and_then(|template| {
             template.render(context! {
@@ -112,10 +129,29 @@ impl ChatTemplate {
                 documents => (),
             })
         });
-        rendered.map_err(|error| match error.kind() {
+        let rendered = rendered.map_err(|error| match error.kind() {
             ErrorKind::OutOfFuel => failed(format!("it was stopped after {} steps", self.steps)),
             _ => failed(message(&error)),
-        })
+        })?;
+        match messages.last() {
+            Some(last) if options.continue_final_message => cut_behind(rendered, &last.content),
+            _ => Ok(rendered),
+        }
+    }
+}
+
+/// Stands behind the message that is continued while the template is rendered; what follows it is cut off. A template
+/// that trims messages takes the blank at its end away, and then the blanks of the message itself are gone too. As in
+/// transformers.
+const CONTINUE_TAG: &str = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+fn cut_behind(rendered: String, last: &str) -> Result<String, TokenizerError> {
+    match rendered.rfind(CONTINUE_TAG.trim_end()) {
+        Some(at) if rendered.contains(last.trim()) => {
+            let kept = &rendered[..at];
+            Ok(if rendered[at..].starts_with(CONTINUE_TAG) { kept } else { kept.trim_end() }.into())
+        }
+        _ => Err(failed("it leaves the final message out, or changes it, so that it cannot be continued".into())),
     }
 }
 

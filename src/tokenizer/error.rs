@@ -28,8 +28,14 @@ pub enum TokenizerError {
         "no placeholder word keeps to itself in the prompt: of {candidates} ordinary words {tried} were tried{example}"
     )]
     NoPlaceholder { candidates: usize, tried: usize, example: String },
+    #[error("there is no chat template {wanted:?}; the model has {}", listed(known))]
+    NoChatTemplate { wanted: String, known: Vec<String> },
     #[error("the chat template cannot be used: {reason}")]
     ChatTemplate { reason: String },
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 impl TokenizerError {
@@ -45,6 +51,10 @@ impl TokenizerError {
                 "Take a model whose tokenizer is a BPE, Unigram, WordPiece or WordLevel model with the usual parts."
                     .into()
             }
+            TokenizerError::NoChatTemplate { known, .. } if known.is_empty() => {
+                "A base model has none: write the prompt as plain text, or take the model's tuned version.".into()
+            }
+            TokenizerError::NoChatTemplate { .. } => "Name one of those.".into(),
             TokenizerError::ChatTemplate { .. } => {
                 "Write the prompt as plain text, or change the conversation to what the template expects.".into()
             }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::TokenizerError;
 use super::added::{Declared, Flags};
+use super::chat_template::TemplateField;
 use super::merges::Merges;
 use super::vocabulary::{MAX_VOCABULARY, Twice, Vocabulary, shortened};
 use crate::checkpoint::json::Bounded;
@@ -388,6 +389,8 @@ pub(super) struct ConfigFile {
     pub eos_token: Option<NamedToken>,
     #[serde(default)]
     pub add_bos_token: Option<bool>,
+    #[serde(default)]
+    pub chat_template: Option<TemplateField>,
 }
 
 /// `"<s>"`, or `{"content": "<s>", …}` in older files.

@@ -8,6 +8,7 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::added::{AddedTokens, Declared, Flags};
 use super::bpe::{Bpe, BpeOptions};
+use super::chat_template::{ChatTemplates, DEFAULT, WrittenTemplate};
 use super::file::merge_ids;
 use super::merges::Merges;
 use super::model::Model;
@@ -36,7 +37,10 @@ pub struct GgufTokenizer {
     pub unknown: Option<u32>,
     pub add_bos: Option<bool>,
     pub add_space_prefix: Option<bool>,
+    /// `tokenizer.chat_template`
     pub chat_template: Option<String>,
+    /// `tokenizer.chat_template.<name>`: name and template.
+    pub named_chat_templates: Vec<(String, String)>,
 }
 
 /// How a text is split before byte-level BPE.
@@ -157,6 +161,15 @@ impl Tokenizer {
         let within = |id: &u32| (*id as usize) < gguf.tokens.len();
         tokenizer.bos = gguf.bos.filter(within);
         tokenizer.eos = gguf.eos.filter(within);
+        tokenizer.written_bos = tokenizer.bos.and_then(|id| tokenizer.token(id));
+        tokenizer.written_eos = tokenizer.eos.and_then(|id| tokenizer.token(id));
+        let default =
+            gguf.chat_template.iter().map(|text| WrittenTemplate::new(DEFAULT, text, "tokenizer.chat_template"));
+        let named = gguf
+            .named_chat_templates
+            .iter()
+            .map(|(name, text)| WrittenTemplate::new(name, text, "tokenizer.chat_template"));
+        tokenizer.chat_templates = ChatTemplates::new(default.chain(named).collect(), &mut tokenizer.notes);
         tokenizer.prefixes = tokenizer.find_prefixes();
         Ok(tokenizer)
     }

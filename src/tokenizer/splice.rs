@@ -44,17 +44,34 @@ impl Tokenizer {
     /// Fails with `Unspellable` when the text has tokens the vocabulary does not know, and with `NoPlaceholder` when no
     /// word comes out of the encoding exactly once.
     pub fn splice(&self, before: &str, after: &str) -> Result<Splice, TokenizerError> {
-        let Pieces { ids, placeholder, placeholder_id } = self.splice_all(&[before, after], true)?;
-        let [ids_before, ids_after] = <[Vec<u32>; 2]>::try_from(ids).expect("OK because two pieces were given");
+        self.check_spelling(&[before, after])?;
+        self.splice_into(|word| Ok(self.encode(&format!("{before}{word}{after}"), true)?.ids))
+    }
+
+    /// The same for any way in which a word becomes part of a prompt.
+    pub(super) fn splice_into(
+        &self,
+        ids_with: impl Fn(&str) -> Result<Vec<u32>, TokenizerError>,
+    ) -> Result<Splice, TokenizerError> {
+        let Pieces { ids, placeholder, placeholder_id } = self.splice_holes(1, ids_with)?;
+        let [ids_before, ids_after] = <[Vec<u32>; 2]>::try_from(ids).expect("OK because one hole makes two pieces");
         Ok(Splice { ids_before, ids_after, placeholder, placeholder_id })
     }
 
-    /// The same for a prompt with any number of holes: the word is one that comes out of the encoding exactly as often
-    /// as there are holes. `special` adds the special tokens that the tokenizer puts around a text; a rendered chat
-    /// template brings its own.
+    /// The same for a prompt with any number of holes, between two pieces each: the word is one that comes out of the
+    /// encoding exactly as often as there are holes. `special` adds the special tokens that the tokenizer puts around a
+    /// text; a rendered chat template brings its own.
     pub fn splice_all(&self, pieces: &[&str], special: bool) -> Result<Pieces, TokenizerError> {
-        let holes = pieces.len().saturating_sub(1);
         self.check_spelling(pieces)?;
+        let holes = pieces.len().saturating_sub(1);
+        self.splice_holes(holes, |word| Ok(self.encode(&pieces.join(word), special)?.ids))
+    }
+
+    fn splice_holes(
+        &self,
+        holes: usize,
+        ids_with: impl Fn(&str) -> Result<Vec<u32>, TokenizerError>,
+    ) -> Result<Pieces, TokenizerError> {
         let mut words: Vec<(u32, String)> = self
             .ids()
             .filter_map(|id| Some((id, self.token(id)?)))
@@ -72,7 +89,7 @@ impl Tokenizer {
             if self.class(id) != TokenClass::Ok || self.token_text(id) != word {
                 continue;
             }
-            let ids = self.encode(&pieces.join(&word), special)?.ids;
+            let ids = ids_with(&word)?;
             let found = ids.iter().filter(|other| **other == id).count();
             if found == holes {
                 let ids = ids.split(|other| *other == id).map(<[u32]>::to_vec).collect();
@@ -88,7 +105,7 @@ impl Tokenizer {
     }
 
     /// Every part of the text is known to the vocabulary.
-    fn check_spelling(&self, texts: &[&str]) -> Result<(), TokenizerError> {
+    pub(super) fn check_spelling(&self, texts: &[&str]) -> Result<(), TokenizerError> {
         let (mut unknown, mut total) = (0, 0);
         for text in texts.iter().filter(|text| !text.is_empty()) {
             match self.encode(text, false) {

@@ -47,8 +47,8 @@ LATE_EXTRA = [[("three", "repetition"), ("three", "spelling"), ("three", "length
 LATE_FROM = 3000
 
 
-def mix_at(step):
-    return MIX_EARLY if step < LATE_FROM else MIX_LATE + LATE_EXTRA[step % 2]
+def mix_at(step, late_from=LATE_FROM):
+    return MIX_EARLY if step < late_from else MIX_LATE + LATE_EXTRA[step % 2]
 
 
 def log(*a):
@@ -304,6 +304,7 @@ def main():
     ap.add_argument("--resume", action="store_true")
     ap.add_argument("--stop-at", type=int, default=0, help="leave after this step with a checkpoint (to go on with --resume)")
     ap.add_argument("--eval-only", action="store_true")
+    ap.add_argument("--forms", default="zero,three,tight", help="which prompts --eval-only asks, zero-shot and few-shot ones")
     ap.add_argument("--eval-sample", type=int, default=0, help="grade only every n-th token")
     ap.add_argument("--no-compile", dest="compile", action="store_false")
     ap.add_argument("--no-bf16", dest="bf16", action="store_false", help="train in f32 throughout")
@@ -317,7 +318,7 @@ def main():
 
     if args.eval_only:
         info = json.loads((out / "training.json").read_text())
-        info["evaluation"] = evaluate(out, np.array(info["counts"]), np.array(info["plain_counts"]), ("zero", "three", "tight"), args.eval_sample)
+        info["evaluation"] = evaluate(out, np.array(info["counts"]), np.array(info["plain_counts"]), args.forms.split(","), args.eval_sample)
         write_training(out, info)
         return
 

@@ -284,6 +284,11 @@ impl Header {
         }
     }
 
+    /// Keys of the metadata, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(AsRef::as_ref)
+    }
+
     pub fn text(&self, key: &str) -> Result<Option<&str>, CheckpointError> {
         match self.values.get(key) {
             None => Ok(None),

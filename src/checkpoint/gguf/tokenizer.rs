@@ -20,6 +20,20 @@ pub(in crate::checkpoint) struct StoredTokenizer {
     merges: Option<Array>,
 }
 
+/// `tokenizer.chat_template.<name>`, by name.
+fn named_chat_templates(header: &Header) -> Result<Vec<(String, String)>, CheckpointError> {
+    let mut named = Vec::new();
+    for key in header.keys() {
+        if let Some(name) = key.strip_prefix("tokenizer.chat_template.")
+            && let Some(text) = header.text(key)?
+        {
+            named.push((name.into(), text.into()));
+        }
+    }
+    named.sort();
+    Ok(named)
+}
+
 impl StoredTokenizer {
     /// `None` when the file says nothing about a tokenizer.
     pub fn find(header: &Header, file_bytes: u64) -> Result<Option<Self>, CheckpointError> {
@@ -39,6 +53,7 @@ impl StoredTokenizer {
             add_bos: header.bool(&key("add_bos_token"))?,
             add_space_prefix: header.bool(&key("add_space_prefix"))?,
             chat_template: header.text("tokenizer.chat_template")?.map(Into::into),
+            named_chat_templates: named_chat_templates(header)?,
             ..GgufTokenizer::default()
         };
         let array = |name: &str, kinds: &[Kind]| -> Result<Option<Array>, CheckpointError> {

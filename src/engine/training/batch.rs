@@ -35,6 +35,22 @@ pub enum AttentionMask {
     Given(Vec<u32>),
 }
 
+impl AttentionMask {
+    /// Rows of packed segments, (B·T): a token sees its own segment and segment 0, causally; one of the largest number
+    /// is filling, which sees its like only.
+    pub fn of_segments(segments: &[u32], tokens: usize) -> AttentionMask {
+        let mut mask = Vec::with_capacity(segments.len() * tokens);
+        for row in segments.chunks_exact(tokens.max(1)) {
+            for (t, &own) in row.iter().enumerate() {
+                let sees =
+                    |(j, &other): (usize, &u32)| u32::from(j <= t && (own == other || other == 0 && own != u32::MAX));
+                mask.extend(row.iter().enumerate().map(sees));
+            }
+        }
+        AttentionMask::Given(mask)
+    }
+}
+
 /// A token that is to be predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
@@ -68,6 +84,38 @@ impl Batch {
             return Err(EngineError::Empty.into());
         }
         Ok(batch)
+    }
+
+    /// Rows of one length, one behind another, (B·T): every token but the first of its row is a target.
+    ///
+    /// `weights` (B·T) are those of the tokens as targets; without, all have weight 1. A token of weight 0 is no target,
+    /// which is how filling and masked tokens are left out.
+    ///
+    /// Errors: `BatchMalformed` when the numbers do not fit; `Empty` when nothing is left to predict.
+    pub fn packed(ids: Vec<u32>, rows: usize, weights: Option<&[f32]>, mask: AttentionMask) -> Result<Batch> {
+        let malformed = |what: String| Err(EngineError::BatchMalformed { what }.into());
+        if rows == 0 || ids.is_empty() {
+            return Err(EngineError::Empty.into());
+        }
+        let tokens = ids.len() / rows;
+        if tokens * rows != ids.len() {
+            return malformed(format!("{} ids in {rows} rows", ids.len()));
+        }
+        if let Some(weights) = weights.filter(|weights| weights.len() != ids.len()) {
+            return malformed(format!("{} weights for {} ids", weights.len(), ids.len()));
+        }
+        let positions = (0..rows).flat_map(|_| 0..tokens as u32).collect();
+        let places = (0..ids.len()).filter(|place| place % tokens > 0);
+        let target = |place: usize| Target {
+            at: place as u32 - 1,
+            id: ids[place],
+            weight: weights.map_or(1.0, |weights| weights[place]),
+        };
+        let targets: Vec<Target> = places.map(target).filter(|target| target.weight != 0.0).collect();
+        if targets.is_empty() {
+            return Err(EngineError::Empty.into());
+        }
+        Ok(Batch { rows, tokens, ids, positions, targets, mask })
     }
 
     /// The sum of the weights, by which a mean divides.
@@ -112,6 +160,23 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Oracle: the rows one by one. Filled up by hand and masked out, they are the same batch.
+    #[test]
+    fn packed_rows_are_the_rows() {
+        let rows = Batch::next_token(&[vec![5, 6, 7], vec![8, 9]]).unwrap();
+        let weights = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0];
+        let packed = Batch::packed(vec![5, 6, 7, 8, 9, 0], 2, Some(&weights), AttentionMask::Causal).unwrap();
+        assert_eq!(packed, rows);
+        let whole = Batch::packed(vec![5, 6, 7, 8, 9, 0], 2, None, AttentionMask::Full).unwrap();
+        assert_eq!((whole.targets.len(), whole.mask), (4, AttentionMask::Full));
+        let causal = |ids: Vec<u32>, rows, weights| Batch::packed(ids, rows, weights, AttentionMask::Causal);
+        assert!(causal(vec![1, 2, 3], 2, None).is_err() && causal(vec![1, 2], 1, Some(&[1.0])).is_err());
+        assert!(causal(vec![1, 2], 2, None).is_err() && causal(vec![], 0, None).is_err());
+        assert!(causal(vec![1, 2], 1, Some(&[1.0, 0.0])).is_err());
+        let negative = causal(vec![1, 2], 1, Some(&[1.0, -1.0])).unwrap();
+        assert!(negative.check(5, 5).is_err());
+    }
 
     /// Oracle: by hand. Two rows of unlike length: three targets, none of them filling.
     #[test]

@@ -45,15 +45,26 @@ impl AdamWSettings {
 
 /// Settings of the parameters whose names match. The first group that matches counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(rename = "ParameterGroup", optional_fields))]
+#[serde(default, deny_unknown_fields)]
 pub struct Group {
     /// The checkpoint's name, with `*` for any stretch of it: `*norm*`, `model.layers.3.*`.
     pub pattern: String,
     /// Not trained, and no gradient is computed.
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub frozen: bool,
     /// Times the schedule's learning rate.
+    #[cfg_attr(test, ts(as = "Option<f64>", optional))]
     pub learning_rate_factor: f64,
     /// Instead of AdamW's.
     pub weight_decay: Option<f64>,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Group { pattern: String::new(), frozen: false, learning_rate_factor: 1.0, weight_decay: None }
+    }
 }
 
 impl Group {

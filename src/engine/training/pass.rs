@@ -10,11 +10,13 @@ use crate::compute::backward::{reverse, separate};
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::cross_entropy::{CrossEntropy, IGNORED};
 use crate::compute::{DType, Device, Dispatch, Op, Recording, Tensor, TensorId};
+use crate::engine::architecture::Architecture;
 use crate::engine::forward::{PassShape, PassTensors, record};
 use crate::engine::kv_cache::KvCache;
 use crate::engine::weights::{Parameter, RowCopy};
 use crate::engine::{EngineError, Model, hooks};
 use crate::error::Result;
+use crate::progress::{Monitor, Silent, pause};
 
 /// What a batch costs.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,9 @@ pub struct Loss {
     pub nll: Vec<f32>,
 }
 
+/// Dispatches on the CPU between two pauses: a few milliseconds of a small model, and a pause takes microseconds.
+const PAUSE_AFTER: usize = 8;
+
 /// What has to be alike for two batches to share a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassForm {
@@ -32,17 +37,23 @@ pub struct PassForm {
     pub tokens: usize,
     pub targets: usize,
     pub mask: Mask,
+    /// Stands for the end of the longest row, by its positions, where rotary frequencies depend on it: one more than the
+    /// largest limit that the end is above, or 0. As transformers chooses them, for all rows of a batch alike.
+    pub sequence: usize,
 }
 
 impl PassForm {
-    pub fn of(batch: &Batch) -> Self {
+    pub fn of(batch: &Batch, architecture: &Architecture) -> Self {
         let mask = match &batch.mask {
             AttentionMask::Causal => Mask::Causal,
             AttentionMask::Full => Mask::Full,
             AttentionMask::Prefix(n) => Mask::Prefix(*n),
             AttentionMask::Given(_) => Mask::Given,
         };
-        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len(), mask }
+        let end = batch.positions.iter().max().map_or(0, |&last| last as usize + 1);
+        let limits = architecture.rotary.iter().filter_map(|rotary| rotary.long.as_ref().map(|(above, _)| *above));
+        let sequence = limits.filter(|above| end > *above).max().map_or(0, |above| above + 1);
+        PassForm { rows: batch.rows, tokens: batch.tokens, targets: batch.targets.len(), mask, sequence }
     }
 }
 
@@ -53,7 +64,8 @@ pub struct Pass {
     mask: Tensor,
     nll: Tensor,
     dnll: Tensor,
-    recording: Recording,
+    /// The recording, cut where a listener is asked.
+    parts: Vec<Recording>,
     /// Where the gradients of the wanted tensors end up.
     pub gradients: HashMap<TensorId, Tensor>,
     /// The wanted sites: their values.
@@ -80,7 +92,7 @@ impl Pass {
     ) -> Result<Pass> {
         let shape = PassShape { rows: form.rows, tokens: form.tokens, logits: form.targets };
         let inputs = PassTensors::new(&model.architecture, shape);
-        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.tokens);
+        let cache = KvCache::new("training", &model.architecture, form.rows, form.tokens, form.sequence);
         let inference = record(&model.architecture, &model.weights, &inputs, &cache, 0, None)?;
         let mask = Tensor::new("mask", &[form.rows, form.tokens, form.tokens], DType::U32);
         let mut forward = inference.rewrite(|dispatch| match dispatch.op {
@@ -116,12 +128,28 @@ impl Pass {
             own.remove(&gradient.id());
         }
         let position_offset = model.architecture.position_offset() as u32;
-        Ok(Pass { inputs, mask, nll, dnll, recording, gradients, sites: values, own, position_offset })
+        let between = if matches!(model.device, Device::Cpu(_)) { PAUSE_AFTER } else { usize::MAX };
+        let mut parts = Vec::new();
+        while !recording.is_empty() {
+            let (part, rest) = recording.split_at(between);
+            parts.push(part);
+            recording = rest;
+        }
+        Ok(Pass { inputs, mask, nll, dnll, parts, gradients, sites: values, own, position_offset })
     }
 
     /// Runs a batch of the recorded form. Its loss is the mean over the batch; the gradients are those of
     /// Σ weight · nll / `total_weight`, so that parts of a batch, each with the whole's weight, add up to the whole.
-    pub async fn run(&self, device: &mut Device, batch: &Batch, total_weight: f64) -> Result<Loss> {
+    ///
+    /// On the CPU, whose work is done when a call returns, `monitor` is asked every few dispatches; a GPU gets the whole
+    /// recording at once.
+    pub async fn run(
+        &self,
+        device: &mut Device,
+        batch: &Batch,
+        total_weight: f64,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Loss> {
         let slots: Vec<u32> = (0..batch.rows as u32).collect();
         let of = |part: fn(&Target) -> u32| batch.targets.iter().map(part).collect::<Vec<u32>>();
         // A target without weight is no target: its row then has no gradient at all, rather than zero times something.
@@ -138,7 +166,10 @@ impl Pass {
             device.write_u32(&self.mask, mask)?;
         }
         device.write_f32(&self.dnll, &dnll)?;
-        device.run(&self.recording).await?;
+        for part in &self.parts {
+            device.run(part).await?;
+            pause(monitor).await?;
+        }
         let nll = device.read_f32(&self.nll).await?;
         let sum: f64 =
             nll.iter().zip(&batch.targets).map(|(&nll, target)| f64::from(nll) * f64::from(target.weight)).sum();
@@ -203,7 +234,7 @@ pub async fn loss_and_gradients(
     let mut ids: Vec<TensorId> = copies.map(|copy| copy.tensor.id()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &ids, &[])?;
+    let pass = Pass::new(model, PassForm::of(batch, &model.architecture), &HashMap::new(), &[], &ids, &[])?;
     let result = run_and_read(&pass, &mut model.device, batch, &parameters).await;
     pass.free(&mut model.device);
     result
@@ -217,14 +248,14 @@ pub async fn loss_and_site_gradients(
     sites: &[&str],
 ) -> Result<(Loss, Vec<ParameterGradient>)> {
     batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
-    let pass = Pass::new(model, PassForm::of(batch), &HashMap::new(), &[], &[], sites)?;
+    let pass = Pass::new(model, PassForm::of(batch, &model.architecture), &HashMap::new(), &[], &[], sites)?;
     let result = run_and_read_sites(&pass, &mut model.device, batch).await;
     pass.free(&mut model.device);
     result
 }
 
 async fn run_and_read_sites(pass: &Pass, device: &mut Device, batch: &Batch) -> Result<(Loss, Vec<ParameterGradient>)> {
-    let loss = pass.run(device, batch, batch.weight()).await?;
+    let loss = pass.run(device, batch, batch.weight(), &mut Silent).await?;
     let mut gradients = Vec::with_capacity(pass.sites.len());
     for (name, value) in &pass.sites {
         let values = match pass.gradients.get(&value.id()) {
@@ -242,7 +273,7 @@ async fn run_and_read(
     batch: &Batch,
     parameters: &[&Parameter],
 ) -> Result<(Loss, Vec<ParameterGradient>)> {
-    let loss = pass.run(device, batch, batch.weight()).await?;
+    let loss = pass.run(device, batch, batch.weight(), &mut Silent).await?;
     let mut gradients = Vec::with_capacity(parameters.len());
     for parameter in parameters {
         let mut values = vec![0.0; parameter.shape.iter().product()];

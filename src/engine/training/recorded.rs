@@ -92,23 +92,10 @@ impl RecordedBatches {
             positions: of(&self.positions),
             targets: targets.collect(),
             mask: match &self.segments {
-                Some(segments) => AttentionMask::Given(self.mask(&segments[i * n..][..n])),
+                Some(segments) => AttentionMask::of_segments(&segments[i * n..][..n], self.tokens),
                 None => AttentionMask::Causal,
             },
         }
-    }
-
-    fn mask(&self, segments: &[u32]) -> Vec<u32> {
-        let mut mask = Vec::with_capacity(segments.len() * self.tokens);
-        for row in segments.chunks_exact(self.tokens) {
-            for (t, &own) in row.iter().enumerate() {
-                // Filling sees its like only: u32::MAX is no segment, and 0 is for those that are one.
-                let sees =
-                    |(j, &other): (usize, &u32)| u32::from(j <= t && (own == other || other == 0 && own != u32::MAX));
-                mask.extend(row.iter().enumerate().map(sees));
-            }
-        }
-        mask
     }
 }
 

@@ -18,6 +18,7 @@ use crate::compute::ops::sum_squares::SumSquares;
 use crate::compute::{DType, Device, Op, Recording, Tensor, TensorId, quant};
 use crate::engine::{EngineError, Model};
 use crate::error::Result;
+use crate::progress::{Monitor, Silent};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingSettings {
@@ -31,14 +32,18 @@ pub struct TrainingSettings {
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StepReport {
     /// Counted from 1.
+    #[cfg_attr(test, ts(type = "number"))]
     pub step: u64,
     /// Weighted mean over the step's targets, before the step, in nats.
     pub loss: f64,
     /// Global norm of the gradient, before clipping.
     pub gradient_norm: f64,
     pub learning_rate: f64,
+    /// Places of all batches, B·T, filling included.
+    pub tokens: u32,
 }
 
 pub struct Trainer {
@@ -142,6 +147,17 @@ impl Trainer {
     /// One step down the gradient of all batches together: the mean is over the targets of all of them, so that many
     /// small batches are one large one.
     pub async fn step(&mut self, model: &mut Model, batches: &[Batch]) -> Result<StepReport> {
+        self.step_under(model, batches, &mut Silent).await
+    }
+
+    /// The same for a listener who may cancel: on the CPU also in the middle of a batch, on a GPU between two. After
+    /// `Cancelled` the parameters are those of before the step.
+    pub async fn step_under(
+        &mut self,
+        model: &mut Model,
+        batches: &[Batch],
+        monitor: &mut dyn Monitor,
+    ) -> Result<StepReport> {
         let total: f64 = batches.iter().map(Batch::weight).sum();
         for batch in batches {
             batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
@@ -156,8 +172,8 @@ impl Trainer {
         model.device.run(&zeros).await?;
         let mut loss = 0.0;
         for batch in batches {
-            let i = self.pass(model, PassForm::of(batch))?;
-            loss += self.passes[i].1.run(&mut model.device, batch, total).await?.mean * batch.weight() / total;
+            let i = self.pass(model, PassForm::of(batch, &model.architecture))?;
+            loss += self.passes[i].1.run(&mut model.device, batch, total, monitor).await?.mean * batch.weight() / total;
         }
         let gradient_norm = self.gradient_norm(&mut model.device).await?;
         if !gradient_norm.is_finite() {
@@ -182,14 +198,15 @@ impl Trainer {
         }
         model.device.run(&update).await?;
         self.step += 1;
-        Ok(StepReport { step: self.step, loss, gradient_norm, learning_rate })
+        let tokens = batches.iter().map(|batch| batch.ids.len()).sum::<usize>() as u32;
+        Ok(StepReport { step: self.step, loss, gradient_norm, learning_rate, tokens })
     }
 
     /// The loss of a batch with the parameters as they are now.
     pub async fn loss(&mut self, model: &mut Model, batch: &Batch) -> Result<Loss> {
         batch.check(model.architecture.n_vocabulary, model.architecture.context)?;
-        let pass = Pass::new(model, PassForm::of(batch), &self.masters(), &[], &[], &[])?;
-        let loss = pass.run(&mut model.device, batch, batch.weight()).await;
+        let pass = Pass::new(model, PassForm::of(batch, &model.architecture), &self.masters(), &[], &[], &[])?;
+        let loss = pass.run(&mut model.device, batch, batch.weight(), &mut Silent).await;
         pass.free(&mut model.device);
         loss
     }

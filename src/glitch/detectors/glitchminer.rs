@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::glitch::Embedding;
 use crate::glitch::oracle::asker::Asker;
 use crate::glitch::oracle::catalogue::{Shots, oracle};
+use crate::glitch::oracle::question::is_chat;
 use crate::progress::{Event, LocalBoxFuture, Monitor, pause};
 use crate::report::DetectorInfo;
 use crate::tokenizer::Tokenizer;
@@ -52,12 +53,13 @@ impl Detector for GlitchMiner {
         monitor: &'a mut dyn Monitor,
     ) -> LocalBoxFuture<'a, Result<Found>> {
         Box::pin(async move {
-            let Machine::Model { model, tokenizer, chat, stop } = &mut field.machine else {
+            let Machine::Model { model, tokenizer, stop } = &mut field.machine else {
                 return Ok(Found::default());
             };
-            let mut spec = oracle("glitchminer-argmax", field.options, Shots::PUBLISHED, chat.is_some())?;
+            let is_chat = is_chat(tokenizer, field.options.form);
+            let mut spec = oracle("glitchminer-argmax", field.options, Shots::PUBLISHED, is_chat)?;
             let question = spec.questions.swap_remove(0);
-            let prompt = question.prepare(tokenizer, *chat)?;
+            let prompt = question.prepare(tokenizer, is_chat)?;
             let gradient = EntropyGradient::new(model, &prompt)?;
             let asker = Asker::new(question, prompt, stop.to_vec(), 0);
             let pool = field.scope.askable();

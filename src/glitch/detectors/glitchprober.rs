@@ -11,6 +11,7 @@
 use super::activations::last_hidden_states;
 use super::{Detector, Field, Found, Ledger, Machine};
 use crate::error::Result;
+use crate::glitch::oracle::question::is_chat;
 use crate::glitch::oracle::task::Task;
 use crate::graph::pca;
 use crate::progress::{LocalBoxFuture, Monitor, pause};
@@ -70,13 +71,14 @@ impl Detector for GlitchProber {
     ) -> LocalBoxFuture<'a, Result<Found>> {
         Box::pin(async move {
             let askable = field.scope.askable();
-            let Machine::Model { model, tokenizer, chat, .. } = &mut field.machine else {
+            let Machine::Model { model, tokenizer, .. } = &mut field.machine else {
                 return Ok(Found::default());
             };
             let layers = key_layers(model.architecture.n_layers());
             let columns = layers.len() * model.architecture.n_channels;
             if self.features.is_none() {
-                let prompt = Task::named(TaskName::Repetition).zero_shot().prepare(tokenizer, *chat)?;
+                let is_chat = is_chat(tokenizer, field.options.form);
+                let prompt = Task::named(TaskName::Repetition).zero_shot().prepare(tokenizer, is_chat)?;
                 self.features = Some(last_hidden_states(model, &prompt, &layers, &askable, monitor).await?);
                 self.model_tokens = (askable.len() * prompt.ids.join(&0).len()) as u64;
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Oracle;
 use super::asker::{Answer, Asker};
 use super::catalogue::{OracleSpec, Shots, Verdict, oracle};
-use super::question::{ChatForm, lengths};
+use super::question::{is_chat, lengths};
 use crate::compute::Device;
 use crate::engine::{EngineError, Model};
 use crate::error::{Error, Result};
@@ -39,20 +39,14 @@ struct Member {
 }
 
 impl<'a> Panel<'a> {
-    /// The oracles that `options` name. `chat` is the model's chat template, if it has one. `stop` are the ids that end
-    /// an answer.
+    /// The oracles that `options` name, put as conversations where the options and the model's chat template say so. `stop`
+    /// are the ids that end an answer.
     ///
     /// Errors   `UnknownOracle`; `ContextTooShort` when a question does not fit the model, after Magikarp's shots have
     ///          been cut down to one; what the tokenizer says of a prompt it cannot encode
-    pub fn new(
-        model: &'a mut Model,
-        tokenizer: &'a Tokenizer,
-        chat: Option<&dyn ChatForm>,
-        stop: &[u32],
-        options: &ScanOptions,
-    ) -> Result<Self> {
+    pub fn new(model: &'a mut Model, tokenizer: &'a Tokenizer, stop: &[u32], options: &ScanOptions) -> Result<Self> {
         let (mut oracles, mut askers): (Vec<Member>, Vec<Asker>) = (Vec::new(), Vec::new());
-        for (spec, prompts) in specified(tokenizer, chat, options, model.architecture.context)? {
+        for (spec, prompts) in specified(tokenizer, options, model.architecture.context)? {
             let info = info(&spec, prompts);
             let mut of_this = Vec::with_capacity(spec.questions.len());
             for (question, prompt) in spec.questions.iter().zip(&info.prompts) {
@@ -140,17 +134,12 @@ impl<'a> Panel<'a> {
 /// Oracles as `options` name them, with their questions as this tokenizer encodes them.
 pub fn specified(
     tokenizer: &Tokenizer,
-    chat: Option<&dyn ChatForm>,
     options: &ScanOptions,
     context: usize,
 ) -> Result<Vec<(OracleSpec, Vec<PromptInfo>)>> {
-    let chat = match options.form {
-        PromptForm::Plain => None,
-        PromptForm::Auto | PromptForm::Chat => chat,
-    };
     let leading = [super::task::Task::named(options.task).zero_shot().name];
     let ids: &[String] = if options.oracles.is_empty() { &leading } else { &options.oracles };
-    ids.iter().map(|id| fitted(id, tokenizer, chat, options, context)).collect()
+    ids.iter().map(|id| fitted(id, tokenizer, options, context)).collect()
 }
 
 /// What a report says of an oracle.
@@ -169,17 +158,17 @@ pub fn info(spec: &OracleSpec, prompts: Vec<PromptInfo>) -> OracleInfo {
 fn fitted(
     id: &str,
     tokenizer: &Tokenizer,
-    chat: Option<&dyn ChatForm>,
     options: &ScanOptions,
     context: usize,
 ) -> Result<(OracleSpec, Vec<PromptInfo>)> {
+    let is_chat = is_chat(tokenizer, options.form);
     let mut shots = Shots::PUBLISHED;
     loop {
-        let spec = oracle(id, options, shots, chat.is_some())?;
+        let spec = oracle(id, options, shots, is_chat)?;
         let mut prompts = Vec::with_capacity(spec.questions.len());
         let mut too_long = None;
         for question in &spec.questions {
-            let prompt = question.prepare(tokenizer, chat)?;
+            let prompt = question.prepare(tokenizer, is_chat)?;
             let (before, after) = lengths(&prompt);
             let tokens = before + after + question.max_new_tokens - 1;
             if tokens > context {

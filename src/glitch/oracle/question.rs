@@ -4,8 +4,8 @@
 //! turn, the assistant's, has been begun; the template makes the text of both turns.
 
 use super::graders::Grade;
-use crate::report::PromptInfo;
-use crate::tokenizer::{ChatMessage, Tokenizer, TokenizerError};
+use crate::report::{PromptForm, PromptInfo};
+use crate::tokenizer::{self, ChatMessage, ChatOptions, Tokenizer, TokenizerError};
 
 /// Where the token goes: a private-use character that no prompt contains.
 pub const HOLE: char = '\u{e000}';
@@ -66,19 +66,22 @@ impl Decoding {
     }
 }
 
-/// Makes a conversation the text that a chat model was tuned on.
-pub trait ChatForm {
-    /// The text of some turns and of the beginning of the assistant's next one, special tokens included.
-    fn render(&self, turns: &[ChatMessage], prefill: &str) -> Result<String, TokenizerError>;
+/// Whether this model's questions are put as conversations.
+pub fn is_chat(tokenizer: &Tokenizer, form: PromptForm) -> bool {
+    match form {
+        PromptForm::Plain => false,
+        PromptForm::Auto => tokenizer.prompt_form() == tokenizer::PromptForm::Chat,
+        PromptForm::Chat => true,
+    }
 }
 
 impl Question {
-    /// The question as ids around the token, for one tokenizer. With `chat` it is asked as a conversation if it can be.
-    pub fn prepare(&self, tokenizer: &Tokenizer, chat: Option<&dyn ChatForm>) -> Result<PromptInfo, TokenizerError> {
-        let (text, is_chat) = match chat {
-            Some(chat) if !self.turns.is_empty() => (chat.render(&self.turns, &self.prefill)?, true),
-            _ => (self.plain.clone(), false),
-        };
+    /// The question as ids around the token, for one tokenizer; as a conversation, if it can be one and `is_chat`.
+    ///
+    /// Errors   what the tokenizer says of a text it cannot encode, and of a template that is missing or refuses the turns
+    pub fn prepare(&self, tokenizer: &Tokenizer, is_chat: bool) -> Result<PromptInfo, TokenizerError> {
+        let is_chat = is_chat && !self.turns.is_empty();
+        let text = if is_chat { self.conversation(tokenizer)? } else { self.plain.clone() };
         let pieces: Vec<&str> = text.split(HOLE).collect();
         let spliced = tokenizer.splice_all(&pieces, !is_chat)?;
         Ok(PromptInfo {
@@ -93,9 +96,78 @@ impl Question {
     }
 }
 
+impl Question {
+    /// The text of the turns and of the answer's beginning, as the model's template has it. A template that knows no system
+    /// gets what the system says at the head of the user's turn.
+    fn conversation(&self, tokenizer: &Tokenizer) -> Result<String, TokenizerError> {
+        let options = ChatOptions { continue_final_message: true, ..ChatOptions::default() };
+        let render = |mut turns: Vec<ChatMessage>| {
+            turns.push(ChatMessage { role: "assistant".into(), content: self.prefill.clone() });
+            Ok(tokenizer.encode_chat(None, &turns, &options)?.0)
+        };
+        match (render(self.turns.clone()), &self.turns[..]) {
+            (Err(TokenizerError::ChatTemplate { .. }), [system, first, rest @ ..]) if system.role == "system" => {
+                let mut turns = vec![user(format!("{}\n\n{}", system.content, first.content))];
+                turns.extend_from_slice(rest);
+                render(turns)
+            }
+            (rendered, _) => rendered,
+        }
+    }
+}
+
 /// Tokens before the first hole, and of everything from it on.
 pub fn lengths(prompt: &PromptInfo) -> (usize, usize) {
     let before = prompt.ids.first().map_or(0, Vec::len);
     let after: usize = prompt.ids.iter().skip(1).map(|piece| 1 + piece.len()).sum();
     (before, after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::glitch::oracle::task::Task;
+    use crate::report::TaskName;
+
+    fn tokenizer(template: &str) -> Tokenizer {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("www/public/specimen");
+        let json = std::fs::read(folder.join("tokenizer.json")).unwrap();
+        let config = serde_json::json!({ "chat_template": template }).to_string();
+        Tokenizer::from_bytes(&json, Some(config.as_bytes())).unwrap()
+    }
+
+    /// Oracle: the template worked out by hand. The token stands in the user's turn, the assistant's is begun, and the form
+    /// follows from the template unless it is chosen.
+    #[test]
+    fn a_conversation_is_what_the_template_makes_of_it() {
+        let said = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}";
+        let tokenizer = tokenizer(said);
+        assert!(is_chat(&tokenizer, PromptForm::Auto) && !is_chat(&tokenizer, PromptForm::Plain));
+        let question = Task::named(TaskName::Repetition).zero_shot();
+        let prompt = question.prepare(&tokenizer, true).unwrap();
+        assert_eq!(prompt.form, "chat");
+        assert_eq!(prompt.text[0], "[user] Please can you repeat the string '");
+        assert_eq!(prompt.text[1], "' and return back to me?\n[assistant] Of course! Here is the repeated string:");
+        assert_eq!(tokenizer.decode(&prompt.ids[0], false), prompt.text[0]);
+        assert_eq!(question.prepare(&tokenizer, false).unwrap().form, "plain");
+    }
+
+    /// Oracle: by hand. A template that refuses a system turn gets its words from the user.
+    #[test]
+    fn a_template_without_a_system_gets_one_turn() {
+        let refusing = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}\
+                        [{{ m.role }}] {{ m.content }}\n{% endfor %}";
+        let question = Question {
+            turns: vec![
+                ChatMessage { role: "system".into(), content: "Be brief.".into() },
+                user(format!("What is '{HOLE}'?")),
+            ],
+            prefill: "It is".into(),
+            ..Task::named(TaskName::Repetition).zero_shot()
+        };
+        let prompt = question.prepare(&tokenizer(refusing), true).unwrap();
+        assert_eq!(prompt.text.concat(), "[user] Be brief.\n\nWhat is ''?\n[assistant] It is");
+        let refused = Question { turns: vec![question.turns[0].clone()], ..question };
+        assert!(refused.prepare(&tokenizer(refusing), true).is_err());
+    }
 }

@@ -178,7 +178,7 @@ export class Session {
         n_channels: 128, context: 512, embedding_rows: this.tokenTable.text.length, vocabulary: this.tokenTable.text.length,
         tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
       },
-      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true,
+      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true, chat_templates: [],
       oracle: ORACLE,
     };
   }

@@ -6,20 +6,23 @@
  * worker with the same model loaded again.
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
-import type { GranularityRow, ProbeDetail, ScanEvent, ScanOptions } from "../report/types";
+import type { GranularityRow, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions } from "../report/types";
 import type * as functions from "./functions";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
 import type { SourceSpec } from "./sources";
+import type * as training from "./trainer";
+import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, TrainingRows, TrainingRun } from "./trainer";
 
 export type { Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
 export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
+export type * from "./trainer";
 
-type Functions = typeof functions;
+type Functions = typeof functions & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -61,6 +64,46 @@ export class Core {
 
   probe(id: number): Promise<ProbeDetail> {
     return this.withModel((remote) => remote.probe(id));
+  }
+
+  /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */
+  startTraining(options: Partial<TrainingOptions>, rows: TrainingRows | null): Promise<void> {
+    return this.withModel((remote) => remote.startTraining(options, rows));
+  }
+
+  /** So many steps, on the batches given for each or on dealt rows. A cancelled call gives the steps it took. */
+  train(steps: number, batches: TrainingBatch[][] | null, on: (progress: TrainingProgress) => void): Promise<TrainingRun> {
+    return this.withModel((remote) => remote.train(steps, batches, listening(on)));
+  }
+
+  trainingLoss(batch: TrainingBatch): Promise<BatchLoss> {
+    return this.withModel((remote) => remote.trainingLoss(batch));
+  }
+
+  /** The training as bytes; on the CPU a resumed one goes on bit for bit. */
+  trainingCheckpoint(): Promise<Uint8Array> {
+    return this.withModel((remote) => remote.trainingCheckpoint());
+  }
+
+  resumeTraining(checkpoint: Uint8Array): Promise<number> {
+    return this.withModel((remote) => remote.resumeTraining(checkpoint));
+  }
+
+  /** The trained weights as model.safetensors. */
+  exportWeights(): Promise<Uint8Array> {
+    return this.withModel((remote) => remote.exportWeights());
+  }
+
+  storeWeights(): Promise<void> {
+    return this.withModel((remote) => remote.storeWeights());
+  }
+
+  endTraining(): Promise<void> {
+    return this.withModel((remote) => remote.endTraining());
+  }
+
+  lossAndGradients(batch: TrainingBatch, patterns: string[]): Promise<LossAndGradients> {
+    return this.withModel((remote) => remote.lossAndGradients(batch, patterns));
   }
 
   /** Brings a new worker to where the last one stood. */
@@ -160,9 +203,9 @@ export class Core {
 }
 
 /** A port that the worker posts events to. Transferred, hence the name of comlink's helper. */
-function listening(on: Listener): MessagePort {
+function listening<E = ScanEvent>(on: (event: E) => void): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = ({ data }: MessageEvent<ScanEvent>) => on(data);
+  port1.onmessage = ({ data }: MessageEvent<E>) => on(data);
   return transfer(port2, [port2]);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the worker can do. The only file that imports the wasm package.
+ * What the worker can do. The only file that imports the wasm package, types aside.
  *
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
@@ -27,7 +27,14 @@ export async function start(): Promise<string> {
   return plain(async () => version());
 }
 
-export async function open(spec: SourceSpec, { device, weights }: Placement, events: MessagePort): Promise<Opened> {
+/** What has to go before the model goes. */
+const closing: (() => void)[] = [];
+
+export function atClose(work: () => void): void {
+  closing.push(work);
+}
+
+export async function open(spec: SourceSpec, { device, weights, untrained }: Placement, events: MessagePort): Promise<Opened> {
   return plain(async () => {
     close();
     const listener = coalescing(events);
@@ -40,7 +47,9 @@ export async function open(spec: SourceSpec, { device, weights }: Placement, eve
     });
     cancel = new Cancel();
     try {
-      const opened = await Session.open(source, device, listener, cancel, weights);
+      const opened = untrained === undefined
+        ? await Session.open(source, device, listener, cancel, weights)
+        : await Session.fresh(source, untrained, device, listener, cancel);
       const info = opened.info();
       await source.verify(info.model.files).catch((error: unknown) => {
         opened.free();
@@ -77,6 +86,7 @@ export function stop(): void {
 }
 
 export function close(): void {
+  for (const work of closing) work();
   session?.free();
   session = undefined;
 }
@@ -99,12 +109,12 @@ export async function check(report: string): Promise<void> {
   return plain(async () => check_report(report));
 }
 
-function loaded(): Session {
+export function loaded(): Session {
   if (!session) throw { message: "no model is loaded", hint: "Load a model first.", kind: "input" } satisfies Failure;
   return session;
 }
 
-function fresh(): Cancel {
+export function fresh(): Cancel {
   cancel = new Cancel();
   return cancel;
 }
@@ -129,7 +139,7 @@ function coalescing(port: MessagePort): (event: ScanEvent) => void {
 }
 
 /** Runs the work with the module loaded, and makes of whatever is thrown a plain object that survives `postMessage`. */
-async function plain<T>(work: () => Promise<T>, events?: MessagePort): Promise<T> {
+export async function plain<T>(work: () => Promise<T>, events?: MessagePort): Promise<T> {
   try {
     await (ready ??= init());
     return await work();

@@ -7,4 +7,6 @@ export type WeightStorage = "stored" | "int8" | "int4";
 export interface Placement {
   device: DevicePreference;
   weights: WeightStorage;
+  /** Leave the weights aside, if there are any, and draw untrained ones by this seed. */
+  untrained?: number;
 }

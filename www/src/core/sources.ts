@@ -12,8 +12,8 @@ import { UrlSource } from "./url_source";
 
 /** How to reach a folder of files. `modelFile` is the one that holds the model, where it is a GGUF file. */
 export type SourceSpec = (
-  /** `bundled` is part of the page itself, which keeps its own files. */
-  | { kind: "url"; name: string; url: string; bundled?: boolean }
+  /** `bundled` is part of the page itself, which keeps its own files; `files` are all there are, where that is known. */
+  | { kind: "url"; name: string; url: string; bundled?: boolean; files?: readonly string[] }
   | HubSpec
   | { kind: "files"; name: string; files: { name: string; file: Blob }[] }
 ) & { modelFile?: string | undefined };
@@ -33,7 +33,7 @@ export function openSource(spec: SourceSpec, cache: ModelCache | null, signal: A
 function reach(spec: SourceSpec, cache: ModelCache | null, signal: AbortSignal, on: SourceListener): PageSource {
   switch (spec.kind) {
     case "url":
-      return new UrlSource({ name: spec.name, base: spec.url, cache: spec.bundled ? null : cache, signal, on });
+      return new UrlSource({ name: spec.name, base: spec.url, cache: spec.bundled ? null : cache, signal, on, files: spec.files });
     case "hub":
       return new HubSource(spec, cache, signal, on);
     case "files":

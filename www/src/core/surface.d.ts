@@ -3,7 +3,7 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(): Promise<unknown>;
@@ -35,6 +35,41 @@ export class Session {
     truth_json: string, options: Partial<ScanOptions>, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<GranularityRow[]>;
   probe(id: number): Promise<ProbeDetail>;
+  static fresh(source: JsSource, seed: number, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
+  trainer(options: Partial<TrainingOptions>): Promise<Trainer>;
+  loss_and_gradients(batch: TrainingBatch, patterns: string[]): Promise<LossAndGradients>;
+  free(): void;
+}
+
+export type TrainingMask = "causal" | "full" | { prefix: number } | { given: Uint32Array } | { segments: Uint32Array };
+
+export interface TrainingBatch {
+  ids: Uint32Array;
+  rows: number;
+  weights?: Float32Array;
+  targets?: { at: Uint32Array; id: Uint32Array; weight?: Float32Array };
+  positions?: Uint32Array;
+  mask?: TrainingMask;
+}
+
+export interface BatchLoss {
+  mean: number;
+  nll: Float32Array;
+}
+
+export interface LossAndGradients extends BatchLoss {
+  gradients: Uint8Array;
+}
+
+export class Trainer {
+  private constructor();
+  deal(ids: Uint32Array, lengths: Uint32Array): void;
+  step(batches: TrainingBatch[] | null | undefined, cancel: Cancel): Promise<StepReport>;
+  loss(batch: TrainingBatch): Promise<BatchLoss>;
+  checkpoint(): Promise<Uint8Array>;
+  resume(checkpoint: Uint8Array): number;
+  export_weights(): Promise<Uint8Array>;
+  store(): Promise<void>;
   free(): void;
 }
 

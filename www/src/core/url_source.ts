@@ -25,6 +25,8 @@ export interface UrlSettings {
   token?: string | undefined;
   /** True when the address names one version for ever, so that what is cached need not be asked about again. */
   pinned?: boolean;
+  /** All files there are, where that is known: others are not asked for, which would be an error in the browser's console. */
+  files?: readonly string[] | undefined;
 }
 
 interface Entry {
@@ -49,6 +51,7 @@ export class UrlSource implements PageSource {
   }
 
   async len(file: string): Promise<number | null> {
+    if (this.settings.files && !this.settings.files.includes(file)) return null;
     return (await this.entry(file))?.size ?? null;
   }
 

@@ -1,5 +1,6 @@
-/** The worker's host: everything it can do is in functions.ts. */
+/** The worker's host: everything it can do is in functions.ts and trainer.ts. */
 import { expose } from "comlink";
 import * as functions from "./functions";
+import * as training from "./trainer";
 
-expose(functions);
+expose({ ...functions, ...training });

@@ -1,4 +1,5 @@
-// Generated from report.rs, progress.rs, session.rs, compute/device.rs, tokenizer/class.rs. Do not edit:
+// Generated from report.rs, progress.rs, session.rs, compute/device.rs, tokenizer/class.rs,
+// engine/training. Do not edit:
 // UPDATE=1 cargo test --lib report::typescript
 
 /** The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device. */
@@ -557,6 +558,8 @@ export interface SessionInfo {
   /** Entries of the vocabulary by class. */
   classes: Array<ClassCount>;
   has_tokenizer: boolean;
+  /** Names of the model's chat templates; empty for a base model. */
+  chat_templates: Array<string>;
   /** The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain. */
   oracle: OracleInfo | null;
 }
@@ -582,4 +585,61 @@ export interface ProbeDetail {
 export interface TopToken {
   id: number;
   p: number;
+}
+
+/** A training's settings. What is left out has the default. */
+export interface TrainingOptions {
+  /** Steps in all, by which the schedule goes. */
+  steps: number;
+  /** The largest learning rate. */
+  learning_rate: number;
+  schedule: ScheduleName;
+  /** Steps until the largest learning rate is reached. */
+  warmup: number;
+  /** What the schedule leaves of the learning rate, as a share of it. */
+  end: number;
+  /** Share of the steps in which a plateau decays. */
+  decay_share: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weight_decay: number;
+  /** Settings of parameters by name; the first that matches counts. */
+  groups: Array<ParameterGroup>;
+  /** Gradients are scaled down to this global norm. */
+  clip: number | null;
+  /** Rows of a batch, where the trainer deals them. */
+  batch: number;
+  /** Dealt batches whose gradients are added up for one step. */
+  accumulate: number;
+  /** Shuffles dealt rows anew for every pass through them; without, they come in their order. */
+  seed: number | null;
+}
+
+/** How the learning rate goes on behind its warm-up; see `schedule`. */
+export type ScheduleName = "constant" | "linear" | "cosine" | "plateau";
+
+/** Settings of the parameters whose names match. The first group that matches counts. */
+export interface ParameterGroup {
+  /** The checkpoint's name, with `*` for any stretch of it: `*norm*`, `model.layers.3.*`. */
+  pattern: string;
+  /** Not trained, and no gradient is computed. */
+  frozen?: boolean;
+  /** Times the schedule's learning rate. */
+  learning_rate_factor?: number;
+  /** Instead of AdamW's. */
+  weight_decay?: number;
+}
+
+/** What a step did. */
+export interface StepReport {
+  /** Counted from 1. */
+  step: number;
+  /** Weighted mean over the step's targets, before the step, in nats. */
+  loss: number;
+  /** Global norm of the gradient, before clipping. */
+  gradient_norm: number;
+  learning_rate: number;
+  /** Places of all batches, B·T, filling included. */
+  tokens: number;
 }

@@ -16,7 +16,10 @@ import { DEFAULTS } from "./options";
 import { rememberRate } from "./preferences";
 import { Job } from "./progress";
 
-export const SPECIMEN = { kind: "url", name: "specimen", url: "", bundled: true } as const satisfies SourceSpec;
+export const SPECIMEN = {
+  kind: "url", name: "specimen", url: "", bundled: true,
+  files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+} as const satisfies SourceSpec;
 
 export interface LoadedModel {
   spec: SourceSpec;
