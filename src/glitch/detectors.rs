@@ -83,7 +83,6 @@ pub enum Machine<'a> {
     Model {
         model: &'a mut Model,
         tokenizer: &'a Tokenizer,
-        chat: Option<&'a dyn ChatForm>,
         stop: &'a [u32],
     },
 }

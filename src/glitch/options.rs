@@ -46,7 +46,7 @@ pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
         });
     }
     integer("attempts", attempts, 1, ATTEMPTS_MAX)?;
-    number("temperature", temperature, temperature >= 0.01 && temperature <= 100.0, "from 0.01 to 100")?;
+    number("temperature", temperature, (0.01..=100.0).contains(&temperature), "from 0.01 to 100")?;
     number("top_p", top_p, top_p > 0.0 && top_p <= 1.0, "above 0, at most 1")?;
     integer("n_neighbors", n_neighbors, 2, NEIGHBORS_MAX)?;
     number("resolution", resolution, resolution > 0.0 && resolution <= 1e6, "above 0, at most 1,000,000")?;

@@ -13,9 +13,7 @@ use crate::error::{Error, Result};
 use crate::glitch::Subject;
 use crate::glitch::agreement::agreement;
 use crate::progress::{Event, LocalBoxFuture, Monitor, pause};
-use crate::report::{
-    AnswerColumn, OracleInfo, Panel as PanelReport, Probe, PromptForm, PromptInfo, ScanOptions, VerdictColumn,
-};
+use crate::report::{AnswerColumn, OracleInfo, Panel as PanelReport, Probe, PromptInfo, ScanOptions, VerdictColumn};
 use crate::tokenizer::Tokenizer;
 
 /// Oracles over one loaded model.
