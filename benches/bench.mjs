@@ -35,7 +35,12 @@ function absent(what, reason) {
   console.log(`${what} | not measured here: ${reason}`);
 }
 
-const server = await serve({ "/": repository });
+// Isolated, so that threads can be measured; the rows on one thread stay on one.
+const isolated = (_, response) => {
+  response.setHeader("cross-origin-opener-policy", "same-origin");
+  response.setHeader("cross-origin-embedder-policy", "require-corp");
+};
+const server = await serve({ "/": repository }, { answer: isolated });
 const page_of = async (browser) => {
   const page = await browser.newPage();
   page.setDefaultTimeout(900_000);
@@ -70,8 +75,17 @@ for (const [m, n, k] of [[512, 512, 512], [256, 768, 768], [1024, 3072, 768], [1
     if (got["ours, plain"]) row(`${what}, plain simd128`, got["ours, plain"], "plain peak", got["peak, plain"], "GFLOP/s");
   });
 }
-absent("GEMM on all cores of a cross-origin isolated page", "the package has no threads yet");
-for (const [layout, dtype, n, k] of [["in_out", "f32", 4096, 4096], ["out_in", "f32", 4096, 4096], ["in_out", "f16", 4096, 8192], ["out_in", "f16", 4096, 8192]]) {
+const cores = cpus().length;
+for (const [m, n, k] of cores > 1 ? [[512, 512, 512], [256, 768, 768], [1024, 3072, 768], [1536, 1536, 1536]] : []) {
+  const what = `GEMM f32 ${m}×${n}×${k}, wasm, ${cores} threads`;
+  await section(what, { webgpu: false }, async (page) => {
+    const got = await page.evaluate((arguments_) => globalThis.bench.gemm_threads(...arguments_), [cores, m, n, k, runs]);
+    row(what, got.shared, "one thread", got.single, "GFLOP/s", cores === 2 ? 1.8 : undefined);
+  });
+}
+const SIZES = { f32: [4096, 4096], f16: [4096, 8192], bf16: [4096, 8192], int8: [4096, 16384], int4: [4096, 16384] };
+for (const [layout, dtype] of Object.keys(SIZES).flatMap((dtype) => [["in_out", dtype], ["out_in", dtype]])) {
+  const [n, k] = SIZES[dtype];
   const what = `GEMV ${dtype} ${layout} ${n}×${k}, wasm, 1 thread`;
   await section(what, { webgpu: false }, async (page) => {
     const got = await page.evaluate((shape) => globalThis.bench.gemv("relaxed", ...shape), [layout, dtype, n, k]);
@@ -85,21 +99,52 @@ for (const shape of [[128, 256, 256], [256, 768, 768]]) {
     row(what, got.ours, "onnxruntime-web WebGPU", got["onnxruntime-web"], "GFLOP/s", 1);
   });
 }
-await section("GPT-2 small probes, wasm, 1 thread", { webgpu: false }, async (page) => {
-  const got = await page.evaluate((runs) => globalThis.bench.probes("relaxed", 8, runs), runs);
-  const what = (part) => `GPT-2-small probes, ${part}, wasm, 1 thread`;
-  row(what("first token"), got["ours, first"], "onnxruntime-web, no cache", got["peer, first"], "probes/s", 2);
-  row(what("first token"), got["ours, first"], "onnxruntime-web, prefix cached (kernels only)", got["peer, first, prefix cached"], "probes/s");
-  row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
-  row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, early exit (kernels only)", got["peer, whole, early exit"], "probes/s");
+{
+  const [rows, heads, tokens, size, prefix] = [8, 12, 19, 64, 9];
+  const what = `attention ${rows}×${heads}×${tokens}×${size} behind ${prefix} shared tokens, WebGPU, software adapter`;
+  await section(what, {}, async (page) => {
+    const got = await page.evaluate((shape) => globalThis.bench.attention_webgpu("relaxed", ...shape), [rows, heads, tokens, size, prefix]);
+    row(what, got.ours, "onnxruntime-web WebGPU", got["onnxruntime-web"], "GFLOP/s", 1);
+  });
+}
+for (const threads of cores > 1 ? [1, 2] : [1]) {
+  const how = `wasm, ${threads} thread${threads > 1 ? "s" : ""}`;
+  await section(`GPT-2-small probes, ${how}`, { webgpu: false }, async (page) => {
+    const got = await page.evaluate(([runs, threads]) => globalThis.bench.probes(threads, 8, runs), [runs, threads]);
+    const what = (part) => `GPT-2-small probes, ${part}, ${how}`;
+    row(what("first token"), got["ours, first"], "onnxruntime-web, no cache", got["peer, first"], "probes/s", 2);
+    row(what("first token"), got["ours, first"], "onnxruntime-web, prefix cached (kernels only)", got["peer, first, prefix cached"], "probes/s");
+    row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
+    row(what("whole oracle"), got["ours, whole"], "onnxruntime-web, prefix cached, early exit (kernels only)", got["peer, whole, early exit"], "probes/s");
+  });
+}
+await section("GPT-2 small probes, WebGPU", {}, async (page) => {
+  const got = await page.evaluate((runs) => globalThis.bench.probes_webgpu("relaxed", 2, runs), runs);
+  const what = (part) => `GPT-2-small probes with 1 of 12 layers and 4,096 tokens, ${part}, WebGPU, software adapter`;
+  row(what("first token"), got["ours, first"], "onnxruntime-web WebGPU, no cache", got["peer, first"], "probes/s", 2);
+  row(what("whole oracle"), got["ours, whole"], "onnxruntime-web WebGPU, prefix cached, all 10 tokens", got["peer, whole"], "probes/s", 3);
 });
-absent("GPT-2-small probes on WebGPU", "minutes a batch on a software adapter; for a machine with a GPU");
-absent("native wgpu on a real GPU: 4096³, fan-out scan", "no GPU");
 
 const json = (command, args, options) => {
   const output = execFileSync(command, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
   return JSON.parse(output.trim().split("\n").at(-1));
 };
+const card = "native wgpu on a real GPU: 4096³, fan-out scan";
+if (card.includes(only)) try {
+  const own = json("cargo", ["bench", "--quiet", "--features", "bench", "--bench", "gpu", "--", MODEL]);
+  if (own.none) absent(card, own.none);
+  else {
+    const torch = json(process.env.PYTHON ?? "python3", ["benches/pytorch_cuda.py"]);
+    for (const type of ["f32", "f16"]) {
+      const what = `GEMM ${type} 4096×4096×4096, ${own.device}, tiles ${own.tile}`;
+      if (own[type] && torch[type]) row(what, own[type], `PyTorch ${torch.version}, CUDA`, torch[type], "GFLOP/s", 0.5);
+      else if (own[type]) row(what, own[type], "", own[type], "GFLOP/s");
+    }
+    row("scan of 50,257 tokens, GPT-2 small's shape (target over time)", 15, own.device, own.scan_seconds, "s", 1);
+  }
+} catch (error) {
+  absent(card, String(error.message).split("\n")[0]);
+}
 const native = "native against PyTorch";
 if (native.includes(only)) try {
   const own = json("cargo", ["bench", "--quiet", "--features", "bench", "--bench", "native", "--", MODEL], { env: { ...process.env, RAYON_NUM_THREADS: "2" } });

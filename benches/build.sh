@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds what `make bench` measures in the browser: the product with its bench functions, plain and relaxed, and the peers.
+# Builds what `make bench` measures in the browser: the product with its bench functions, plain, relaxed and with
+# threads, and the peers.
 # Everything lands in target/bench. `benches/build.sh relaxed` builds only that variant of the product.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,9 +8,14 @@ export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
 
 out=target/bench
 mkdir -p "$out"
-for variant in ${1:-plain relaxed}; do
+for variant in ${1:-plain relaxed threads}; do
+  if [ "$variant" = threads ]; then
+    tools/package_threads.sh "$out/threads" --features bench
+    node tools/package_entry.mjs "$out/threads" --threads-only
+    continue
+  fi
   flag=()
-  [ "$variant" = plain ] || flag=(-C target-feature=+relaxed-simd)
+  [ "$variant" = plain ] || flag=(-C target-feature=+relaxed-simd -C llvm-args=-inline-threshold=75)
   cargo rustc --quiet --lib --release --target wasm32-unknown-unknown --features bench -- "${flag[@]}"
   wasm-bindgen --target web --out-dir "$out/$variant" target/wasm32-unknown-unknown/release/glitchscope.wasm
 done

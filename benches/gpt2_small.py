@@ -4,7 +4,8 @@ python benches/gpt2_small.py FOLDER
 
 One ONNX graph serves the first pass and every further token: it takes ids (B,T) and keys and values of the tokens before
 (12,2,B,12,P,64), P may be 0, and gives the last position's logits and the keys and values of all tokens. Matrix products
-that are given as shapes (m,n,k) are written as ONNX models of one node each.
+that are given as shapes (m,n,k) are written as ONNX models of one node each, attention as one of six. FOLDER/shallow has
+the same with 1 layer and 4,096 tokens, for software adapters.
 """
 
 import json
@@ -17,17 +18,20 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 
 LAYERS, HEADS, CHANNELS, VOCABULARY, CONTEXT = 12, 12, 768, 50257, 1024
+SHALLOW_LAYERS, SHALLOW_VOCABULARY = 1, 4096
+# Rows, heads, tokens, head size, tokens of the prefix.
+ATTENTION = (8, 12, 19, 64, 9)
 PRODUCTS = [(512, 512, 512), (256, 768, 768), (1024, 3072, 768), (1536, 1536, 1536), (128, 256, 256)]
 
 
-def weights():
+def weights(layers, vocabulary):
     generator = torch.Generator().manual_seed(1)
 
     def normal(*shape):
         return torch.randn(*shape, generator=generator) * 0.02
 
-    w = {"wte.weight": normal(VOCABULARY, CHANNELS), "wpe.weight": normal(CONTEXT, CHANNELS)}
-    for i in range(LAYERS):
+    w = {"wte.weight": normal(vocabulary, CHANNELS), "wpe.weight": normal(CONTEXT, CHANNELS)}
+    for i in range(layers):
         for name, rows, columns in [
             ("attn.c_attn", CHANNELS, 3 * CHANNELS),
             ("attn.c_proj", CHANNELS, CHANNELS),
@@ -44,8 +48,9 @@ def weights():
 class Gpt2(torch.nn.Module):
     """The decoder of Radford et al. 2019 with a cache that grows."""
 
-    def __init__(self, w):
+    def __init__(self, w, layers):
         super().__init__()
+        self.layers = layers
         for name, value in w.items():
             self.register_buffer(name.replace(".", "_"), value)
 
@@ -66,7 +71,7 @@ class Gpt2(torch.nn.Module):
         seen = torch.arange(before + tokens)[None, :] <= positions[:, None]
         mask = torch.where(seen, 0.0, -1e9)
         present = []
-        for i in range(LAYERS):
+        for i in range(self.layers):
             qkv = self.project(self.norm(x, f"h.{i}.ln_1"), f"h.{i}.attn.c_attn")
             q, k, v = (
                 part.reshape(rows, tokens, HEADS, CHANNELS // HEADS).transpose(1, 2) for part in qkv.split(CHANNELS, 2)
@@ -90,25 +95,60 @@ def product(m, n, k, folder):
     onnx.save(model, folder / f"product-{m}x{n}x{k}.onnx")
 
 
+def attention(folder):
+    rows, heads, tokens, size, prefix = ATTENTION
+    generator = torch.Generator().manual_seed(3)
+    keys = prefix + tokens
+    seen = torch.arange(keys)[None, :] <= torch.arange(tokens)[:, None] + prefix
+    constants = {
+        "k": torch.randn(rows, heads, size, keys, generator=generator),
+        "v": torch.randn(rows, heads, keys, size, generator=generator),
+        "mask": torch.where(seen, 0.0, -1e9),
+        "scale": torch.tensor(size**-0.5),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["q", "k"], ["products"]),
+        helper.make_node("Mul", ["products", "scale"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "mask"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["shares"], axis=-1),
+        helper.make_node("MatMul", ["shares", "v"], ["o"]),
+    ]
+    value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [rows, heads, tokens, size])
+    tensors = [
+        helper.make_tensor(name, TensorProto.FLOAT, list(t.shape), t.contiguous().numpy().tobytes(), raw=True)
+        for name, t in constants.items()
+    ]
+    graph = helper.make_graph(nodes, "attention", [value("q")], [value("o")], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, folder / "attention.onnx")
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    w = weights()
+    for shape in PRODUCTS:
+        product(*shape, folder)
+    attention(folder)
+    model(folder / "shallow", SHALLOW_LAYERS, SHALLOW_VOCABULARY)
+    model(folder, LAYERS, VOCABULARY)
+    (folder / ".built").touch()
+
+
+def model(folder, layers, vocabulary):
+    folder.mkdir(parents=True, exist_ok=True)
+    w = weights(layers, vocabulary)
     save_file(w, folder / "model.safetensors")
     config = {
-        "model_type": "gpt2", "vocab_size": VOCABULARY, "n_positions": CONTEXT, "n_embd": CHANNELS, "n_layer": LAYERS,
+        "model_type": "gpt2", "vocab_size": vocabulary, "n_positions": CONTEXT, "n_embd": CHANNELS, "n_layer": layers,
         "n_head": HEADS, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "tie_word_embeddings": True,
     }
     (folder / "config.json").write_text(json.dumps(config))
-    for shape in PRODUCTS:
-        product(*shape, folder)
     ids = torch.zeros(2, 5, dtype=torch.int64)
-    past = torch.zeros(LAYERS, 2, 2, HEADS, 3, CHANNELS // HEADS)
+    past = torch.zeros(layers, 2, 2, HEADS, 3, CHANNELS // HEADS)
     torch.onnx.export(
-        Gpt2(w).eval(), (ids, past), folder / "model.onnx", input_names=["ids", "past"],
+        Gpt2(w, layers).eval(), (ids, past), folder / "model.onnx", input_names=["ids", "past"],
         output_names=["logits", "present"], opset_version=17, dynamo=False,
         dynamic_axes={"ids": {0: "B", 1: "T"}, "past": {2: "B", 4: "P"}, "logits": {0: "B"}, "present": {2: "B", 4: "S"}},
     )
-    (folder / ".built").touch()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ async function alternate(contestants, runs = 7, window_ms = 60) {
   const results = {};
   for (const [name, work] of Object.entries(contestants)) {
     await work();
-    const estimate = await once(work, 1);
+    // Work of seconds is done once a turn, whatever the second call would say.
+    const estimate = window_ms === 0 ? Infinity : await once(work, 1);
     times[name] = Math.max(1, Math.ceil(window_ms / Math.max(estimate, 0.001)));
     results[name] = [];
   }
@@ -42,6 +43,15 @@ async function ours(variant) {
   return products[variant];
 }
 
+/** The product with as many threads, this one among them; the page has to be isolated. */
+async function shared(threads) {
+  if (!products[threads]) {
+    const { startThreads } = await import(`${FILES}threads/start_threads.js`);
+    products[threads] = (await startThreads(threads)).glue;
+  }
+  return products[threads];
+}
+
 function floats(exports, count) {
   const start = exports.room(4 * count);
   const view = new Float32Array(exports.memory.buffer, start, count);
@@ -49,11 +59,11 @@ function floats(exports, count) {
   return start;
 }
 
-async function runtime(provider) {
+async function runtime(provider, threads = 1) {
   const ort = await import(provider === "webgpu"
     ? "/benches/node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"
     : "/benches/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs");
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = "/benches/node_modules/onnxruntime-web/dist/";
   ort.env.logLevel = "error";
   return ort;
@@ -84,9 +94,17 @@ async function gemm(variants, m, n, k, runs) {
   return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (of[name] ?? flops) / ms / 1e6]));
 }
 
+/** GFLOP/s of a wasm matrix product on one thread and on several. */
+async function gemm_threads(threads, m, n, k, runs) {
+  const of = async (glue) => (await glue).Product.create(m, n, k, "in_out", "f32", "cpu");
+  const [single, several] = [await of(ours("relaxed")), await of(shared(threads))];
+  const times = await alternate({ single: () => single.run(1), shared: () => several.run(1) }, runs);
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (2 * m * n * k) / ms / 1e6]));
+}
+
 /** GB/s of weights read by a product with one row, against the fastest read there is. */
 async function gemv(variant, layout, dtype, n, k) {
-  const bytes = n * k * (dtype === "f32" ? 4 : 2);
+  const bytes = n * k * { f32: 4, f16: 2, bf16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
   const peer = await peers("relaxed");
   const from = peer.room(bytes);
   new Uint32Array(peer.memory.buffer, from, bytes / 4).fill(7);
@@ -107,6 +125,19 @@ async function gemm_webgpu(variant, m, n, k) {
   return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (2 * m * n * k) / ms / 1e6]));
 }
 
+/** GFLOP/s of attention on WebGPU behind a shared prefix, the results read back. */
+async function attention_webgpu(variant, rows, heads, tokens, size, prefix) {
+  const own = await (await ours(variant)).AttentionRows.create(rows, heads, tokens, size, prefix, "gpu");
+  const ort = await runtime("webgpu");
+  const session = await ort.InferenceSession.create(`${MODEL}/attention.onnx`, { executionProviders: ["webgpu"] });
+  const shape = [rows, heads, tokens, size];
+  const input = { q: new ort.Tensor("float32", new Float32Array(rows * heads * tokens * size).map(Math.random), shape) };
+  const times = await alternate({ ours: () => own.run(1), "onnxruntime-web": () => session.run(input) });
+  await session.release();
+  const flops = 4 * rows * heads * tokens * (prefix + tokens) * size;
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, flops / ms / 1e6]));
+}
+
 /** Files of a folder URL, by range requests. */
 function source(base) {
   return {
@@ -122,16 +153,19 @@ function source(base) {
   };
 }
 
-const [LAYERS, HEADS, HEAD_SIZE, VOCABULARY] = [12, 12, 64, 50257];
+const [HEADS, HEAD_SIZE] = [12, 64];
+const WHOLE = { folder: MODEL, layers: 12, vocabulary: 50257 };
+const SHALLOW = { folder: `${MODEL}/shallow`, layers: 1, vocabulary: 4096 };
 const [PREFIX, ROW, NEW, UNDECIDED] = [9, 19, 10, 10]; // as in src/bench.rs
 
 /** The same probes with onnxruntime-web: prefix and row in one pass, or the prefix's keys and values repeated. */
 class OrtProbes {
-  static async open(batch) {
+  static async open(batch, model = WHOLE, provider = "wasm", threads = 1) {
     const self = new OrtProbes();
-    self.ort = await runtime("wasm");
-    self.session = await self.ort.InferenceSession.create(`${MODEL}/model.onnx`, {
-      executionProviders: ["wasm"], graphOptimizationLevel: "all",
+    self.model = model;
+    self.ort = await runtime(provider, threads);
+    self.session = await self.ort.InferenceSession.create(`${model.folder}/model.onnx`, {
+      executionProviders: [provider], graphOptimizationLevel: "all",
     });
     self.batch = batch;
     self.suffix = Array.from({ length: ROW - 1 }, () => self.token());
@@ -142,11 +176,11 @@ class OrtProbes {
   }
 
   token() {
-    return Math.floor(Math.random() * VOCABULARY);
+    return Math.floor(Math.random() * this.model.vocabulary);
   }
 
   past(values, rows, tokens) {
-    return new this.ort.Tensor("float32", values, [LAYERS, 2, rows, HEADS, tokens, HEAD_SIZE]);
+    return new this.ort.Tensor("float32", values, [this.model.layers, 2, rows, HEADS, tokens, HEAD_SIZE]);
   }
 
   pass(rows, past) {
@@ -158,8 +192,9 @@ class OrtProbes {
   rows_of(present, rows) {
     const [, , width, , tokens] = present.dims;
     const size = HEADS * tokens * HEAD_SIZE;
-    const values = new Float32Array(LAYERS * 2 * rows.length * size);
-    for (let part = 0; part < LAYERS * 2; part++) {
+    const { layers } = this.model;
+    const values = new Float32Array(layers * 2 * rows.length * size);
+    for (let part = 0; part < layers * 2; part++) {
       rows.forEach((row, i) => {
         const from = (part * width + row) * size;
         values.set(present.data.subarray(from, from + size), (part * rows.length + i) * size);
@@ -181,9 +216,10 @@ class OrtProbes {
         present = this.rows_of(present, open);
       }
       const next = open.map((row) => {
-        const values = logits.data.subarray(row * VOCABULARY, (row + 1) * VOCABULARY);
+        const { vocabulary } = this.model;
+        const values = logits.data.subarray(row * vocabulary, (row + 1) * vocabulary);
         let best = 0;
-        for (let i = 1; i < VOCABULARY; i++) if (values[i] > values[best]) best = i;
+        for (let i = 1; i < vocabulary; i++) if (values[i] > values[best]) best = i;
         return [best];
       });
       result = await this.pass(next, present);
@@ -191,10 +227,10 @@ class OrtProbes {
   }
 }
 
-/** Probes per second on one wasm thread. */
-async function probes(variant, ort_batch, runs) {
-  const own = await (await ours(variant)).ModelProbes.open(source(MODEL), "cpu", 0);
-  const peer = await OrtProbes.open(ort_batch);
+/** Probes per second on so many wasm threads, with relaxed SIMD. */
+async function probes(threads, ort_batch, runs) {
+  const own = await (await (threads > 1 ? shared(threads) : ours("relaxed"))).ModelProbes.open(source(MODEL), "cpu", 0);
+  const peer = await OrtProbes.open(ort_batch, WHOLE, "wasm", threads);
   const contestants = {
     "ours, first": () => own.run(false),
     "peer, first": () => peer.run({ cached: false, whole: false }),
@@ -209,4 +245,18 @@ async function probes(variant, ort_batch, runs) {
   return { ...rates, batch: own.batch(), device: own.device() };
 }
 
-globalThis.bench = { gemm, gemv, gemm_webgpu, probes };
+/** The same on WebGPU, with the shallow model and equal batches. */
+async function probes_webgpu(variant, batch, runs) {
+  const own = await (await ours(variant)).ModelProbes.open(source(SHALLOW.folder), "gpu", batch);
+  const peer = await OrtProbes.open(batch, SHALLOW, "webgpu");
+  const contestants = {
+    "ours, first": () => own.run(false),
+    "peer, first": () => peer.run({ cached: false, whole: false }),
+    "ours, whole": () => own.run(true),
+    "peer, whole": () => peer.run({ cached: true, whole: true }),
+  };
+  const times = await alternate(contestants, runs, 0);
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (1000 * batch) / ms]));
+}
+
+globalThis.bench = { gemm, gemm_threads, gemv, gemm_webgpu, attention_webgpu, probes, probes_webgpu };

@@ -10,31 +10,9 @@
 // Limits   HS ≤ 256
 // Twin     src/compute/ops/attention_backward_query.rs
 
-#import attention
+#import attention_backward
 #import index
 
-struct Params {
-    // B · T
-    n_rows: u32,
-    n_columns: u32,
-    n_heads: u32,
-    n_kv_heads: u32,
-    head_size: u32,
-    n_tokens: u32,
-    start: u32,
-    n_slots: u32,
-    capacity: u32,
-    // Keys a query looks back at most, itself counted.
-    window: u32,
-    // Keys that every query sees, besides those before it.
-    n_seen_by_all: u32,
-    masked: u32,
-    scale: f32,
-    // 0: none.
-    softcap: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read> slots: array<u32>;
 @group(0) @binding(3) var<storage, read> k_own: array<f32>;
@@ -43,15 +21,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> mask: array<u32>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<f32>;
 @group(0) @binding(8) var<storage, read_write> stats: array<f32>;
-
-// Lanes of a workgroup, and keys of a tile.
-const TILE = 64u;
-const HEAD_SIZE_MAX = 256u;
-
-// ceil(HS / 64): known when the pipeline is built, so that the accumulators stay in registers.
-override channels_per_lane: u32 = 4u;
-
-const LOG_ZERO = -3.0e38;
 
 var<workgroup> sh_query: array<f32, HEAD_SIZE_MAX>;
 var<workgroup> sh_dout: array<f32, HEAD_SIZE_MAX>;
@@ -66,30 +35,18 @@ fn score_and_dweight(base: u32) -> vec2f {
     for (var c = 0u; c < params.head_size; c++) {
         sums += vec2f(sh_query[c] * k_own[base + c], sh_dout[c] * v_own[base + c]);
     }
-    return vec2f(capped(params.scale * sums.x, params.softcap), sums.y);
-}
-
-// How fast a capped score moves with the product of query and key.
-fn slope_at(score: f32) -> f32 {
-    if params.softcap == 0.0 {
-        return params.scale;
-    }
-    let tangent = score / params.softcap;
-    return params.scale * (1.0 - tangent * tangent);
+    return vec2f(capped(params.scale * sums.x), sums.y);
 }
 
 fn is_seen(row: u32, key: u32) -> bool {
     if params.masked == 0u {
         return true;
     }
-    return mask[row * (params.start + params.n_tokens) + key] != 0u;
+    return mask[row * n_keys() + key] != 0u;
 }
 
-fn k_at(base: u32, c: u32) -> f32 {
-    if c < params.head_size {
-        return k_own[base + c];
-    }
-    return 0.0;
+fn source(index: u32) -> f32 {
+    return k_own[index];
 }
 
 @compute @workgroup_size(TILE)
@@ -114,8 +71,7 @@ fn forward(
     let kv_size = params.n_kv_heads * params.head_size;
     let own_base =
         slot * params.capacity * kv_size + head / (params.n_heads / params.n_kv_heads) * params.head_size;
-    let n_keys = params.start + params.n_tokens;
-    let seen = span(params.start + row % params.n_tokens, n_keys, params.window, params.n_seen_by_all);
+    let seen = span(row % params.n_tokens);
     let query_base = row * params.n_columns + head * params.head_size;
     let dout_base = row_head * params.head_size;
     for (var c = lane; c < params.head_size; c += TILE) {
@@ -178,17 +134,7 @@ fn forward(
         let n_tile = min(TILE, seen.y - tile_start);
         for (var j = 0u; j < n_tile; j++) {
             let base = own_base + (tile_start + j) * kv_size;
-            var value = vec4f(k_at(base, lane), 0.0, 0.0, 0.0);
-            if channels_per_lane > 1u {
-                value.y = k_at(base, lane + TILE);
-            }
-            if channels_per_lane > 2u {
-                value.z = k_at(base, lane + 2u * TILE);
-            }
-            if channels_per_lane > 3u {
-                value.w = k_at(base, lane + 3u * TILE);
-            }
-            accumulator += sh_factor[j] * value;
+            accumulator += sh_factor[j] * channels(base, lane);
         }
         workgroupBarrier();
     }

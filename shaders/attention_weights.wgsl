@@ -9,34 +9,12 @@
 #import index
 #import reduce
 
-struct Params {
-    // B · T
-    n_rows: u32,
-    n_columns: u32,
-    n_heads: u32,
-    n_kv_heads: u32,
-    head_size: u32,
-    n_tokens: u32,
-    start: u32,
-    prefix_tokens: u32,
-    n_slots: u32,
-    capacity: u32,
-    window: u32,
-    n_seen_by_all: u32,
-    masked: u32,
-    scale: f32,
-    softcap: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read> slots: array<u32>;
 @group(0) @binding(3) var<storage, read> k_own: array<f32>;
 @group(0) @binding(4) var<storage, read> k_prefix: array<f32>;
 @group(0) @binding(5) var<storage, read> mask: array<u32>;
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
-
-const LOG_ZERO = -3.0e38;
 
 var<workgroup> sh_maximum: array<f32, workgroup_size>;
 
@@ -55,20 +33,19 @@ fn forward(
     let b = row / params.n_tokens;
     let t = row % params.n_tokens;
     let slot = slots[b];
-    let n_keys = params.prefix_tokens + params.start + params.n_tokens;
-    let out_base = ((b * params.n_heads + head) * params.n_tokens + t) * n_keys;
+    let out_base = ((b * params.n_heads + head) * params.n_tokens + t) * n_keys();
     let kv_size = params.n_kv_heads * params.head_size;
     let kv_offset = head / (params.n_heads / params.n_kv_heads) * params.head_size;
     let query_base = row * params.n_columns + head * params.head_size;
-    let seen = span(params.prefix_tokens + params.start + t, n_keys, params.window, params.n_seen_by_all);
+    let seen = span(t);
 
     // Each lane keeps to its own keys throughout, so that it reads back only what it wrote.
     var maximum = LOG_ZERO;
-    for (var key = lane; key < n_keys; key += workgroup_size) {
+    for (var key = lane; key < n_keys(); key += workgroup_size) {
         var score = LOG_ZERO;
         var is_seen = slot < params.n_slots && key >= seen.x && key < seen.y;
         if is_seen && params.masked != 0u {
-            is_seen = mask[row * n_keys + key] != 0u;
+            is_seen = mask[row * n_keys() + key] != 0u;
         }
         if is_seen {
             var dot_product = 0.0;
@@ -83,7 +60,7 @@ fn forward(
                     dot_product += qkv[query_base + c] * k_own[k_base + c];
                 }
             }
-            score = capped(params.scale * dot_product, params.softcap);
+            score = capped(params.scale * dot_product);
         }
         out[out_base + key] = score;
         maximum = max(maximum, score);
@@ -99,7 +76,7 @@ fn forward(
     maximum = sh_maximum[0];
 
     var exponentials = 0.0;
-    for (var key = lane; key < n_keys; key += workgroup_size) {
+    for (var key = lane; key < n_keys(); key += workgroup_size) {
         let score = out[out_base + key];
         // A hidden key stays hidden where no key is seen at all.
         let exponential = select(0.0, exp(score - maximum), score > LOG_ZERO);
@@ -108,7 +85,7 @@ fn forward(
     }
     let sum = workgroup_sum(lane, exponentials);
     if sum > 0.0 {
-        for (var key = lane; key < n_keys; key += workgroup_size) {
+        for (var key = lane; key < n_keys(); key += workgroup_size) {
             out[out_base + key] /= sum;
         }
     }

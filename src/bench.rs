@@ -62,7 +62,7 @@ impl Probes {
             rows.push(*target);
             rows.extend(&self.suffix);
         }
-        let mut next = self.fan_out.first(&mut self.model, &rows, &targets).await?;
+        let mut next = self.fan_out.first(&mut self.model, &rows, &targets, &mut Silent).await?;
         let sum = next.iter().map(|next| next.log_p_target).sum();
         let mut open: Vec<u32> = (0..targets.len() as u32).collect();
         for step in 0..if whole { NEW_TOKENS - 1 } else { 0 } {

@@ -10,6 +10,7 @@ mod dtype;
 mod error;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod memory;
 pub mod ops;
 pub mod quant;
 pub mod real;

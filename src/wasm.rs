@@ -8,6 +8,7 @@ mod batch;
 mod bench;
 mod monitor;
 mod source;
+mod threads;
 mod trainer;
 
 use std::cell::{Cell, RefCell};
@@ -102,6 +103,20 @@ pub fn version() -> String {
 #[wasm_bindgen]
 pub fn memory_bytes() -> f64 {
     core::arch::wasm32::memory_size(0) as f64 * 65_536.0
+}
+
+/// Which tiles were found to be the fastest on which GPU, for the page to keep.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+pub fn gpu_tuning() -> String {
+    crate::compute::gpu::remembered::text()
+}
+
+/// What [`gpu_tuning`] gave in an earlier visit, so that nothing is measured again. Nonsense is left out.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+pub fn restore_gpu_tuning(json: &str) {
+    crate::compute::gpu::remembered::restore(json);
 }
 
 /// A saved report's verdicts as CSV.
@@ -328,6 +343,7 @@ fn device_named(name: &str) -> DevicePreference {
     match name {
         "cpu" => DevicePreference::Cpu,
         "gpu" => DevicePreference::Gpu,
+        "gpu_f16" => DevicePreference::GpuF16,
         _ => DevicePreference::Auto,
     }
 }

@@ -109,6 +109,39 @@ fn gradients_through_pieces_are_refused_by_name() {
     assert!(error.to_string().contains("model.embed_tokens.weight") && error.to_string().contains("262144"), "{error}");
 }
 
+/// Oracle: arithmetic. What is left is the limit less what is in use; the answer is good to a 64th of what was asked for.
+#[test]
+fn memory_that_runs_out_is_an_error_with_both_numbers() {
+    if !devices("memory_that_runs_out_is_an_error_with_both_numbers").contains(&DevicePreference::Gpu) {
+        return;
+    }
+    const LIMIT: u64 = 1 << 20;
+    let mut gpu = block_on(Device::request(DevicePreference::Gpu)).unwrap();
+    gpu.limit_memory_bytes(LIMIT);
+    let tensor = |label: &str, bytes: usize| Tensor::new(label, &[bytes / 4], DType::F32);
+    let [first, second] = ["first", "second"].map(|label| tensor(label, 614_400));
+    gpu.write(&first, 0, &[0; 16]).unwrap();
+    let left = LIMIT - 614_400;
+    let is_told = |error: &ComputeError| match error {
+        ComputeError::OutOfMemory { needed_bytes: 614_400, available_bytes: Some(available), .. } => {
+            *available <= left && left - available <= 614_400 / 64 + 1
+        }
+        _ => false,
+    };
+    let refused = gpu.write(&second, 0, &[0; 16]).unwrap_err();
+    assert!(is_told(&refused), "{refused}");
+    assert!(refused.to_string().contains("available"), "{refused}");
+    // The same when a recording needs room for its result; and what was there is still there.
+    let mut recording = Recording::new();
+    recording.push(Op::Relu(glitchscope::compute::ops::relu::Relu), &[&first], &[&second]).unwrap();
+    let refused = block_on(gpu.run(&recording)).unwrap_err();
+    assert!(is_told(&refused), "{refused}");
+    assert_eq!(block_on(gpu.read(&first)).unwrap().len(), 614_400);
+    // Memory that is given back can be had again.
+    gpu.free(&first);
+    gpu.write(&second, 0, &[0; 16]).unwrap();
+}
+
 /// The specimen's embedding has 786 KB, and is its head as well.
 #[test]
 fn a_model_whose_embedding_is_too_large_for_a_buffer() {

@@ -241,7 +241,7 @@ fn fan_out_equals_one_by_one() {
             let mut fan_out = pollster::block_on(FanOut::new(model, &prefix, 4, 4, 5)).unwrap();
             for batch in tokens.chunks(fan_out.batch()) {
                 let rows: Vec<u32> = batch.iter().flat_map(|id| [&[*id], &suffix[..]].concat()).collect();
-                let first = pollster::block_on(fan_out.first(model, &rows, batch)).unwrap();
+                let first = pollster::block_on(fan_out.first(model, &rows, batch, &mut Silent)).unwrap();
                 // Every other row goes on for two more steps; the rest has left the batch.
                 let slots: Vec<u32> = (0..batch.len() as u32).step_by(2).collect();
                 let mut answers: Vec<Vec<u32>> = slots.iter().map(|slot| vec![first[*slot as usize].argmax]).collect();
@@ -254,8 +254,14 @@ fn fan_out_equals_one_by_one() {
                 }
                 for (row, id) in batch.iter().enumerate() {
                     let prompt = [&prefix[..], &[*id], &suffix].concat();
-                    let (alone, _) = pollster::block_on(model.last_logits(&prompt, *id)).unwrap();
+                    let (alone, logits) = pollster::block_on(model.last_logits(&prompt, *id)).unwrap();
                     let name = format!("{} on {device:?}, token {id}", folder.display());
+                    // The last layer of both is that of the last token alone; this one's is not.
+                    let all = pollster::block_on(model.logits(&prompt)).unwrap();
+                    let all = &all[all.len() - logits.len()..];
+                    let largest = all.iter().fold(0.0f32, |largest, logit| largest.max(logit.abs()));
+                    let is_near = |(got, expected): (&f32, &f32)| (got - expected).abs() <= 1e-4 * largest;
+                    assert!(logits.iter().zip(all).all(is_near), "{name}: {logits:?} are not {all:?}");
                     assert_eq!(first[row].argmax, alone.argmax, "{name}");
                     for (got, expected) in [
                         (first[row].log_p_target, alone.log_p_target),

@@ -2,14 +2,16 @@
 //! same as the Rust that launches it.
 #![cfg(feature = "gpu")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use glitchscope::compute::gpu::kernels::{KERNELS, Kernel};
+use glitchscope::compute::gpu::kernels::{KERNELS, Kernel, Launch};
 use glitchscope::compute::gpu::shaders;
+use glitchscope::compute::gpu::tuning::Tuning;
 use glitchscope::compute::ops::OPS;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ScalarKind, StorageAccess, TypeInner};
+use sha2::{Digest, Sha256};
 
 /// What every device offers: WebGPU's default limits.
 const WORKGROUP_BYTES_MAX: u32 = 16_384;
@@ -17,6 +19,10 @@ const STORAGE_BUFFERS_MAX: usize = 8;
 const LANES_MAX: u32 = 256;
 /// `unpack2x16float` belongs to WGSL proper; naga asks for it by name because OpenGL ES may lack it.
 const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+
+fn capabilities(conditions: &[&str]) -> Capabilities {
+    if conditions.contains(&shaders::F16) { CAPABILITIES | Capabilities::SHADER_FLOAT16 } else { CAPABILITIES }
+}
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders")
@@ -31,18 +37,19 @@ fn stems(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-fn parse(name: &str, source: &str) -> Result<Module, String> {
-    let resolved = shaders::resolve(source).map_err(|import| format!("{name}: no import {import}"))?;
+fn parse(name: &str, source: &str, conditions: &[&str]) -> Result<Module, String> {
+    let resolved = shaders::resolve(source, conditions).map_err(|import| format!("{name}: no import {import}"))?;
     let module =
         naga::front::wgsl::parse_str(&resolved).map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
-    Validator::new(ValidationFlags::all(), CAPABILITIES)
+    Validator::new(ValidationFlags::all(), capabilities(conditions))
         .validate(&module)
         .map_err(|error| error.emit_to_string_with_path(&resolved, name))?;
     Ok(module)
 }
 
+/// The text without any condition.
 fn module(kernel: &Kernel) -> Module {
-    parse(kernel.name, kernel.source).unwrap_or_else(|error| panic!("{error}"))
+    parse(kernel.name, kernel.source, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -78,10 +85,10 @@ fn every_shader_parses_and_validates() {
 /// Negative control: what is wrong must be found.
 #[test]
 fn a_broken_shader_is_found() {
-    assert!(parse("import", "#import nothing\n").is_err());
-    assert!(parse("syntax", "fn forward( {").is_err());
+    assert!(parse("import", "#import nothing\n", &[]).is_err());
+    assert!(parse("syntax", "fn forward( {", &[]).is_err());
     // Parses, and does not validate: a local variable cannot be a runtime-sized array.
-    assert!(parse("validity", "fn f() { var a: array<f32>; }").is_err());
+    assert!(parse("validity", "fn f() { var a: array<f32>; }", &[]).is_err());
 }
 
 /// The uniform at binding 0, member by member: name, offset, type, and the size of the whole.
@@ -183,69 +190,157 @@ fn bindings_are_as_rust_lays_them_out() {
     }
 }
 
-/// With the override constants that the launches of the ops' examples pass, every entry point keeps to the limits that
-/// every device has; and every constant passed exists, and every one that exists is passed.
+/// With the conditions and override constants that the launches of the ops' examples pass under every tuning, every kernel
+/// keeps to the limits that every device has; and every constant passed exists, and every one that exists is passed.
 #[test]
 fn launches_keep_to_the_default_limits() {
     let mut seen = BTreeSet::new();
+    let mut tunings = Tuning::all();
+    tunings.push(Tuning { half: true, ..Tuning::default() });
     for op in OPS {
         for example in (op.examples)(&mut glitchscope::rng::Rng::new(1)) {
             let mut recording = glitchscope::compute::Recording::new();
             let inputs: Vec<_> = example.inputs.iter().collect();
             let outputs: Vec<_> = example.outputs.iter().collect();
             recording.push(example.op, &inputs, &outputs).expect("examples are well formed");
-            let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0]).expect("launches");
-            let module = module(launch.kernel);
-            let info = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module).expect("validates");
-            let constants = launch.constants.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
-            let (resolved, resolved_info) = naga::back::pipeline_constants::process_overrides(
-                &module,
-                &info,
-                Some((naga::ShaderStage::Compute, launch.entry_point)),
-                &constants,
-            )
-            .unwrap_or_else(|error| panic!("{}: {error}", launch.kernel.name));
-            let declared: BTreeSet<&str> =
-                module.overrides.iter().filter_map(|(_, declared)| declared.name.as_deref()).collect();
-            for (name, _) in &launch.constants {
-                assert!(declared.contains(name), "{}: no override {name}", launch.kernel.name);
-                seen.insert((launch.kernel.name, (*name).to_owned()));
+            for tuning in &tunings {
+                let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0], tuning);
+                keeps_to_the_limits(&launch.expect("launches"), &mut seen);
             }
-            let index = resolved
-                .entry_points
-                .iter()
-                .position(|entry| entry.name == launch.entry_point)
-                .unwrap_or_else(|| panic!("{}: no entry point {}", launch.kernel.name, launch.entry_point));
-            let lanes: u32 = resolved.entry_points[index].workgroup_size.iter().product();
-            assert!(lanes <= LANES_MAX, "{}: {lanes} lanes", launch.kernel.name);
-            let mut layouter = naga::proc::Layouter::default();
-            layouter.update(resolved.to_ctx()).expect("lays out");
-            let used = resolved_info.get_entry_point(index);
-            let bytes: u32 = resolved
-                .global_variables
-                .iter()
-                .filter(|(handle, variable)| variable.space == AddressSpace::WorkGroup && !used[*handle].is_empty())
-                .map(|(_, variable)| layouter[variable.ty].size)
-                .sum();
-            assert!(
-                bytes <= WORKGROUP_BYTES_MAX,
-                "{}: {bytes} bytes of workgroup memory in {}",
-                launch.kernel.name,
-                launch.entry_point
-            );
-            assert_eq!(launch.tensors.len(), launch.kernel.n_inputs + launch.kernel.n_outputs);
-            assert_eq!(launch.params.len(), launch.kernel.params_bytes);
         }
     }
     for kernel in KERNELS {
-        for (_, declared) in module(kernel).overrides.iter() {
-            let name = declared.name.clone().expect("has a name");
+        for name in names_after(kernel.source, "override ") {
             assert!(seen.contains(&(kernel.name, name.clone())), "{}: override {name} is never passed", kernel.name);
+        }
+        // Half precision is for products alone, in code that gradients share.
+        for name in names_after(kernel.source, "#if ").into_iter().filter(|name| name != shaders::F16) {
+            assert!(seen.contains(&(kernel.name, name.clone())), "{}: condition {name} never holds", kernel.name);
         }
     }
 }
 
-/// `shaders/README.md` lists every entry point with its bindings and overrides.
+fn keeps_to_the_limits(launch: &Launch<'_>, seen: &mut BTreeSet<(&'static str, String)>) {
+    // Once for each text and set of constants: most examples differ in their numbers only.
+    if !seen.insert((launch.kernel.name, format!("{:?} {:?}", launch.conditions, launch.constants))) {
+        return;
+    }
+    let module =
+        parse(launch.kernel.name, launch.kernel.source, &launch.conditions).unwrap_or_else(|error| panic!("{error}"));
+    let info = Validator::new(ValidationFlags::all(), capabilities(&launch.conditions)).validate(&module);
+    let info = info.expect("validates");
+    let constants = launch.constants.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
+    let (resolved, resolved_info) = naga::back::pipeline_constants::process_overrides(
+        &module,
+        &info,
+        Some((naga::ShaderStage::Compute, launch.entry_point)),
+        &constants,
+    )
+    .unwrap_or_else(|error| panic!("{}: {error}", launch.kernel.name));
+    let declared: BTreeSet<&str> =
+        module.overrides.iter().filter_map(|(_, declared)| declared.name.as_deref()).collect();
+    for (name, _) in &launch.constants {
+        assert!(declared.contains(name), "{}: no override {name}", launch.kernel.name);
+        seen.insert((launch.kernel.name, (*name).to_owned()));
+    }
+    let conditions: BTreeSet<String> = names_after(launch.kernel.source, "#if ").into_iter().collect();
+    for condition in &launch.conditions {
+        assert!(conditions.contains(*condition), "{}: no condition {condition}", launch.kernel.name);
+        seen.insert((launch.kernel.name, (*condition).to_owned()));
+    }
+    let index = resolved
+        .entry_points
+        .iter()
+        .position(|entry| entry.name == launch.entry_point)
+        .unwrap_or_else(|| panic!("{}: no entry point {}", launch.kernel.name, launch.entry_point));
+    let lanes: u32 = resolved.entry_points[index].workgroup_size.iter().product();
+    assert!(lanes <= LANES_MAX, "{}: {lanes} lanes", launch.kernel.name);
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(resolved.to_ctx()).expect("lays out");
+    let used = resolved_info.get_entry_point(index);
+    let bytes: u32 = resolved
+        .global_variables
+        .iter()
+        .filter(|(handle, variable)| variable.space == AddressSpace::WorkGroup && !used[*handle].is_empty())
+        .map(|(_, variable)| layouter[variable.ty].size)
+        .sum();
+    assert!(
+        bytes <= WORKGROUP_BYTES_MAX,
+        "{}: {bytes} bytes of workgroup memory in {}, {:?}",
+        launch.kernel.name,
+        launch.entry_point,
+        launch.constants
+    );
+    assert_eq!(launch.tensors.len(), launch.kernel.n_inputs + launch.kernel.n_outputs);
+    assert_eq!(launch.params.len(), launch.kernel.params_bytes);
+}
+
+/// One launch of every text that a kernel can have, for `tests/web/shaders.test.mjs`, which cannot call Rust: conditions,
+/// constants, and a hash of the text, so that both put it together alike.
+#[test]
+fn the_list_of_texts_for_the_browser_is_up_to_date() {
+    let mut texts = BTreeMap::new();
+    let mut tunings = Tuning::all();
+    tunings.push(Tuning { half: true, ..Tuning::default() });
+    for op in OPS {
+        for example in (op.examples)(&mut glitchscope::rng::Rng::new(1)) {
+            let mut recording = glitchscope::compute::Recording::new();
+            let inputs: Vec<_> = example.inputs.iter().collect();
+            let outputs: Vec<_> = example.outputs.iter().collect();
+            recording.push(example.op, &inputs, &outputs).expect("examples are well formed");
+            for tuning in &tunings {
+                let launch = glitchscope::compute::gpu::kernels::launch(&recording.dispatches()[0], tuning);
+                let launch = launch.expect("launches");
+                let text = shaders::resolve(launch.kernel.source, &launch.conditions).expect("resolves");
+                let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+                let constants: BTreeMap<&str, u32> = launch.constants.iter().copied().collect();
+                texts.entry((launch.kernel.name, launch.conditions.clone())).or_insert_with(|| {
+                    let conditions = serde_json::to_string(&launch.conditions).expect("strings");
+                    let constants = serde_json::to_string(&constants).expect("numbers");
+                    format!(
+                        r#"{{"kernel":"{}","conditions":{conditions},"constants":{constants},"sha256":"{hash}"}}"#,
+                        launch.kernel.name
+                    )
+                });
+            }
+        }
+    }
+    let lines: Vec<String> = texts.into_values().collect();
+    let expected = format!("[\n{}\n]\n", lines.join(",\n"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/shaders/texts.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(file.parent().expect("has a folder")).expect("writable");
+        std::fs::write(&file, &expected).expect("writable");
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == expected, "{} is stale: UPDATE=1 cargo test --test shape_shaders", file.display());
+}
+
+/// The words that follow `keyword` at the start of a line of a kernel's text and of what it imports, in order.
+fn names_after(source: &str, keyword: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut texts = vec![source];
+    let mut imported = BTreeSet::new();
+    while let Some(text) = texts.pop() {
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("#import ")
+                && imported.insert(name.trim())
+            {
+                texts.extend(shaders::LIBRARY.iter().filter(|(stem, _)| *stem == name.trim()).map(|(_, text)| text));
+            }
+            if let Some(rest) = line.strip_prefix(keyword) {
+                let name: String =
+                    rest.trim_start_matches('!').chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+    }
+    names
+}
+
+/// `shaders/README.md` lists every kernel with its bindings, overrides and conditions.
 #[test]
 fn the_readme_is_up_to_date() {
     let readme = std::fs::read_to_string(folder().join("README.md")).expect("shaders/README.md is there");
@@ -256,25 +351,23 @@ fn the_readme_is_up_to_date() {
             .into_iter()
             .map(|(_, name, written)| if written { format!("**{name}**") } else { name })
             .collect();
-        let mut overrides: Vec<String> = module
-            .overrides
-            .iter()
-            .map(|(_, declared)| format!("`{}`", declared.name.as_deref().unwrap_or("?")))
-            .collect();
-        if overrides.is_empty() {
-            overrides.push("none".into());
-        }
+        let listed = |keyword: &str| {
+            let names: Vec<String> =
+                names_after(kernel.source, keyword).iter().map(|name| format!("`{name}`")).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        };
         for entry in &module.entry_points {
-            let row = format!(
-                "| [{0}]({0}.wgsl) | `{1}` | {2} | {3} |",
-                kernel.name,
-                entry.name,
-                bindings.join(", "),
-                overrides.join(", ")
-            );
-            if !readme.contains(&row) {
-                missing.push(row);
-            }
+            assert_eq!(entry.name, "forward", "{}", kernel.name);
+        }
+        let row = format!(
+            "| [{0}]({0}.wgsl) | {1} | {2} | {3} |",
+            kernel.name,
+            bindings.join(", "),
+            listed("override "),
+            listed("#if ")
+        );
+        if !readme.contains(&row) {
+            missing.push(row);
         }
     }
     assert!(missing.is_empty(), "shaders/README.md lacks these rows:\n{}", missing.join("\n"));

@@ -1,36 +1,56 @@
-// Makes the package's entry choose between its two wasm files: node tools/package_entry.mjs pkg
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// Finishes what wasm-bindgen has written: node tools/package_entry.mjs FOLDER [--threads-only]
+//
+// FOLDER holds glitchscope.js (one thread) and glitchscope_threads.js; the first becomes glitchscope_single.js, and the
+// package's entry, which picks between the two, takes its name. With --threads-only there is just the second.
+import { copyFileSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
-const folder = process.argv[2];
-const entry = join(folder, "glitchscope.js");
-const source = readFileSync(entry, "utf8");
-const line = "module_or_path = new URL('glitchscope_bg.wasm', import.meta.url);";
-if (source.split(line).length !== 2) throw new Error(`${entry}: expected once: ${line}`);
+const [folder, option] = process.argv.slice(2);
+const parts = join(dirname(fileURLToPath(import.meta.url)), "package");
 
-// Both addresses are written out, so that bundlers find the files. The module below has one function,
-// (v128, v128, v128) → f32x4.relaxed_madd, and is valid where relaxed SIMD is known.
-const choice = `module_or_path = relaxed_simd()
-            ? new URL('glitchscope_relaxed_bg.wasm', import.meta.url)
-            : new URL('glitchscope_bg.wasm', import.meta.url);`;
-const detection = `
-/** Whether this browser takes \`glitchscope_relaxed_bg.wasm\`. */
-export function relaxed_simd() {
-    return WebAssembly.validate(new Uint8Array([
-        0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0,
-        10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,
-    ]));
+/** Replaces what must be there exactly once. */
+function once(file, text, pattern, to) {
+  if ([...text.matchAll(pattern)].length !== 1) throw new Error(`${file}: expected once: ${pattern}`);
+  return text.replace(pattern, to);
 }
-`;
-writeFileSync(entry, source.replace(line, choice) + detection);
 
+const threads = readFileSync(join(folder, "glitchscope_threads.js"), "utf8");
+const pages = /new WebAssembly\.Memory\(\{ ?initial: ?(\d+), ?maximum: ?65536, ?shared: ?true ?\}\)/.exec(threads)?.[1];
+if (!pages) throw new Error("glitchscope_threads.js makes no shared memory: the link arguments of tools/package.sh are not in effect");
+const start = readFileSync(join(parts, "start_threads.js"), "utf8");
+writeFileSync(join(folder, "start_threads.js"), once("start_threads.js", start, /INITIAL_PAGES = 0;/g, `INITIAL_PAGES = ${pages};`));
+copyFileSync(join(parts, "helper.js"), join(folder, "helper.js"));
+if (option === "--threads-only") process.exit();
+
+const exported = (text) => [...text.matchAll(/^export (?:async )?(?:class|function) (\w+)/gm)].map(([, name]) => name);
+renameSync(join(folder, "glitchscope.js"), join(folder, "glitchscope_single.js"));
+const names = exported(readFileSync(join(folder, "glitchscope_single.js"), "utf8")).filter((name) => name !== "threads_share");
+const missing = names.filter((name) => !exported(threads).includes(name));
+if (missing.length > 0) throw new Error(`glitchscope_threads.js lacks ${missing.join(", ")}`);
+const entry = readFileSync(join(parts, "glitchscope.js"), "utf8");
+writeFileSync(join(folder, "glitchscope.js"), `/* @ts-self-types="./glitchscope.d.ts" */\n${entry.replaceAll("{ NAMES }", `{ ${names.join(", ")} }`)}`);
+
+// wasm-bindgen's own declaration of the initialisation, and what it says about it, give way to the entry's.
 const types = join(folder, "glitchscope.d.ts");
-writeFileSync(types, `${readFileSync(types, "utf8")}
-/** Whether this browser takes \`glitchscope_relaxed_bg.wasm\`. */
+const before = readFileSync(types, "utf8");
+const end = before.lastIndexOf("/**", before.indexOf("export default function"));
+if (end < 0) throw new Error("glitchscope.d.ts declares no initialisation");
+writeFileSync(types, `${before.slice(0, end)}/**
+ * Loads the engine; everything else here can be used when it is done. Without \`module_or_path\` it takes the file that this
+ * browser runs best, with \`threads\` of them (one a core unless told otherwise) where the page is cross-origin isolated.
+ * Where there are fewer, or one, \`Session.info().device\` says so, and why.
+ */
+export default function init(options?: { module_or_path?: InitInput | Promise<InitInput>; threads?: number } | InitInput | Promise<InitInput>): Promise<InitOutput>;
+
+/** Whether this browser has relaxed SIMD, and so takes the files named after it. */
 export function relaxed_simd(): boolean;
 `);
+
 const manifest = join(folder, "package.json");
 const content = JSON.parse(readFileSync(manifest, "utf8"));
-content.files.push("glitchscope_relaxed_bg.wasm");
+const shipped = readdirSync(folder).filter((name) => /\.(js|wasm|d\.ts)$/.test(name) && !name.endsWith(".wasm.d.ts") && !name.endsWith("_threads.d.ts"));
+content.files = [...new Set([...content.files, ...shipped])].sort();
+content.sideEffects = [...content.sideEffects, "./helper.js"];
 writeFileSync(manifest, `${JSON.stringify(content, null, 2)}\n`);

@@ -1,6 +1,7 @@
 // A static server for the built page: node tools/serve.mjs FOLDER PORT
 //
-// It answers range requests, which the page uses to read weights, and sends the types browsers insist on for wasm.
+// It answers range requests, which the page uses to read weights, and sends the types browsers insist on for wasm, and the
+// two headers that let a page have threads.
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -36,6 +37,8 @@ const server = createServer(async (request, response) => {
       "content-type": TYPES[extname(file)] ?? "application/octet-stream",
       "accept-ranges": "bytes",
       "cache-control": "no-cache",
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
     };
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     const start = range ? Number(range[1]) : 0;
@@ -62,5 +65,5 @@ server.on("error", (error) => {
   throw error;
 });
 server.listen(port, () => {
-  console.log(`Glitchscope: http://localhost:${port}  (Ctrl-C ends it)`);
+  console.log(`Glitchscope: http://localhost:${server.address().port}  (Ctrl-C ends it)`);
 });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a build needs and is missing: the wasm32 target, wasm-pack, and the wasm-bindgen command of exactly the
+# Installs what a build needs and is missing: the wasm32 target, the standard library's source, wasm-pack, and the wasm-bindgen command of exactly the
 # version in Cargo.lock (the two refuse to work together otherwise). Says nothing when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +14,8 @@ node_major=$(node -p 'process.versions.node.split(".")[0]')
 [ "$node_major" -ge 20 ] || { echo "error: Node $(node -v) is too old, 20 or newer is needed" >&2; exit 1; }
 
 rustup target list --installed 2>/dev/null | grep -q '^wasm32-unknown-unknown$' || rustup target add wasm32-unknown-unknown
+# The standard library's source, for the build with threads.
+rustup component list --installed 2>/dev/null | grep -q '^rust-src' || rustup component add rust-src
 
 command -v wasm-pack >/dev/null || {
   echo "installing wasm-pack (once, about two minutes)" >&2

@@ -82,6 +82,8 @@ mod command {
         Auto,
         Cpu,
         Gpu,
+        /// The GPU, with the operands of large products rounded to f16
+        GpuF16,
     }
 
     #[derive(Clone, Copy, ValueEnum)]
@@ -110,6 +112,7 @@ mod command {
                 DeviceArg::Auto => DevicePreference::Auto,
                 DeviceArg::Cpu => DevicePreference::Cpu,
                 DeviceArg::Gpu => DevicePreference::Gpu,
+                DeviceArg::GpuF16 => DevicePreference::GpuF16,
             }
         }
     }

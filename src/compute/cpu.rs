@@ -7,7 +7,7 @@ mod backward;
 pub(crate) mod functions;
 mod lanes;
 mod matmul;
-mod parallel;
+pub(crate) mod parallel;
 mod values;
 mod widen;
 
@@ -46,7 +46,11 @@ impl CpuDevice {
             detail: String::new(),
             software: false,
             precision: "f32".into(),
-            reason: self.reason.clone(),
+            reason: [self.reason.clone(), parallel::note()]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
         }
     }
 
@@ -241,10 +245,8 @@ impl CpuDevice {
 
     fn ensure(&mut self, tensor: &Tensor) -> Result<(), ComputeError> {
         if let Entry::Vacant(place) = self.tensors.entry(tensor.id()) {
-            let values = Values::zeros(tensor.dtype(), tensor.elements()).ok_or_else(|| ComputeError::OutOfMemory {
-                device: "the CPU".into(),
-                needed_bytes: tensor.bytes() as u64,
-            })?;
+            let values = Values::zeros(tensor.dtype(), tensor.elements())
+                .ok_or_else(|| crate::compute::memory::exhausted(tensor.bytes() as u64))?;
             place.insert(values);
         }
         Ok(())

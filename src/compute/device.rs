@@ -24,6 +24,8 @@ pub enum DevicePreference {
     Auto,
     Cpu,
     Gpu,
+    // The GPU, with the operands of large products rounded to f16 on the way; sums stay f32.
+    GpuF16,
 }
 
 /// Where a result was computed. Travels in every report.
@@ -37,7 +39,7 @@ pub struct DeviceInfo {
     pub detail: String,
     /// A GPU that the processor imitates: right, and slow.
     pub software: bool,
-    /// Arithmetic type, always named: `f32`.
+    /// Arithmetic type, always named: `f32`, or what it was given up for.
     pub precision: String,
     /// Why this device and not the other, when `Auto` had to choose.
     pub reason: String,
@@ -57,6 +59,7 @@ impl Device {
         match preference {
             DevicePreference::Cpu => Ok(Device::Cpu(CpuDevice::new("the CPU was asked for"))),
             DevicePreference::Gpu => Self::request_gpu("the GPU was asked for").await,
+            DevicePreference::GpuF16 => Self::request_half().await,
             DevicePreference::Auto => match Self::request_gpu("a GPU was found").await {
                 #[cfg(feature = "gpu")]
                 Ok(Device::Gpu(device)) if device.info().software => {
@@ -77,6 +80,18 @@ impl Device {
     #[cfg(not(feature = "gpu"))]
     async fn request_gpu(_reason: &str) -> Result<Device, ComputeError> {
         Err(ComputeError::NoGpu { reason: "this build has no GPU support (feature `gpu` is off)".into() })
+    }
+
+    #[cfg(feature = "gpu")]
+    async fn request_half() -> Result<Device, ComputeError> {
+        let mut gpu = GpuDevice::request("the GPU was asked for, in f16").await?;
+        gpu.halve_operands()?;
+        Ok(Device::Gpu(Box::new(gpu)))
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    async fn request_half() -> Result<Device, ComputeError> {
+        Self::request_gpu("").await
     }
 
     pub fn info(&self) -> DeviceInfo {
@@ -124,10 +139,15 @@ impl Device {
 
     /// The tensor's bytes in its stored type.
     pub async fn read(&mut self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
+        Ok(self.read_all(&[tensor]).await?.swap_remove(0))
+    }
+
+    /// The bytes of several tensors. A GPU is waited for once.
+    pub async fn read_all(&mut self, tensors: &[&Tensor]) -> Result<Vec<Vec<u8>>, ComputeError> {
         match self {
-            Device::Cpu(device) => device.read(tensor),
+            Device::Cpu(device) => tensors.iter().map(|tensor| device.read(tensor)).collect(),
             #[cfg(feature = "gpu")]
-            Device::Gpu(device) => device.read(tensor).await,
+            Device::Gpu(device) => device.read(tensors).await,
         }
     }
 
@@ -162,6 +182,16 @@ impl Device {
         #[cfg(feature = "gpu")]
         if let Device::Gpu(device) = self {
             device.limit_tensor_bytes(bytes);
+        }
+    }
+
+    /// Lowers what all tensors of a GPU may have together, so that a large device can be tested as a small one. Nothing
+    /// happens to the CPU.
+    pub fn limit_memory_bytes(&mut self, bytes: u64) {
+        let _ = bytes;
+        #[cfg(feature = "gpu")]
+        if let Device::Gpu(device) = self {
+            device.limit_memory_bytes(bytes);
         }
     }
 

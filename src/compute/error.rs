@@ -1,6 +1,6 @@
 //! What can go wrong in the mathematics: shapes that do not fit, devices that are missing, lost or too small.
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComputeError {
     /// A programming error in whoever made the recording: the message names the op, the tensor and both shapes.
@@ -20,14 +20,19 @@ pub enum ComputeError {
     Overwritten { label: String, op: &'static str },
     #[error("tensor {label} needs {needed_bytes} bytes, the device allows {limit_bytes} in one buffer")]
     BufferTooLarge { label: String, needed_bytes: u64, limit_bytes: u64 },
-    #[error("out of memory on {device}: {needed_bytes} bytes were asked for")]
-    OutOfMemory { device: String, needed_bytes: u64 },
+    /// `available_bytes` is an estimate, where one can be had.
+    #[error("out of memory on {device}: {needed_bytes} bytes were asked for{}", about_available(*.available_bytes))]
+    OutOfMemory { device: String, needed_bytes: u64, available_bytes: Option<u64> },
     #[error("no usable GPU: {reason}")]
     NoGpu { reason: String },
     #[error("the GPU was lost: {reason}")]
     DeviceLost { reason: String },
     #[error("the GPU refused the work: {reason}")]
     Gpu { reason: String },
+}
+
+fn about_available(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(", and about {bytes} were available"))
 }
 
 impl ComputeError {

@@ -8,6 +8,7 @@
 //! allocation that fails in [`GpuDevice::write`] is reported by the next `run` or `read`.
 
 mod adapter;
+mod autotune;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 mod buffers;
@@ -16,7 +17,11 @@ pub mod kernels;
 mod pieces;
 mod pipelines;
 mod readback;
+pub mod remembered;
 pub mod shaders;
+pub mod tuning;
+
+use std::task::{Context, Poll, Waker};
 
 #[cfg(doc)]
 use super::Device;
@@ -25,6 +30,7 @@ use buffers::Buffers;
 use faults::{Faults, Scopes};
 use kernels::Launch;
 use pipelines::Pipelines;
+use tuning::Tuning;
 
 /// One GPU with the tensors it holds.
 pub struct GpuDevice {
@@ -33,12 +39,23 @@ pub struct GpuDevice {
     info: DeviceInfo,
     buffers: Buffers,
     pipelines: Pipelines,
+    tuning: Tuning,
     /// Parameters of the recording in flight; grows to the longest recording so far.
     params: Option<wgpu::Buffer>,
     /// One dispatch's share of the uniform buffer, in bytes.
     params_stride: usize,
     workgroups_per_side_max: u32,
+    counts: Counts,
     faults: Faults,
+}
+
+/// What crossed the border to the GPU so far: each costs a browser a turn of its event loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Submissions of recorded work.
+    pub submissions: u64,
+    /// Times the GPU was waited for to bring numbers back.
+    pub readbacks: u64,
 }
 
 impl GpuDevice {
@@ -51,9 +68,15 @@ impl GpuDevice {
         let info = adapter::info(&adapter, &device, reason);
         let faults = Faults::watch(&device);
         let limits = device.limits();
-        Ok(GpuDevice {
+        let tuning = Tuning {
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            ..if info.software { Tuning::software() } else { Tuning::default() }
+        };
+        let key = remembered::key(&adapter.get_info(), &info.name);
+        let mut gpu = GpuDevice {
             buffers: Buffers::new(&device, &info.name),
             pipelines: Pipelines::new(),
+            tuning,
             params: None,
             // 256 bytes are accepted as an offset by every device, and hold the parameters of every kernel.
             params_stride: limits.min_uniform_buffer_offset_alignment.max(256) as usize,
@@ -61,19 +84,70 @@ impl GpuDevice {
             device,
             queue,
             info,
+            counts: Counts::default(),
             faults,
-        })
+        };
+        let how = gpu.choose_tile(key).await?;
+        gpu.info.detail += &format!(", tiles {} ({how})", gpu.tuning.tile.name);
+        Ok(gpu)
+    }
+
+    /// Takes the tile that is remembered for the adapter, or measures and remembers it. Says how it came to be.
+    async fn choose_tile(&mut self, adapter: String) -> Result<&'static str, ComputeError> {
+        if self.info.software {
+            return Ok("as for every software adapter");
+        }
+        if let Some(tile) = remembered::tile_of(&adapter) {
+            self.tuning.tile = tile;
+            return Ok("remembered");
+        }
+        self.tune(autotune::SIZE).await?;
+        self.counts = Counts::default();
+        remembered::remember(adapter, self.tuning.tile);
+        Ok("measured")
+    }
+
+    /// Rounds the operands of products to f16 on their way through workgroup memory; sums stay f32.
+    ///
+    /// Errors: `NoGpu` when the adapter has no `shader-f16`.
+    pub fn halve_operands(&mut self) -> Result<(), ComputeError> {
+        if !self.device.features().contains(wgpu::Features::SHADER_F16) {
+            return Err(ComputeError::NoGpu { reason: format!("{} has no shader-f16", self.info.name) });
+        }
+        // Operands that do not pass through workgroup memory have nothing to gain.
+        if !self.tuning.tile.is_staged() {
+            self.tuning.tile = tuning::TILES[0];
+        }
+        self.tuning.half = true;
+        self.info.precision = "f32 sums of products of f16".into();
+        Ok(())
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     pub fn info(&self) -> DeviceInfo {
         self.info.clone()
     }
 
+    /// How kernels are cut for this device.
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    /// Takes other choices from the next `run` on; results may change by rounding.
+    pub fn set_tuning(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
     /// As [`Device::write`], which has checked the range. Fails with `BufferTooLarge` when the tensor is larger than
     /// one buffer may be.
     pub fn write(&mut self, tensor: &Tensor, offset_bytes: usize, bytes: &[u8]) -> Result<(), ComputeError> {
         self.faults.check()?;
-        self.buffers.allocate(&self.device, tensor)?;
+        if let Err(error) = self.buffers.allocate(&self.device, tensor) {
+            return Err(self.with_available_bytes_now(error));
+        }
         self.buffers.write(&self.device, &self.queue, tensor, offset_bytes, bytes)?;
         self.faults.check()
     }
@@ -88,7 +162,9 @@ impl GpuDevice {
                     self.buffers.get(tensor)?;
                 }
                 for tensor in &part.outputs {
-                    self.buffers.allocate(&self.device, tensor)?;
+                    if let Err(error) = self.buffers.allocate(&self.device, tensor) {
+                        return Err(self.with_available_bytes(error).await);
+                    }
                     self.buffers.get(tensor)?;
                 }
                 dispatches.push(part);
@@ -96,7 +172,7 @@ impl GpuDevice {
         }
         let launches = dispatches
             .iter()
-            .map(|dispatch| kernels::launch(dispatch))
+            .map(|dispatch| kernels::launch(dispatch, &self.tuning))
             .collect::<Result<Vec<Launch<'_>>, ComputeError>>()?;
         self.settle().await?;
 
@@ -114,21 +190,37 @@ impl GpuDevice {
         result
     }
 
-    /// Waits for the work that writes the tensor, and copies it back.
-    pub async fn read(&mut self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
+    /// Waits for the work that writes the tensors, and copies them back, all in one.
+    pub async fn read(&mut self, tensors: &[&Tensor]) -> Result<Vec<Vec<u8>>, ComputeError> {
         self.settle().await?;
-        let Some(pieces) = self.buffers.pieces(tensor) else {
-            let buffer = self.buffers.get(tensor)?;
-            let result = readback::read(&self.device, &self.queue, buffer, tensor.bytes(), &self.info.name).await;
-            return self.blame(result).await;
-        };
-        let mut bytes = Vec::with_capacity(tensor.bytes());
-        for piece in pieces {
-            let buffer = self.buffers.get(&piece.tensor)?;
-            let read = readback::read(&self.device, &self.queue, buffer, piece.tensor.bytes(), &self.info.name).await;
-            bytes.extend(self.blame(read).await?);
+        let mut parts = Vec::with_capacity(tensors.len());
+        // Buffers of each tensor: one, or its pieces.
+        let mut counts = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let before = parts.len();
+            match self.buffers.pieces(tensor) {
+                Some(pieces) => {
+                    for piece in pieces {
+                        parts.push((self.buffers.get(&piece.tensor)?, piece.tensor.bytes()));
+                    }
+                }
+                None => parts.push((self.buffers.get(tensor)?, tensor.bytes())),
+            }
+            counts.push(parts.len() - before);
         }
-        Ok(bytes)
+        let result = readback::read(&self.device, &self.queue, &parts, &self.info.name).await;
+        let mut read = self.blame(result).await?.into_iter();
+        self.counts.readbacks += 1;
+        Ok(counts
+            .into_iter()
+            .map(|count| {
+                let mut bytes = read.next().unwrap_or_default();
+                for piece in read.by_ref().take(count - 1) {
+                    bytes.extend(piece);
+                }
+                bytes
+            })
+            .collect())
     }
 
     pub fn free(&mut self, tensor: &Tensor) {
@@ -143,6 +235,11 @@ impl GpuDevice {
     /// As [`Device::limit_tensor_bytes`].
     pub fn limit_tensor_bytes(&mut self, bytes: u64) {
         self.buffers.limit(bytes);
+    }
+
+    /// As [`Device::limit_memory_bytes`].
+    pub fn limit_memory_bytes(&mut self, bytes: u64) {
+        self.buffers.limit_memory(bytes);
     }
 
     pub fn tensor_bytes_max(&self) -> u64 {
@@ -161,7 +258,28 @@ impl GpuDevice {
     /// Errors that came in since the last call, and the verdicts on allocations that were still open.
     async fn settle(&mut self) -> Result<(), ComputeError> {
         let allocated = self.buffers.settle().await;
-        self.faults.check().and(allocated)
+        self.faults.check()?;
+        match allocated {
+            Err(error) => Err(self.with_available_bytes(error).await),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The error, with what could still be had when it is about memory.
+    async fn with_available_bytes(&self, error: ComputeError) -> ComputeError {
+        let ComputeError::OutOfMemory { device, needed_bytes, available_bytes: None } = error else { return error };
+        let available_bytes = Some(self.buffers.available_bytes(&self.device, needed_bytes).await);
+        ComputeError::OutOfMemory { device, needed_bytes, available_bytes }
+    }
+
+    /// The same where nothing can be waited for. Natively nothing need be; a browser's verdicts come later, in `settle`.
+    fn with_available_bytes_now(&self, error: ComputeError) -> ComputeError {
+        let plain = error.clone();
+        let mut looked = Box::pin(self.with_available_bytes(error));
+        match looked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(error) => error,
+            Poll::Pending => plain,
+        }
     }
 
     fn submit(&mut self, launches: &[Launch<'_>]) -> Result<(), ComputeError> {
@@ -191,6 +309,7 @@ impl GpuDevice {
             }
         }
         self.queue.submit([encoder.finish()]);
+        self.counts.submissions += 1;
         self.buffers.note_submission();
         Ok(())
     }
@@ -275,7 +394,7 @@ mod tests {
         let tensor = Tensor::new("tensor", &[4], DType::F32);
         gpu.write(&tensor, 0, &[0; 16]).unwrap();
         gpu.lose();
-        let read = block_on(gpu.read(&tensor));
+        let read = block_on(gpu.read(&[&tensor]));
         assert!(matches!(read, Err(ComputeError::DeviceLost { .. })), "{read:?}");
         let written = gpu.write(&tensor, 0, &[0; 16]);
         assert!(matches!(written, Err(ComputeError::DeviceLost { .. })), "{written:?}");

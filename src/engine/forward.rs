@@ -4,9 +4,10 @@
 //! prefix that all rows share. Only the rows whose logits are wanted meet the head.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::architecture::{Architecture, LayerForm, Mlp, Norm, NormPlace, Positions, QueryKeyExtent, Residual};
-use super::kv_cache::KvCache;
+use super::kv_cache::{KvCache, LayerCache};
 use super::weights::{Layer, NormWeights, Projection, Weights};
 use crate::compute::ops::attention::{Attention, Mask};
 use crate::compute::ops::attention_weights::AttentionWeights;
@@ -61,6 +62,8 @@ pub struct PassTensors {
     hidden: Tensor,
     /// One entry a layer. Layers of equal widths share their tensors.
     layers: Vec<LayerTensors>,
+    /// What the last layer works with, behind its keys and values, when only the last token of each row is wanted.
+    last_tokens: Option<LayerTensors>,
     last: Tensor,
     last_normed: Tensor,
     /// (logits,E), where the head is projected.
@@ -147,10 +150,22 @@ impl PassTensors {
             embedded: is_projected.then(|| f32s("embedded", &[n, width])),
             hidden: f32s("hidden_states", &[n, channels]),
             layers,
+            last_tokens: None,
             last: f32s("last_hidden_states", &[shape.logits, channels]),
             last_normed: f32s("last_normed", &[shape.logits, channels]),
             last_embedded: is_projected.then(|| f32s("last_embedded", &[shape.logits, width])),
         }
+    }
+
+    /// For passes that want the logits of the last token of each row and no others. Nobody reads what the last layer makes
+    /// of the other tokens, except for their keys and values, so it is left out.
+    pub fn of_last_tokens(architecture: &Architecture, shape: PassShape) -> Self {
+        let layer = architecture.layers.last().map(|layer| LayerTensors::new(architecture, layer, shape.rows));
+        PassTensors { last_tokens: layer, ..PassTensors::new(architecture, shape) }
+    }
+
+    pub fn is_of_last_tokens(&self) -> bool {
+        self.last_tokens.is_some()
     }
 
     /// Also writes the attention maps down, which are (B, NH, T, keys) for each layer.
@@ -185,7 +200,7 @@ impl PassTensors {
             &self.last,
             &self.last_normed,
         ];
-        let of_layers = self.layers.iter().flat_map(LayerTensors::all).chain(&self.attentions);
+        let of_layers = self.layers.iter().chain(&self.last_tokens).flat_map(LayerTensors::all).chain(&self.attentions);
         for tensor in shared.into_iter().chain(of_layers).chain(&self.embedded).chain(&self.last_embedded) {
             device.free(tensor);
         }
@@ -228,8 +243,10 @@ pub fn record(
         record_layer(&mut recording, architecture, weights, tensors, cache, start, prefix, i)?;
     }
     if t.shape.logits > 0 {
-        // Rows are picked before the last norm: the others have no further use.
-        recording.push(look_up(1.0, false), &[&t.wanted, &t.hidden], &[&t.last])?;
+        if t.last_tokens.is_none() {
+            // Rows are picked before the last norm: the others have no further use.
+            recording.push(look_up(1.0, false), &[&t.wanted, &t.hidden], &[&t.last])?;
+        }
         let mut last = &t.last;
         if let Some(final_norm) = &weights.final_norm {
             norm(&mut recording, architecture.norm, last, final_norm, &t.last_normed, false)?;
@@ -250,7 +267,8 @@ pub fn record(
     Ok(recording)
 }
 
-/// One layer: what it reads and adds to is `tensors.hidden`.
+/// One layer: what it reads and adds to is `tensors.hidden`. The last one may go on with the last token of each row alone,
+/// in `tensors.last`.
 fn record_layer(
     recording: &mut Recording,
     architecture: &Architecture,
@@ -261,20 +279,16 @@ fn record_layer(
     prefix: Option<Prefix<'_>>,
     i: usize,
 ) -> Result<(), ComputeError> {
-    let (form, layer, l) = (&architecture.layers[i], &weights.layers[i], &tensors.layers[i]);
+    let (form, layer, all) = (&architecture.layers[i], &weights.layers[i], &tensors.layers[i]);
     let (kind, layout) = (architecture.norm, architecture.layout);
-    let mut hidden = &tensors.hidden;
+    let last_tokens = tensors.last_tokens.as_ref().filter(|_| i + 1 == architecture.n_layers());
 
-    let mut attention_in = hidden;
+    let mut attention_in = &tensors.hidden;
     if let Some(weights) = &layer.attention_norm {
-        norm(recording, kind, hidden, weights, &l.normed, false)?;
-        attention_in = &l.normed;
+        norm(recording, kind, attention_in, weights, &all.normed, false)?;
+        attention_in = &all.normed;
     }
-    if let (Residual::Parallel, Some(weights)) = (architecture.residual, &layer.mlp_norm) {
-        // Before attention is added to what it reads.
-        norm(recording, kind, hidden, weights, &l.mlp_normed, false)?;
-    }
-    queries_and_keys(recording, architecture, form, layer, l, attention_in)?;
+    queries_and_keys(recording, architecture, form, layer, all, attention_in)?;
     if let (Positions::Rotary { pairing }, Some(rotary)) = (architecture.positions, form.rotary) {
         let rope = Rope {
             n_heads: form.n_heads + form.n_kv_heads,
@@ -284,9 +298,30 @@ fn record_layer(
             magnitude: architecture.rotary[rotary].magnitude,
         };
         let inv_freq = weights.rotary[rotary].for_sequence(cache.sequence);
-        recording.push(Op::Rope(rope), &[&tensors.positions, inv_freq], &[&l.qkv])?;
+        recording.push(Op::Rope(rope), &[&tensors.positions, inv_freq], &[&all.qkv])?;
     }
-    attend(recording, architecture, form, tensors, l, cache, start, prefix, i)?;
+    let (tokens, cached) = (tensors.shape.tokens, &cache.layers[i]);
+    let kv_write = KvWrite { tokens, start, key_offset: architecture.query_channels(form) };
+    recording.push(Op::KvWrite(kv_write), &[&all.qkv, &tensors.slots], &[&cached.k, &cached.v])?;
+
+    let (mut l, mut stream, mut queries) = (all, &tensors.hidden, start..start + tokens);
+    if let Some(last) = last_tokens {
+        let pick = || Op::Embedding(Embedding { scale: 1.0, accumulate: false, first_row: 0 });
+        recording.push(pick(), &[&tensors.wanted, &tensors.hidden], &[&tensors.last])?;
+        recording.push(pick(), &[&tensors.wanted, &all.qkv], &[&last.qkv])?;
+        (l, stream, queries) = (last, &tensors.last, start + tokens - 1..start + tokens);
+        attention_in = stream;
+        if let (Residual::ParallelSharedNorm, Some(weights)) = (architecture.residual, &layer.attention_norm) {
+            norm(recording, kind, stream, weights, &l.normed, false)?;
+            attention_in = &l.normed;
+        }
+    }
+    if let (Residual::Parallel, Some(weights)) = (architecture.residual, &layer.mlp_norm) {
+        // Before attention is added to what it reads.
+        norm(recording, kind, stream, weights, &l.mlp_normed, false)?;
+    }
+    attend(recording, architecture, form, tensors, l, cached, queries, prefix, i)?;
+    let mut hidden = stream;
     recording.mark(format!("layers.{i}.attended"));
     add(recording, architecture, &l.attended, &layer.attention_out, l, layer.attention_post_norm.as_ref(), hidden)?;
     recording.mark_contribution(format!("layers.{i}.attention_out"));
@@ -320,7 +355,7 @@ fn record_layer(
     add(recording, architecture, &l.activated, &layer.mlp_out, l, layer.mlp_post_norm.as_ref(), hidden)?;
     recording.mark_contribution(format!("layers.{i}.mlp_out"));
     if let (NormPlace::AfterSum, Some(weights)) = (architecture.norm_place, &layer.mlp_post_norm) {
-        norm(recording, kind, hidden, weights, &tensors.hidden, false)?;
+        norm(recording, kind, hidden, weights, stream, false)?;
     }
     recording.mark(format!("layers.{i}.hidden_states"));
     Ok(())
@@ -355,21 +390,18 @@ fn queries_and_keys(
     Ok(())
 }
 
-/// Keys and values into the cache, then attention over all there are.
+/// Attention of the tokens `queries` of each row over all keys and values there are.
 fn attend(
     recording: &mut Recording,
     architecture: &Architecture,
     form: &LayerForm,
     tensors: &PassTensors,
     l: &LayerTensors,
-    cache: &KvCache,
-    start: usize,
+    cached: &LayerCache,
+    queries: Range<usize>,
     prefix: Option<Prefix<'_>>,
     i: usize,
 ) -> Result<(), ComputeError> {
-    let (tokens, cached) = (tensors.shape.tokens, &cache.layers[i]);
-    let kv_write = KvWrite { tokens, start, key_offset: architecture.query_channels(form) };
-    recording.push(Op::KvWrite(kv_write), &[&l.qkv, &tensors.slots], &[&cached.k, &cached.v])?;
     let attention = Attention {
         n_heads: form.n_heads,
         n_kv_heads: form.n_kv_heads,
@@ -378,8 +410,8 @@ fn attend(
         softcap: architecture.attention_softcap,
         window: form.window,
         mask: Mask::Causal,
-        tokens,
-        start,
+        tokens: queries.len(),
+        start: queries.start,
         prefix_tokens: prefix.map_or(0, |prefix| prefix.tokens),
     };
     let shared = prefix.map(|prefix| &prefix.cache.layers[i]);

@@ -73,6 +73,14 @@ pub struct Pass<'a> {
     pub targets: &'a [u32],
 }
 
+impl Pass<'_> {
+    /// The logits of every row's last token are wanted, and of no other.
+    fn wants_last_tokens(&self) -> bool {
+        let tokens = self.ids.len() / self.rows.max(1);
+        tokens > 1 && self.wanted.iter().copied().eq((1..=self.rows as u32).map(|row| row * tokens as u32 - 1))
+    }
+}
+
 impl Model {
     /// Reads the weights of a supported family to the device.
     pub async fn load(checkpoint: &Checkpoint, mut device: Device, monitor: &mut dyn Monitor) -> Result<Model> {
@@ -101,13 +109,23 @@ impl Model {
         self.check(pass.ids, prefix_tokens + pass.start + tokens)?;
         let shape = PassShape { rows: pass.rows, tokens, logits: pass.wanted.len() };
         self.make_room(shape);
-        let tensors = self.tensors.entry(shape).or_insert_with(|| PassTensors::new(&self.architecture, shape));
+        let of_last_tokens = pass.wants_last_tokens();
+        let make = || match of_last_tokens {
+            true => PassTensors::of_last_tokens(&self.architecture, shape),
+            false => PassTensors::new(&self.architecture, shape),
+        };
+        let tensors = self.tensors.entry(shape).or_insert_with(make);
+        if tensors.is_of_last_tokens() != of_last_tokens {
+            tensors.free(&mut self.device);
+            *tensors = make();
+        }
         replay(&self.architecture, &self.weights, &mut self.device, tensors, pass).await?;
         if shape.logits == 0 {
             return Ok(Vec::new());
         }
-        let stats = self.device.read_f32(&tensors.stats).await?;
-        let argmax = self.device.read_u32(&tensors.argmax).await?;
+        let read = self.device.read_all(&[&tensors.stats, &tensors.argmax]).await?;
+        let stats: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
+        let argmax: Vec<u32> = bytemuck::pod_collect_to_vec(&read[1]);
         if stats.iter().any(|value| !value.is_finite()) {
             let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
             if let Some(error) = first_not_finite(&mut self.device, &recording).await? {

@@ -50,7 +50,7 @@ impl Model {
         let may_be_lost = matches!(fault, ComputeError::DeviceLost { .. } | ComputeError::Gpu { .. });
         if may_be_lost && losses <= LOSSES_MAX {
             monitor.event(Event::Stage { stage: "loading weights", detail: format!("again, because {reason}") });
-            match self.reopen(&checkpoint, monitor).await {
+            match self.reopen(&checkpoint, preference, monitor).await {
                 Ok(()) => {
                     let name = self.device.info().name;
                     return Ok(Some(format!("{reason}. {name} was opened again, and the batch was repeated.")));
@@ -68,8 +68,14 @@ impl Model {
         Ok(Some(format!("{reason}. The batch was repeated on the CPU, and everything after it ran there.")))
     }
 
-    async fn reopen(&mut self, checkpoint: &Checkpoint, monitor: &mut dyn Monitor) -> Result<()> {
-        let device = Device::request(DevicePreference::Gpu).await?;
+    async fn reopen(
+        &mut self,
+        checkpoint: &Checkpoint,
+        preference: DevicePreference,
+        monitor: &mut dyn Monitor,
+    ) -> Result<()> {
+        let gpu = if preference == DevicePreference::GpuF16 { preference } else { DevicePreference::Gpu };
+        let device = Device::request(gpu).await?;
         self.load_again(checkpoint, device, monitor).await
     }
 

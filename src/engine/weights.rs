@@ -240,10 +240,7 @@ impl Staged {
                 std::collections::hash_map::Entry::Vacant(place) => {
                     let needed = copy.tensor.bytes();
                     let mut gathered = Vec::new();
-                    gathered.try_reserve_exact(needed).map_err(|_| crate::compute::ComputeError::OutOfMemory {
-                        device: "the CPU".into(),
-                        needed_bytes: needed as u64,
-                    })?;
+                    gathered.try_reserve_exact(needed).map_err(|_| crate::compute::memory::exhausted(needed as u64))?;
                     gathered.resize(needed, 0);
                     place.insert((gathered, needed))
                 }

@@ -8,7 +8,9 @@ use wasm_bindgen::prelude::*;
 use super::failure;
 use super::source::{JsSource, PageSource};
 use crate::bench::Probes;
+use crate::compute::ops::attention::Attention;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
+use crate::compute::quant::{Quantised, quantise};
 use crate::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor};
 use crate::rng::Rng;
 
@@ -30,8 +32,8 @@ pub struct Product {
 
 #[wasm_bindgen]
 impl Product {
-    /// (m,k) times a weight of n outputs: `layout` is `in_out` or `out_in`, `dtype` `f32`, `f16` or `bf16`, `device`
-    /// `cpu` or `gpu`.
+    /// (m,k) times a weight of n outputs: `layout` is `in_out` or `out_in`, `dtype` `f32`, `f16`, `bf16`,
+    /// `int8` or `int4`, `device` `cpu` or `gpu`.
     pub async fn create(
         m: usize,
         n: usize,
@@ -49,7 +51,14 @@ impl Product {
         let (dtype, bytes) = match dtype.as_str() {
             "f16" => (DType::F16, weight.iter().flat_map(|w| f16::from_f32(*w).to_le_bytes()).collect()),
             "bf16" => (DType::BF16, weight.iter().flat_map(|w| bf16::from_f32(*w).to_le_bytes()).collect()),
-            _ => (DType::F32, bytemuck::pod_collect_to_vec::<f32, u8>(&weight)),
+            name => match Quantised::named(name) {
+                Some(quantised) => {
+                    let mut blocks = Vec::new();
+                    quantise(quantised, &weight, &mut blocks);
+                    (quantised.dtype(), blocks)
+                }
+                None => (DType::F32, bytemuck::pod_collect_to_vec::<f32, u8>(&weight)),
+            },
         };
         let (layout, shape) = match layout.as_str() {
             "in_out" => (WeightLayout::InOut, [k, n]),
@@ -62,6 +71,57 @@ impl Product {
         let op = MatMul { layout, column_offset: 0, accumulate: false };
         recording.push(Op::MatMul(op), &[&x, &weight], &[&out]).map_err(thrown)?;
         Ok(Product { device, recording, out })
+    }
+
+    /// As often as that; gives the first element, so that the work is finished when the answer comes.
+    pub async fn run(&mut self, times: usize) -> Result<f32, JsValue> {
+        for _ in 0..times {
+            self.device.run(&self.recording).await.map_err(thrown)?;
+        }
+        Ok(self.device.read_f32(&self.out).await.map_err(thrown)?[0])
+    }
+}
+
+/// Attention of random rows behind a shared prefix, ready to be repeated.
+#[wasm_bindgen]
+pub struct AttentionRows {
+    device: Device,
+    recording: Recording,
+    out: Tensor,
+}
+
+#[wasm_bindgen]
+impl AttentionRows {
+    /// `rows` of `tokens` new tokens each, behind `prefix` tokens that all share, causal.
+    pub async fn create(
+        rows: usize,
+        heads: usize,
+        tokens: usize,
+        head_size: usize,
+        prefix: usize,
+        device: String,
+    ) -> Result<AttentionRows, JsValue> {
+        let mut device = Device::request(preference(&device)).await.map_err(thrown)?;
+        let mut rng = Rng::new(1);
+        let channels = heads * head_size;
+        let mut random = |label: &str, shape: &[usize]| {
+            let tensor = Tensor::new(label, shape, DType::F32);
+            let values: Vec<f32> = (0..tensor.elements()).map(|_| rng.uniform() - 0.5).collect();
+            device.write_f32(&tensor, &values).map(|()| tensor).map_err(thrown)
+        };
+        let qkv = random("qkv", &[rows * tokens, 3 * channels])?;
+        let (k_own, v_own) = (random("k", &[rows, tokens, channels])?, random("v", &[rows, tokens, channels])?);
+        let k_prefix = random("k of the prefix", &[1, prefix, channels])?;
+        let v_prefix = random("v of the prefix", &[1, prefix, channels])?;
+        let slots = Tensor::new("slots", &[rows], DType::U32);
+        device.write_u32(&slots, &(0..rows as u32).collect::<Vec<_>>()).map_err(thrown)?;
+        let op = Attention { prefix_tokens: prefix, ..Attention::causal(heads, heads, head_size, tokens, 0) };
+        let out = Tensor::new("out", &[rows * tokens, channels], DType::F32);
+        let mut recording = Recording::new();
+        recording
+            .push(Op::Attention(op), &[&qkv, &slots, &k_own, &v_own, &k_prefix, &v_prefix], &[&out])
+            .map_err(thrown)?;
+        Ok(AttentionRows { device, recording, out })
     }
 
     /// As often as that; gives the first element, so that the work is finished when the answer comes.

@@ -1,8 +1,11 @@
 // Runs in the browser: the wasm package without the page, driven by core.test.mjs.
-import init, { Cancel, Session, memory_bytes, relaxed_simd } from "/pkg/glitchscope.js";
+import init, { Cancel, Session, memory_bytes, relaxed_simd, threads_helped } from "/pkg/glitchscope.js";
 
-// `?plain` takes the file for browsers without relaxed SIMD.
-await (location.search === "?plain" ? init({ module_or_path: "/pkg/glitchscope_bg.wasm" }) : init());
+// `?plain` takes the file for browsers without relaxed SIMD, `?threads=3` as many threads.
+const asked = new URLSearchParams(location.search);
+await init(asked.has("plain")
+  ? { module_or_path: "/pkg/glitchscope_bg.wasm" }
+  : asked.has("threads") ? { threads: Number(asked.get("threads")) } : undefined);
 
 /** Files of a folder URL, by range requests. */
 function urlSource(base) {
@@ -78,6 +81,7 @@ const silent = () => {};
 
 globalThis.core = {
   relaxed_simd,
+  threads_helped,
   async open(url, device) {
     session?.free();
     session = undefined;

@@ -1,17 +1,23 @@
 // Keeps the page's own files, the specimen among them, so that it works offline after the first visit. The build writes
 // VERSION and FILES above this line. Models from elsewhere are never touched.
+//
+// It also gives the page the two headers that make it cross-origin isolated, and so lets it have threads, where the host
+// cannot send them. They take effect when the page is opened the next time. `service-worker.js?isolation=off` does without.
 /* global VERSION, FILES */
 const CACHE = `glitchscope-${VERSION}`;
+// `require-corp` is known to every browser that isolates pages, and what a page fetches with CORS, as models are, passes it.
+// `credentialless` also lets images and scripts of other sites through, for pages that have them.
+const EMBEDDER_POLICY = new URL(self.location.href).searchParams.get("isolation") ?? "require-corp";
 
 self.addEventListener("install", (event) => {
-  // Of the two wasm files a browser takes one, see tools/package_entry.mjs; the other is not kept.
+  // Of the wasm files a browser takes those with relaxed SIMD or the one without, see tools/package/; the rest is not kept.
   const relaxed = WebAssembly.validate(new Uint8Array([
     0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0,
     10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,
   ]));
-  const unused = relaxed ? "glitchscope_bg" : "glitchscope_relaxed_bg";
+  const unused = relaxed ? /glitchscope_bg/ : /_(relaxed|threads)_bg/;
   // `reload` goes past the browser's own cache, where files of an older build may lie under the same name.
-  const requests = FILES.filter((file) => !file.includes(unused)).map((file) => new Request(file, { cache: "reload" }));
+  const requests = FILES.filter((file) => !unused.test(file)).map((file) => new Request(file, { cache: "reload" }));
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()));
 });
 
@@ -29,8 +35,19 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" && request.method !== "HEAD") return;
   const url = new URL(request.url);
   if (!url.href.startsWith(self.registration.scope)) return;
-  event.respondWith(answer(request));
+  const isolating = EMBEDDER_POLICY !== "off" && ["document", "iframe", "worker"].includes(request.destination);
+  event.respondWith(isolating ? answer(request).then(isolated) : answer(request));
 });
+
+/** A document or a worker's script with the headers of an isolated page: a page that has them starts no worker without. */
+function isolated(response) {
+  if (response.type === "opaqueredirect" || response.type === "error") return response;
+  const headers = new Headers(response.headers);
+  headers.set("cross-origin-opener-policy", "same-origin");
+  headers.set("cross-origin-embedder-policy", EMBEDDER_POLICY);
+  headers.set("cross-origin-resource-policy", "cross-origin");
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
 
 async function answer(request) {
   const cache = await caches.open(CACHE);
@@ -47,7 +64,11 @@ async function answer(request) {
     }
   }
   const kept = await cache.match(url.href);
-  if (!kept) return fetch(request);
+  if (!kept) {
+    // The specimen's files are all on the list: what is not is nowhere, and no network is needed to say so.
+    const specimen = new URL("specimen/", self.registration.scope).href;
+    return url.href.startsWith(specimen) ? new Response(null, { status: 404 }) : fetch(request);
+  }
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   if (!range) return kept;
   const blob = await kept.blob();

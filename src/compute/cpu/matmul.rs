@@ -5,6 +5,7 @@
 //! input after another and then added up. No path, tile, register width or number of threads changes that order, so a
 //! row gives the same bits alone and in any batch.
 
+mod outputs;
 mod pack;
 mod stream;
 mod tile;
@@ -26,11 +27,14 @@ pub struct Shape {
     pub out_columns: usize,
 }
 
-/// Inputs of a block, and of a part of a sum: a panel of weights (8 KiB at eight columns) stays in the first-level cache
-/// while all rows of a block pass over it, and short parts keep the rounding error small.
-const BLOCK_INPUTS: usize = 256;
-/// Rows of a block: 256 KiB of packed inputs stay in the second-level cache while all panels pass over them.
+/// Inputs of a block, and of a part of a sum: a panel of weights (16 KiB at eight columns) stays in the first-level cache
+/// while all rows of a block pass over it. A tile is written once a block, so blocks are not shorter than that.
+const BLOCK_INPUTS: usize = 512;
+/// Rows of a block: 512 KiB of packed inputs stay in the second-level cache while some panels pass over them.
 const BLOCK_ROWS: usize = 256;
+const BLOCK_FLOATS: usize = BLOCK_ROWS * BLOCK_INPUTS;
+/// Inputs that are packed at a time, 16 MiB. The weights are packed anew for each such part of the rows.
+const PACKED_FLOATS_MAX: usize = 4 << 20;
 /// Rows up to which packing a weight takes longer than it saves.
 const STREAM_ROWS: usize = 4;
 /// Columns below which it does not pay to hand a stretch to another thread.
@@ -66,10 +70,19 @@ fn forward_with(
     if m <= STREAM_ROWS && op.layout == WeightLayout::InOut {
         return stream::forward(kernels, op, shape, x, stored, bias, out);
     }
+    if m <= outputs::ROWS
+        && op.layout == WeightLayout::OutIn
+        && outputs::forward(kernels, op, shape, x, weight, bias, out).is_some()
+    {
+        return;
+    }
     let kernel = kernels.of_rows(m);
-    let rows_at_a_time = m.div_ceil(m.div_ceil(BLOCK_ROWS)).next_multiple_of(kernel.rows).min(m);
-    let columns_at_a_time = stored.columns_at_a_time(kernel);
-    let stretch = stretch(n, columns_at_a_time);
+    let rows_at_a_time = m.min((PACKED_FLOATS_MAX / k.max(1)).max(BLOCK_ROWS).next_multiple_of(kernel.rows));
+    let columns_at_a_time = stored.columns_at_a_time(kernel, rows_at_a_time * k > BLOCK_FLOATS);
+    // Several threads take shorter stretches than one would, or the last of them would wait.
+    let stretch = stretch(n, columns_at_a_time.min(STRETCH_COLUMNS_MIN));
+    let columns_at_a_time = columns_at_a_time.min(stretch);
+    let block_rows = BLOCK_ROWS.next_multiple_of(kernel.rows);
     let mut packed = Vec::with_capacity(rows_at_a_time * k);
     for first_row in (0..m).step_by(rows_at_a_time) {
         let rows = rows_at_a_time.min(m - first_row);
@@ -81,26 +94,28 @@ fn forward_with(
             let mut multiply = |first: usize, inputs: Range<usize>| {
                 let last = (first + columns_at_a_time).min(columns.end);
                 stored.pack(kernel, first..last, inputs.clone(), &mut scratch, &mut panels);
-                for (panel, column) in (first..last).step_by(kernel.columns).enumerate() {
-                    for row in (0..rows).step_by(kernel.rows) {
-                        let tile = Tile {
-                            k: inputs.len(),
-                            a: packed[rows * inputs.start + row * inputs.len()..].as_ptr(),
-                            b: panels[panel * inputs.len() * kernel.columns..].as_ptr(),
-                            rows: kernel.rows.min(rows - row),
-                            columns: kernel.columns.min(last - column),
-                            out: out.at((first_row + row) * out_columns + op.column_offset + column),
-                            out_stride: out_columns,
-                            onto: Onto::of(op, inputs.start, bias.map(|bias| &bias[column..])),
-                        };
-                        // SAFETY: `packed` and `panels` were filled for these rows, columns and inputs; this stretch's
-                        // columns of `out` are written by this call alone.
-                        unsafe { kernel.run(&tile) };
+                for block in (0..rows).step_by(block_rows) {
+                    for (panel, column) in (first..last).step_by(kernel.columns).enumerate() {
+                        for row in (block..(block + block_rows).min(rows)).step_by(kernel.rows) {
+                            let tile = Tile {
+                                k: inputs.len(),
+                                a: packed[rows * inputs.start + row * inputs.len()..].as_ptr(),
+                                b: panels[panel * inputs.len() * kernel.columns..].as_ptr(),
+                                rows: kernel.rows.min(rows - row),
+                                columns: kernel.columns.min(last - column),
+                                out: out.at((first_row + row) * out_columns + op.column_offset + column),
+                                out_stride: out_columns,
+                                onto: Onto::of(op, inputs.start, bias.map(|bias| &bias[column..])),
+                            };
+                            // SAFETY: `packed` and `panels` were filled for these rows, columns and inputs; this
+                            // stretch's columns of `out` are written by this call alone.
+                            unsafe { kernel.run(&tile) };
+                        }
                     }
                 }
             };
             let firsts = columns.clone().step_by(columns_at_a_time);
-            if rows * k <= BLOCK_ROWS * BLOCK_INPUTS && op.layout == WeightLayout::OutIn {
+            if rows * k <= BLOCK_FLOATS && op.layout == WeightLayout::OutIn {
                 // All packed rows stay in the second-level cache anyway: the weights are read along their rows.
                 firsts.for_each(|first| blocks(k).for_each(|inputs| multiply(first, inputs)));
             } else {

@@ -1,22 +1,25 @@
-//! Sharing rows out over the cores: natively with rayon, in the browser on one thread.
+//! Sharing rows out over the cores: natively with rayon, in the browser with the helpers of a [`pool`] where the page may
+//! have threads, otherwise on one thread. What is shared out is never part of a sum, so no number depends on how many
+//! threads there are.
+
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+pub mod pool;
+#[cfg(target_arch = "wasm32")]
+pub mod sharing;
 
 /// Calls `work(start, rows)` for stretches of `out`, each a whole number of rows of `columns` elements; `start` is the
 /// index of the stretch's first element.
 pub fn over_rows(out: &mut [f32], columns: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        use rayon::prelude::*;
-        let stretch = stretch(out.len().div_ceil(columns)) * columns;
-        out.par_chunks_mut(stretch).enumerate().for_each(|(i, out)| work(i * stretch, out));
-    }
-    #[cfg(target_arch = "wasm32")]
-    {
-        let _ = columns;
-        work(0, out);
-    }
+    let stretch = stretch(out.len().div_ceil(columns)) * columns;
+    let parts = Parts::of(out, stretch);
+    each(parts.count(), |index| {
+        // SAFETY: `each` calls once for an index.
+        work(index * stretch, unsafe { parts.part(index) });
+    });
 }
 
-/// Calls `work(row, a, b)` for every row of two arrays, with `a_columns` and `b_columns` elements a row.
+/// Calls `work(row, a, b)` for every row of two arrays, with `a_columns` and `b_columns` elements a row; the shorter
+/// array says how many rows there are.
 pub fn over_two<A: Send, B: Send>(
     a: &mut [A],
     a_columns: usize,
@@ -24,16 +27,15 @@ pub fn over_two<A: Send, B: Send>(
     b_columns: usize,
     work: impl Fn(usize, &mut [A], &mut [B]) + Sync,
 ) {
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        use rayon::prelude::*;
-        let rows = a.par_chunks_mut(a_columns).zip(b.par_chunks_mut(b_columns));
-        rows.enumerate().for_each(|(row, (a, b))| work(row, a, b));
-    }
-    #[cfg(target_arch = "wasm32")]
-    for (row, (a, b)) in a.chunks_mut(a_columns).zip(b.chunks_mut(b_columns)).enumerate() {
-        work(row, a, b);
-    }
+    let (a, b) = (Parts::of(a, a_columns), Parts::of(b, b_columns));
+    let rows = a.count().min(b.count());
+    let stretch = stretch(rows);
+    each(rows.div_ceil(stretch), |index| {
+        for row in index * stretch..((index + 1) * stretch).min(rows) {
+            // SAFETY: `each` calls once for an index, and no row belongs to two of them.
+            unsafe { work(row, a.part(row), b.part(row)) };
+        }
+    });
 }
 
 /// Calls `work(index)` for every index below `count`.
@@ -45,6 +47,10 @@ pub fn each(count: usize, work: impl Fn(usize) + Sync) {
             return (0..count).into_par_iter().with_max_len(1).for_each(&work);
         }
     }
+    #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+    if count > 1 && threads() > 1 {
+        return sharing::POOL.run(count, &work);
+    }
     (0..count).for_each(work);
 }
 
@@ -53,11 +59,55 @@ pub fn threads() -> usize {
     #[cfg(not(target_arch = "wasm32"))]
     return rayon::current_num_threads();
     #[cfg(target_arch = "wasm32")]
-    return 1;
+    return sharing::threads();
+}
+
+/// Why a page has no more threads; empty where there is nothing to say.
+pub fn note() -> String {
+    #[cfg(not(target_arch = "wasm32"))]
+    return String::new();
+    #[cfg(target_arch = "wasm32")]
+    return sharing::note();
 }
 
 /// Rows a thread takes at a time: a few stretches a thread, so that a slow one does not hold up the rest.
-#[cfg(not(target_arch = "wasm32"))]
 fn stretch(rows: usize) -> usize {
-    rows.div_ceil(4 * threads()).max(1)
+    match threads() {
+        1 => rows.max(1),
+        threads => rows.div_ceil(4 * threads).max(1),
+    }
 }
+
+/// An array in parts of equal length, the last one perhaps shorter, that several threads write at once.
+struct Parts<T> {
+    first: *mut T,
+    len: usize,
+    part: usize,
+}
+
+// SAFETY: whoever takes a part takes it once, and what is in it may be handed to another thread.
+unsafe impl<T: Send> Sync for Parts<T> {}
+
+impl<T> Parts<T> {
+    fn of(array: &mut [T], part: usize) -> Parts<T> {
+        assert!(part > 0, "OK because no tensor has rows without columns");
+        Parts { first: array.as_mut_ptr(), len: array.len(), part }
+    }
+
+    fn count(&self) -> usize {
+        self.len.div_ceil(self.part)
+    }
+
+    /// # Safety
+    /// The array must still be borrowed, and each index may be asked for once.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn part(&self, index: usize) -> &mut [T] {
+        let start = index * self.part;
+        assert!(start < self.len, "OK because callers count parts first");
+        // SAFETY: the part lies inside the array, and by the caller's word nobody else has it.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(start), self.part.min(self.len - start)) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

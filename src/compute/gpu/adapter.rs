@@ -30,7 +30,8 @@ pub async fn open(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue)
     adapter
         .request_device(&wgpu::DeviceDescriptor {
             label: Some("glitchscope"),
-            required_features: wgpu::Features::empty(),
+            // Taken where it is offered, used where it is asked for.
+            required_features: adapter.features() & wgpu::Features::SHADER_F16,
             required_limits: adapter.limits(),
             ..Default::default()
         })
@@ -52,13 +53,6 @@ pub fn info(adapter: &wgpu::Adapter, device: &wgpu::Device, reason: &str) -> Dev
     }
     if info.device_type == wgpu::DeviceType::Cpu {
         detail.push("software adapter".into());
-    }
-    for (feature, name) in
-        [(wgpu::Features::SHADER_F16, "shader-f16"), (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query")]
-    {
-        if adapter.features().contains(feature) {
-            detail.push(format!("{name} offered, not used"));
-        }
     }
     DeviceInfo {
         kind: DeviceKind::Gpu,

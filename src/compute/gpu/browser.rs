@@ -17,6 +17,17 @@ pub fn adapter_name(device: &wgpu::Device) -> String {
     }
 }
 
+/// Milliseconds since the worker began.
+pub fn now_ms() -> f64 {
+    let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into()).unwrap_or(JsValue::UNDEFINED);
+    js_sys::Reflect::get(&performance, &"now".into())
+        .ok()
+        .and_then(|now| now.dyn_into::<js_sys::Function>().ok())
+        .and_then(|now| now.call0(&performance).ok())
+        .and_then(|now| now.as_f64())
+        .unwrap_or_else(js_sys::Date::now)
+}
+
 /// Calls `handler` with the message of every error that no scope has caught.
 ///
 /// wgpu's own handler panics on `GPUInternalError`, the kind by which a driver says that it could not compile a

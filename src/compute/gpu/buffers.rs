@@ -10,6 +10,13 @@ use crate::compute::{ComputeError, Tensor, TensorId};
 /// would be in memory twice while it loads.
 const UNSUBMITTED_BYTES_MAX: u64 = 64 << 20;
 
+/// Times an allocation is tried to learn how much memory is left: the answer is good to a 64th of what was asked for.
+const BISECTIONS: usize = 6;
+
+/// Buffers are whole vectors of four words, at least one: an odd number of halves ends inside a word, kernels fetch four
+/// words at once, and a buffer without bytes cannot be bound.
+pub const BUFFER_BYTES_MULTIPLE: u64 = 16;
+
 pub struct Buffers {
     buffers: HashMap<TensorId, wgpu::Buffer>,
     /// Tensors that are kept in pieces; the pieces are in `buffers`.
@@ -19,6 +26,10 @@ pub struct Buffers {
     /// Allocations, and writes to them, of which the browser has not yet said whether they succeeded.
     unsettled: Vec<(TensorId, Verdict)>,
     unsubmitted_bytes: u64,
+    /// Bytes of all buffers.
+    used_bytes: u64,
+    /// As on a device with so much memory, for tests.
+    memory_bytes_max: u64,
     tensor_bytes_max: u64,
     device_name: String,
 }
@@ -32,13 +43,15 @@ impl Buffers {
             slices: HashMap::new(),
             unsettled: Vec::new(),
             unsubmitted_bytes: 0,
-            // Kernels count elements and bytes in u32. Buffers are rounded up to 16.
+            used_bytes: 0,
+            memory_bytes_max: u64::MAX,
+            // Kernels count elements and bytes in u32. Buffers are rounded up.
             tensor_bytes_max: limits
                 .max_buffer_size
                 .min(limits.max_storage_buffer_binding_size)
                 .min(u64::from(u32::MAX))
-                / 16
-                * 16,
+                / BUFFER_BYTES_MULTIPLE
+                * BUFFER_BYTES_MULTIPLE,
             device_name: device_name.into(),
         }
     }
@@ -49,7 +62,12 @@ impl Buffers {
 
     /// Lowers what one tensor may have, as on a weaker device.
     pub fn limit(&mut self, bytes: u64) {
-        self.tensor_bytes_max = self.tensor_bytes_max.min(bytes / 16 * 16);
+        self.tensor_bytes_max = self.tensor_bytes_max.min(bytes / BUFFER_BYTES_MULTIPLE * BUFFER_BYTES_MULTIPLE);
+    }
+
+    /// Lowers what all tensors may have together, as on a smaller device.
+    pub fn limit_memory(&mut self, bytes: u64) {
+        self.memory_bytes_max = bytes;
     }
 
     pub fn get(&self, tensor: &Tensor) -> Result<&wgpu::Buffer, ComputeError> {
@@ -115,21 +133,56 @@ impl Buffers {
             self.pieces.insert(tensor.id(), pieces);
             return Ok(());
         }
-        let scopes = Scopes::push(device);
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(tensor.label()),
-            // Whole words of 16 bytes, at least one: an odd number of halves ends inside a word, and a buffer without
-            // bytes cannot be bound.
-            size: bytes.max(1).next_multiple_of(16),
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        match scopes.pop(bytes).settle_now(&self.device_name) {
+        let (buffer, verdict) = self.create(device, tensor.label(), bytes)?;
+        match verdict.settle_now(&self.device_name) {
             Ok(accepted) => accepted?,
             Err(verdict) => self.unsettled.push((tensor.id(), verdict)),
         }
+        self.used_bytes += buffer.size();
         self.buffers.insert(tensor.id(), buffer);
         Ok(())
+    }
+
+    /// A buffer of at least `bytes`, and whether it could be had.
+    fn create(&self, device: &wgpu::Device, label: &str, bytes: u64) -> Result<(wgpu::Buffer, Verdict), ComputeError> {
+        if self.used_bytes.saturating_add(bytes) > self.memory_bytes_max {
+            return Err(ComputeError::OutOfMemory {
+                device: self.device_name.clone(),
+                needed_bytes: bytes,
+                available_bytes: None,
+            });
+        }
+        let scopes = Scopes::push(device);
+        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(1).next_multiple_of(BUFFER_BYTES_MULTIPLE),
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Ok((buffer, scopes.pop(bytes)))
+    }
+
+    /// About how many bytes an allocation could still have, where one of `failed_bytes` could not be had. WebGPU tells
+    /// nobody how much memory there is, so it is tried: bisection, a fixed number of times.
+    pub async fn available_bytes(&self, device: &wgpu::Device, failed_bytes: u64) -> u64 {
+        let (mut had, mut refused) = (0, failed_bytes.min(self.tensor_bytes_max));
+        for _ in 0..BISECTIONS {
+            let bytes = had + (refused - had) / 2;
+            let could_be_had = match self.create(device, "how much memory is left", bytes) {
+                Ok((buffer, verdict)) => {
+                    let accepted = verdict.settle(&self.device_name).await;
+                    buffer.destroy();
+                    accepted.is_ok()
+                }
+                Err(_) => false,
+            };
+            if could_be_had {
+                had = bytes;
+            } else {
+                refused = bytes;
+            }
+        }
+        had
     }
 
     /// Learns what became of the open allocations. Tensors whose memory could not be had are forgotten.
@@ -137,7 +190,7 @@ impl Buffers {
         let mut result = Ok(());
         for (id, verdict) in std::mem::take(&mut self.unsettled) {
             if let Err(error) = verdict.settle(&self.device_name).await {
-                self.buffers.remove(&id);
+                self.forget(id);
                 result = result.and(Err(error));
             }
         }
@@ -218,7 +271,12 @@ impl Buffers {
         for slice in slices {
             self.free(&slice);
         }
-        if let Some(buffer) = self.buffers.remove(&tensor.id()) {
+        self.forget(tensor.id());
+    }
+
+    fn forget(&mut self, id: TensorId) {
+        if let Some(buffer) = self.buffers.remove(&id) {
+            self.used_bytes -= buffer.size();
             // Work that was submitted still finishes; a browser would otherwise wait for its garbage collector.
             buffer.destroy();
         }

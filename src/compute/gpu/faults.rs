@@ -114,7 +114,7 @@ fn judge(caught: Option<wgpu::Error>, needed_bytes: u64, device_name: &str) -> R
     match caught {
         None => Ok(()),
         Some(wgpu::Error::OutOfMemory { .. }) => {
-            Err(ComputeError::OutOfMemory { device: device_name.into(), needed_bytes })
+            Err(ComputeError::OutOfMemory { device: device_name.into(), needed_bytes, available_bytes: None })
         }
         Some(error) => Err(ComputeError::Gpu { reason: error.to_string() }),
     }

@@ -40,6 +40,7 @@ mod sum_squares;
 mod swiglu;
 mod swiglu_backward;
 
+use super::tuning::Tuning;
 use crate::compute::{ComputeError, DType, Dispatch, Op, Tensor};
 pub use params::Field;
 
@@ -100,6 +101,8 @@ pub const KERNELS: &[&Kernel] = &[
 pub struct Launch<'a> {
     pub kernel: &'static Kernel,
     pub entry_point: &'static str,
+    /// Conditions of the kernel's text that hold, see `shaders.rs`; always in the same order.
+    pub conditions: Vec<&'static str>,
     /// Override constants, always in the same order for one entry point.
     pub constants: Vec<(&'static str, u32)>,
     pub params: Vec<u8>,
@@ -129,16 +132,17 @@ impl Launch<'_> {
 /// Lanes of a workgroup where one lane makes one element.
 const ELEMENTWISE_LANES: u32 = 256;
 
-pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
+/// The launch of a dispatch on a device with that tuning.
+pub fn launch<'a>(dispatch: &'a Dispatch, tuning: &Tuning) -> Result<Launch<'a>, ComputeError> {
     Ok(match &dispatch.op {
         Op::Embedding(op) => embedding::launch(op, dispatch),
-        Op::LayerNorm(op) => layernorm::launch(op, dispatch),
-        Op::RmsNorm(op) => rmsnorm::launch(op, dispatch),
-        Op::MatMul(op) => matmul::launch(op, dispatch),
+        Op::LayerNorm(op) => layernorm::launch(op, dispatch, tuning),
+        Op::RmsNorm(op) => rmsnorm::launch(op, dispatch, tuning),
+        Op::MatMul(op) => matmul::launch(op, dispatch, tuning),
         Op::Rope(op) => rope::launch(op, dispatch),
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
-        Op::Attention(op) => attention::launch(op, dispatch)?,
-        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch),
+        Op::Attention(op) => attention::launch(op, dispatch, tuning)?,
+        Op::AttentionWeights(op) => attention_weights::launch(op, dispatch, tuning),
         Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
         Op::GeGlu(op) => geglu::launch(op, dispatch),
@@ -151,9 +155,9 @@ pub fn launch(dispatch: &Dispatch) -> Result<Launch<'_>, ComputeError> {
         Op::CrossEntropy(_) => cross_entropy::launch(dispatch),
         Op::CrossEntropyBackward(op) => cross_entropy_backward::launch(op, dispatch),
         Op::EmbeddingBackward(op) => embedding_backward::launch(op, dispatch),
-        Op::NormBackward(op) => norm_backward::launch(op, dispatch),
+        Op::NormBackward(op) => norm_backward::launch(op, dispatch, tuning),
         Op::NormWeightBackward(op) => norm_weight_backward::launch(op, dispatch),
-        Op::MatMulWeightBackward(op) => matmul_weight_backward::launch(op, dispatch),
+        Op::MatMulWeightBackward(op) => matmul_weight_backward::launch(op, dispatch, tuning),
         Op::ColumnSum(op) => column_sum::launch(op, dispatch),
         Op::KvWriteBackward(op) => kv_write_backward::launch(op, dispatch),
         Op::AttentionBackwardQuery(op) => attention_backward_query::launch(op, dispatch)?,

@@ -1,16 +1,19 @@
-//! Compiled kernels, kept by kernel, entry point and override constants.
+//! Compiled kernels, kept by kernel, entry point, conditions of the text and override constants.
 
 use std::collections::HashMap;
 
+use super::buffers::BUFFER_BYTES_MULTIPLE;
 use super::kernels::{Kernel, Launch};
 use super::shaders;
 
-/// What a compiled kernel is found by.
-type Key = (&'static str, &'static str, Vec<(&'static str, u32)>);
+/// What a kernel's text is found by: its name and the conditions that hold.
+type ModuleKey = (&'static str, Vec<&'static str>);
+/// What a compiled kernel is found by: its text, the entry point, the override constants.
+type Key = (ModuleKey, &'static str, Vec<(&'static str, u32)>);
 
 #[derive(Default)]
 pub struct Pipelines {
-    modules: HashMap<&'static str, (wgpu::ShaderModule, wgpu::BindGroupLayout)>,
+    modules: HashMap<ModuleKey, (wgpu::ShaderModule, wgpu::BindGroupLayout)>,
     pipelines: HashMap<Key, Pipeline>,
 }
 
@@ -26,20 +29,20 @@ impl Pipelines {
 
     /// Compiles the kernel at its first use. Failures go to the error scope around the call.
     pub fn get(&mut self, device: &wgpu::Device, launch: &Launch<'_>) -> &Pipeline {
-        let key = (launch.kernel.name, launch.entry_point, launch.constants.clone());
+        let text = (launch.kernel.name, launch.conditions.clone());
+        let key = (text.clone(), launch.entry_point, launch.constants.clone());
         self.pipelines.entry(key).or_insert_with(|| {
-            let (module, layout) = self
-                .modules
-                .entry(launch.kernel.name)
-                .or_insert_with(|| (module(device, launch.kernel), layout(device, launch.kernel)));
+            let (module, layout) =
+                self.modules.entry(text).or_insert_with(|| (module(device, launch), layout(device, launch.kernel)));
             Pipeline { pipeline: pipeline(device, launch, module, layout), layout: layout.clone() }
         })
     }
 }
 
-fn module(device: &wgpu::Device, kernel: &Kernel) -> wgpu::ShaderModule {
+fn module(device: &wgpu::Device, launch: &Launch<'_>) -> wgpu::ShaderModule {
+    let kernel = launch.kernel;
     // A missing import leaves its line in the text, which then fails to compile by name: an error, not a panic.
-    let source = shaders::resolve(kernel.source).unwrap_or_else(|_| kernel.source.to_owned());
+    let source = shaders::resolve(kernel.source, &launch.conditions).unwrap_or_else(|_| kernel.source.to_owned());
     device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(kernel.name),
         source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -58,7 +61,7 @@ fn layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
     let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform, true, params_bytes)];
     for binding in 1..=(kernel.n_inputs + kernel.n_outputs) as u32 {
         let read_only = binding as usize <= kernel.n_inputs;
-        entries.push(buffer(binding, wgpu::BufferBindingType::Storage { read_only }, false, 4));
+        entries.push(buffer(binding, wgpu::BufferBindingType::Storage { read_only }, false, BUFFER_BYTES_MULTIPLE));
     }
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries })
 }

@@ -1,23 +1,23 @@
-//! Bringing a tensor back: copy to a mappable buffer, wait, copy out.
+//! Bringing tensors back: copy them to one mappable buffer, wait once, copy out.
 
 use futures_channel::oneshot;
 
 use super::faults::Scopes;
 use crate::compute::ComputeError;
 
-/// The first `bytes` bytes of `buffer`, after all submitted work that writes them.
+/// The first so many bytes of each buffer, after all submitted work that writes them.
 pub async fn read(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
-    buffer: &wgpu::Buffer,
-    bytes: usize,
+    buffers: &[(&wgpu::Buffer, usize)],
     device_name: &str,
-) -> Result<Vec<u8>, ComputeError> {
-    if bytes == 0 {
-        return Ok(Vec::new());
+) -> Result<Vec<Vec<u8>>, ComputeError> {
+    // Copies and mappings go by whole words; the tensors' buffers are rounded up to 16 bytes, so they exist.
+    let size_of = |bytes: usize| (bytes as u64).next_multiple_of(4);
+    let size: u64 = buffers.iter().map(|(_, bytes)| size_of(*bytes)).sum();
+    if size == 0 {
+        return Ok(vec![Vec::new(); buffers.len()]);
     }
-    // Copies and mappings go by whole words; the tensor's buffer is rounded up to 16 bytes, so they exist.
-    let size = (bytes as u64).next_multiple_of(4);
     let scopes = Scopes::push(device);
     let staging = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("readback"),
@@ -26,7 +26,11 @@ pub async fn read(
         mapped_at_creation: false,
     });
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, size);
+    let mut offset = 0;
+    for (buffer, bytes) in buffers.iter().filter(|(_, bytes)| *bytes > 0) {
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, offset, size_of(*bytes));
+        offset += size_of(*bytes);
+    }
     queue.submit([encoder.finish()]);
     let (sender, receiver) = oneshot::channel();
     staging.map_async(wgpu::MapMode::Read, .., move |mapped| {
@@ -54,7 +58,13 @@ pub async fn read(
     let view = staging
         .get_mapped_range(..)
         .map_err(|error| ComputeError::Gpu { reason: format!("reading the result: {error}") })?;
-    let out = view[..bytes].to_vec();
+    let mut rest = &view[..];
+    let mut out = Vec::with_capacity(buffers.len());
+    for (_, bytes) in buffers {
+        let (here, after) = rest.split_at(size_of(*bytes) as usize);
+        out.push(here[..*bytes].to_vec());
+        rest = after;
+    }
     drop(view);
     staging.destroy();
     Ok(out)

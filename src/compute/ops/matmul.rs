@@ -8,7 +8,8 @@
 //! Why      `column_offset` lets q, k and v (gate and up) be written side by side by separate projections;
 //!          `accumulate` adds the residual in the same pass
 //! Kernel   shaders/matmul.wgsl
-//! Agrees   twins: tolerance::REDUCTION scaled by sqrt(K)
+//! Agrees   twins: tolerance::REDUCTION scaled by sqrt(K); with operands in f16 (`DevicePreference::GpuF16`), which are each
+//!          2⁻¹¹ off, 1.5e-3 · sqrt(K) for operands of size one
 
 use super::{Example, Op, check};
 use crate::compute::{ComputeError, DType, Tensor, tolerance::Tolerance};

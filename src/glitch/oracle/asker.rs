@@ -90,15 +90,18 @@ impl Asker {
         monitor: &mut dyn Monitor,
     ) -> Result<Vec<Answer>> {
         let attempts = self.question.decoding.attempts();
+        let is_drawn = self.question.decoding != Decoding::Greedy;
         let rows: Vec<(u32, u32)> =
             ids.iter().flat_map(|&id| (0..attempts).map(move |attempt| (id, attempt))).collect();
         let mut answered = Vec::with_capacity(rows.len());
         while answered.len() < rows.len() {
             pause(monitor).await?;
-            let width = self.fan_out(model).await?.batch();
+            let fan_out = self.fan_out(model).await?;
+            // What is drawn needs the logits of every row, and only one pass leaves them.
+            let width = if is_drawn { fan_out.pass_rows().min(fan_out.batch()) } else { fan_out.batch() };
             let mut fan_out = self.fan_out.take().expect("OK because it was made above");
             let next = &rows[answered.len()..];
-            let batch = self.batch_of(model, tokenizer, &mut fan_out, &next[..width.min(next.len())]).await;
+            let batch = self.batch_of(model, tokenizer, &mut fan_out, &next[..width.min(next.len())], monitor).await;
             self.fan_out = Some(fan_out);
             answered.extend(batch?);
         }
@@ -111,6 +114,7 @@ impl Asker {
         tokenizer: &Tokenizer,
         fan_out: &mut FanOut,
         wanted: &[(u32, u32)],
+        monitor: &mut dyn Monitor,
     ) -> Result<Vec<Row>> {
         let targets: Vec<u32> = wanted.iter().map(|(id, _)| *id).collect();
         let mut ids = Vec::new();
@@ -120,7 +124,7 @@ impl Asker {
                 ids.extend(piece);
             }
         }
-        let first = fan_out.first(model, &ids, &targets).await?;
+        let first = fan_out.first(model, &ids, &targets, monitor).await?;
         let mut rows: Vec<Row> = first
             .iter()
             .zip(wanted)

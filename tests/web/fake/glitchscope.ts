@@ -20,6 +20,12 @@ type On = (event: ScanEvent) => void;
 
 export default async function init(): Promise<void> {}
 
+export function gpu_tuning(): string {
+  return "{}";
+}
+
+export function restore_gpu_tuning(_json: string): void {}
+
 export function version(): string {
   return "0.0.0-scripted";
 }

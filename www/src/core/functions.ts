@@ -3,10 +3,11 @@
  *
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
-import init, { Cancel, Session, check_report, report_csv, version } from "glitchscope";
+import init, { Cancel, Session, check_report, gpu_tuning, report_csv, restore_gpu_tuning, version } from "glitchscope";
 import type {
   GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
+import { keepTuning, keptTuning } from "./gpu_tuning";
 import { type CacheUse, openCache } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
@@ -47,9 +48,11 @@ export async function open(spec: SourceSpec, { device, weights, untrained }: Pla
     });
     cancel = new Cancel();
     try {
+      restore_gpu_tuning(await keptTuning());
       const opened = untrained === undefined
         ? await Session.open(source, device, listener, cancel, weights)
         : await Session.fresh(source, untrained, device, listener, cancel);
+      await keepTuning(gpu_tuning());
       const info = opened.info();
       await source.verify(info.model.files).catch((error: unknown) => {
         opened.free();

@@ -6,7 +6,7 @@ import type {
   DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
-export default function init(): Promise<unknown>;
+export default function init(options?: { threads?: number }): Promise<unknown>;
 
 /** A folder of files that can be read in parts. */
 export interface JsSource {
@@ -75,4 +75,7 @@ export class Trainer {
 
 export function report_csv(report_json: string): string;
 export function check_report(report_json: string): void;
+/** Which GPU kernels were found to be the fastest, as JSON. */
+export function gpu_tuning(): string;
+export function restore_gpu_tuning(json: string): void;
 export function version(): string;

@@ -89,7 +89,7 @@ export interface DeviceInfo {
   detail: string;
   /** A GPU that the processor imitates: right, and slow. */
   software: boolean;
-  /** Arithmetic type, always named: `f32`. */
+  /** Arithmetic type, always named: `f32`, or what it was given up for. */
   precision: string;
   /** Why this device and not the other, when `Auto` had to choose. */
   reason: string;
@@ -98,7 +98,7 @@ export interface DeviceInfo {
 export type DeviceKind = "cpu" | "gpu";
 
 /** What was asked for. `Auto` takes the GPU when there is a real one, and says in the result which it took and why. */
-export type DevicePreference = "auto" | "cpu" | "gpu";
+export type DevicePreference = "auto" | "cpu" | "gpu" | "gpu_f16";
 
 /** What is asked of a token, and how its answers are judged. */
 export interface OracleInfo {

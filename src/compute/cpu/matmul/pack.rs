@@ -1,7 +1,7 @@
 //! Copies of blocks in the order in which the micro-kernel reads them, widened to f32 on the way.
 
 use super::tile::Kernel;
-use crate::compute::cpu::lanes::{copy_8, transpose_4x4};
+use crate::compute::cpu::lanes::{copy_8, transpose_2x4, transpose_4x4};
 use crate::compute::cpu::values::Weights;
 use crate::compute::ops::matmul::WeightLayout;
 
@@ -24,10 +24,11 @@ pub struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// Panels that are packed at a time. One input's weights lie side by side in `InOut`: several panels share a line of
-    /// the cache there.
-    pub fn columns_at_a_time(&self, kernel: &Kernel) -> usize {
+    /// Columns that are packed at a time. One input's weights lie side by side in `InOut`, and long stretches of them are
+    /// fetched ahead. `is_large`: the rows do not stay in the second-level cache, and are read again for these columns.
+    pub fn columns_at_a_time(&self, kernel: &Kernel, is_large: bool) -> usize {
         match self.layout {
+            WeightLayout::OutIn if is_large => kernel.columns.max(OUT_IN_COLUMNS),
             WeightLayout::OutIn => kernel.columns,
             WeightLayout::InOut => kernel.columns.max(IN_OUT_COLUMNS),
         }
@@ -44,8 +45,15 @@ impl Stored<'_> {
         to: &mut [f32],
     ) {
         match self.layout {
-            WeightLayout::OutIn => self.pack_out_in(kernel.columns, columns, inputs, scratch, to),
-            WeightLayout::InOut => self.pack_in_out(kernel.columns, columns, inputs, to),
+            WeightLayout::OutIn => {
+                let width = kernel.columns;
+                for (first, to) in
+                    columns.clone().step_by(width).zip(to.chunks_exact_mut((inputs.len() * width).max(1)))
+                {
+                    self.pack_out_in(width, first..(first + width).min(columns.end), inputs.clone(), scratch, to);
+                }
+            }
+            WeightLayout::InOut => self.pack_in_out(kernel.columns, columns, inputs, scratch, to),
         }
     }
 
@@ -80,32 +88,38 @@ impl Stored<'_> {
         width: usize,
         columns: std::ops::Range<usize>,
         inputs: std::ops::Range<usize>,
+        scratch: &mut Vec<f32>,
         to: &mut [f32],
     ) {
         let k = inputs.len();
         let (whole, rest) = (columns.len() / width, columns.len() % width);
         assert!(columns.len() <= IN_OUT_COLUMNS && to.len() >= columns.len().next_multiple_of(width) * k);
-        let mut widened = [0.0; IN_OUT_INPUTS * IN_OUT_COLUMNS];
         for first in (0..k).step_by(IN_OUT_INPUTS) {
             let count = IN_OUT_INPUTS.min(k - first);
             let start = (inputs.start + first) * self.n + columns.start;
             let (from, stride) = if let Weights::F32(weight) = self.weight {
                 (&weight[start..start + (count - 1) * self.n + columns.len()], self.n)
             } else {
-                for (i, row) in widened.chunks_exact_mut(IN_OUT_COLUMNS).take(count).enumerate() {
+                scratch.resize(IN_OUT_INPUTS * IN_OUT_COLUMNS, 0.0);
+                for (i, row) in scratch.chunks_exact_mut(IN_OUT_COLUMNS).take(count).enumerate() {
                     self.weight.widen(start + i * self.n, &mut row[..columns.len()]);
                 }
-                (&widened[..], IN_OUT_COLUMNS)
+                (&scratch[..], IN_OUT_COLUMNS)
             };
-            for panel in 0..whole {
+            // Whole lines of the cache, and so several panels if they are narrow: what is left of a line may be gone
+            // before it is asked for again, because rows may lie a power of two apart.
+            let side_by_side = (LINE / width).max(1);
+            for panel in (0..whole).step_by(side_by_side) {
                 for i in 0..count {
-                    // SAFETY: a row of `from` has `whole` stretches of `width`, and `to` that many panels of `k`; every
-                    // panel is a multiple of eight wide.
-                    unsafe {
-                        let from = from.as_ptr().add(i * stride + panel * width);
-                        let to = to.as_mut_ptr().add((panel * k + first + i) * width);
-                        for j in (0..width).step_by(8) {
-                            copy_8(from.add(j), to.add(j));
+                    for panel in panel..(panel + side_by_side).min(whole) {
+                        // SAFETY: a row of `from` has `whole` stretches of `width`, and `to` that many panels of `k`;
+                        // every panel is a multiple of eight wide.
+                        unsafe {
+                            let from = from.as_ptr().add(i * stride + panel * width);
+                            let to = to.as_mut_ptr().add((panel * k + first + i) * width);
+                            for j in (0..width).step_by(8) {
+                                copy_8(from.add(j), to.add(j));
+                            }
                         }
                     }
                 }
@@ -121,8 +135,11 @@ impl Stored<'_> {
     }
 }
 
-/// Floats of four lines of a cache; no panel is wider.
-const IN_OUT_COLUMNS: usize = 64;
+/// No panel is wider than either.
+const OUT_IN_COLUMNS: usize = 64;
+const IN_OUT_COLUMNS: usize = 256;
+/// Floats of a line of the cache.
+const LINE: usize = 16;
 /// Inputs that are copied to one panel before the next: panels lie a power of two apart, so that their lines would drive
 /// each other out of the cache if every input were written to all of them.
 const IN_OUT_INPUTS: usize = 16;
@@ -145,7 +162,21 @@ unsafe fn transpose(from: *const f32, from_stride: usize, rows: usize, k: usize,
             }
         }
     }
-    for r in rows / 4 * 4..rows {
+    let mut rest = rows / 4 * 4..rows;
+    if rest.len() >= 2 {
+        let r = rest.start;
+        let (from, to) = unsafe { (from.add(r * from_stride), to.add(r)) };
+        for i in (0..k / 4 * 4).step_by(4) {
+            unsafe { transpose_2x4(from.add(i), from_stride, to.add(i * to_stride), to_stride) };
+        }
+        for i in k / 4 * 4..k {
+            for r in 0..2 {
+                unsafe { *to.add(i * to_stride + r) = *from.add(r * from_stride + i) };
+            }
+        }
+        rest.start += 2;
+    }
+    for r in rest {
         for i in 0..k {
             unsafe { *to.add(i * to_stride + r) = *from.add(r * from_stride + i) };
         }

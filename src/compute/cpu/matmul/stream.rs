@@ -1,7 +1,11 @@
 //! A few rows times a weight in `InOut` layout: the weight is read once, front to back, and nothing is packed.
+//!
+//! Halves are taken in pairs, as the words they lie in, so that the sums of every eight columns stand in another order until
+//! they are written: the even ones first.
 
+use super::outputs::scaled;
 use super::pack::Stored;
-use super::tile::{Kernels, Onto};
+use super::tile::{Half, Kernels, Onto};
 use super::{Shape, SharedOut, blocks};
 use crate::compute::cpu::parallel;
 use crate::compute::cpu::values::Weights;
@@ -10,7 +14,7 @@ use crate::compute::ops::matmul::MatMul;
 /// Sums that are kept at a time, 16 KiB of the first-level cache.
 const SUMS: usize = 4096;
 /// Columns that are read of one input's weights at a time.
-const STRETCH_MAX: usize = 2048;
+const STRETCH_MAX: usize = 4096;
 /// Inputs that are added in one pass over the sums.
 const INPUTS: usize = 4;
 
@@ -24,7 +28,18 @@ pub fn forward(
     out: SharedOut,
 ) {
     let Shape { m, n, k, out_columns } = shape;
-    let stretch = super::stretch(n, 16).min(STRETCH_MAX).min(SUMS / m);
+    let stretch = super::stretch(n, 16).min(STRETCH_MAX).min(SUMS / m / 16 * 16);
+    let x = &x[..m * k];
+    let scaled = match stored.weight {
+        Weights::F16(_) => scaled(x),
+        _ => None,
+    };
+    let halves: Option<(Half, &[u8], &[f32])> = match (stored.weight, &scaled) {
+        _ if !n.is_multiple_of(8) => None,
+        (Weights::F16(weight), Some(x)) => Some((Half::F16, bytemuck::cast_slice(weight), x)),
+        (Weights::BF16(weight), _) => Some((Half::BF16, bytemuck::cast_slice(weight), x)),
+        _ => None,
+    };
     parallel::each(n.div_ceil(stretch), |index| {
         let (start, width) = (index * stretch, stretch.min(n - index * stretch));
         let mut sums = vec![0.0; m * width];
@@ -33,6 +48,16 @@ pub fn forward(
             sums.fill(0.0);
             for input in inputs.clone().step_by(INPUTS) {
                 let count = INPUTS.min(inputs.end - input);
+                if let Some((half, bytes, x)) = halves {
+                    let rows: [&[u8]; INPUTS] = std::array::from_fn(|i| match i < count {
+                        true => &bytes[2 * ((input + i) * n + start)..][..2 * width],
+                        false => &[][..],
+                    });
+                    for (row, sums) in sums.chunks_exact_mut(width).enumerate() {
+                        kernels.add_half_products(half, &x[row * k + input..][..count], &rows, sums);
+                    }
+                    continue;
+                }
                 let weight_rows: [&[f32]; INPUTS] = match stored.weight {
                     Weights::F32(weight) => std::array::from_fn(|i| match i < count {
                         true => &weight[(input + i) * n + start..][..width],
@@ -53,11 +78,15 @@ pub fn forward(
             }
             let onto = Onto::of(op, inputs.start, bias.map(|bias| &bias[start..]));
             for (row, sums) in sums.chunks_exact(width).enumerate() {
-                for (column, sum) in sums.iter().enumerate() {
+                for column in 0..width {
+                    let place = match halves {
+                        Some(_) => column / 8 * 8 + column % 8 / 2 + column % 2 * 4,
+                        None => column,
+                    };
                     // SAFETY: the row's columns lie inside `out` by the shape check, and no other call writes them.
                     unsafe {
                         let out = out.at(row * out_columns + op.column_offset + start + column);
-                        *out = onto.base(out, column) + sum;
+                        *out = onto.base(out, column) + sums[place];
                     }
                 }
             }

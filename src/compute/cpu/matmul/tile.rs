@@ -1,6 +1,7 @@
 //! The micro-kernel: a tile of outputs held in registers while one block of inputs passes through them.
 
-use crate::compute::cpu::lanes::{self, Lanes};
+use super::outputs;
+use crate::compute::cpu::lanes::{self, Four, LOWER_HALF, Lanes, UPPER_BRAIN_HALF, UPPER_HALF};
 use crate::compute::ops::matmul::MatMul;
 
 /// One tile's work: out (+)= a · b over `k` inputs.
@@ -79,6 +80,17 @@ pub struct Kernels {
     high: Kernel,
     wide: Kernel,
     add_products: unsafe fn(&[f32], &[&[f32]], &mut [f32]),
+    add_half_products: AddHalfProducts,
+    outputs: unsafe fn(&mut outputs::Job),
+}
+
+type AddHalfProducts = unsafe fn(Half, &[f32], &[&[u8]], &mut [f32]);
+
+/// A type of 16 bits.
+#[derive(Clone, Copy)]
+pub enum Half {
+    F16,
+    BF16,
 }
 
 /// With one or two rows, tiles are wider instead of higher: a sum waits for its last addition, so that at least as many
@@ -96,12 +108,28 @@ impl Kernels {
         // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
         unsafe { (self.add_products)(factors, rows, sums) }
     }
+
+    /// The same with rows of halves, a multiple of eight, and the sums of every eight columns in the order 0, 2, 4, 6, 1, 3,
+    /// 5, 7. The factors of f16 are scaled by what halves are too small by.
+    pub fn add_half_products(&self, half: Half, factors: &[f32], rows: &[&[u8]], sums: &mut [f32]) {
+        assert!(sums.len().is_multiple_of(8) && factors.len() <= rows.len());
+        assert!(rows[..factors.len()].iter().all(|row| row.len() == 2 * sums.len()));
+        // SAFETY: measured above; whoever handed out the kernels has made sure of the instruction set.
+        unsafe { (self.add_half_products)(half, factors, rows, sums) }
+    }
+
+    /// # Safety
+    /// The weights and `x` are readable for the job's steps and rest.
+    pub unsafe fn outputs(&self, job: &mut outputs::Job) {
+        // SAFETY: the caller's; whoever handed out the kernels has made sure of the instruction set.
+        unsafe { (self.outputs)(job) }
+    }
 }
 
 /// Compiles the kernels for one instruction set: tiles `rows` high and two registers wide, and [`FEW_ROWS`] high and four
 /// wide. Tiles that are less high than that have code of their own, so that no row is computed for nothing.
 macro_rules! kernels {
-    ($module:ident, $name:literal, $lanes:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
+    ($module:ident, $name:literal, $lanes:ty, $four:ty, $rows:literal: $($r:literal)*, $(#[$feature:meta])?) => {
         mod $module {
             use super::*;
 
@@ -129,26 +157,41 @@ macro_rules! kernels {
                 unsafe { add_products::<$lanes>(factors, rows, sums) }
             }
 
+            $(#[$feature])?
+            unsafe fn half_products(half: Half, factors: &[f32], rows: &[&[u8]], sums: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { add_half_products::<$four>(half, factors, rows, sums) }
+            }
+
+            $(#[$feature])?
+            unsafe fn of_outputs(job: &mut outputs::Job) {
+                // SAFETY: the caller's.
+                unsafe { outputs::run::<$four>(job) }
+            }
+
             pub static KERNELS: Kernels = Kernels {
                 name: $name,
                 high: Kernel { rows: $rows, columns: 2 * <$lanes>::N, run: high },
                 wide: Kernel { rows: FEW_ROWS, columns: 4 * <$lanes>::N, run: wide },
                 add_products: products,
+                add_half_products: half_products,
+                outputs: of_outputs,
             };
         }
     };
 }
 
+// V8 gives out 15 of the 16 registers: twelve sums, two weights and one input; without a multiply-add a product as well.
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-kernels!(simd128, "relaxed-simd", lanes::Simd128, 4: 1 2 3 4,);
+kernels!(simd128, "relaxed-simd", lanes::Simd128, lanes::Simd128, 6: 1 2 3 4 5 6,);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
-kernels!(simd128, "simd128", lanes::Simd128, 4: 1 2 3 4,);
+kernels!(simd128, "simd128", lanes::Simd128, lanes::Simd128, 5: 1 2 3 4 5,);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, "avx2", lanes::Avx2, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
+kernels!(avx2, "avx2", lanes::Avx2, lanes::Fma, 6: 1 2 3 4 5 6, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, "avx512", lanes::Avx512, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
+kernels!(avx512, "avx512", lanes::Avx512, lanes::Fma, 12: 1 2 3 4 5 6 7 8 9 10 11 12, #[target_feature(enable = "avx512f,avx2,fma")]);
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-kernels!(portable, "portable", lanes::Portable, 4: 1 2 3 4,);
+kernels!(portable, "portable", lanes::Portable, lanes::Portable, 4: 1 2 3 4,);
 
 /// The kernels that this processor can run, the best first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
@@ -173,11 +216,12 @@ unsafe fn run<L: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
     let width = VECTORS * L::N;
     let mut sums = [[L::zero(); VECTORS]; ROWS];
     let (mut a, mut b) = (tile.a, tile.b);
+    let steps = [ROWS, width];
     for _ in 0..tile.k {
         // SAFETY: `a` and `b` hold `k` steps, the caller's.
         unsafe {
             step::<L, ROWS, VECTORS>(a, b, &mut sums);
-            (a, b) = (a.add(ROWS), b.add(width));
+            (a, b) = (a.add(hidden(&steps[0])), b.add(hidden(&steps[1])));
         }
     }
     if tile.columns == width {
@@ -197,7 +241,21 @@ unsafe fn run<L: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
             }
         }
     } else {
+        // A copy, because what has an address is kept in memory for the whole of the loop.
+        let sums = sums;
         store_part(tile, &sums);
+    }
+}
+
+/// The number, which in wasm LLVM must not know. It would rewrite the loop's addresses (loop strength reduction) so that
+/// none of them is an instruction's offset any more, and move every second multiply-add to the end of the turn, where all
+/// inputs of the turn are still needed: more registers than there are.
+#[inline(always)]
+fn hidden(step: &usize) -> usize {
+    match cfg!(target_arch = "wasm32") {
+        // SAFETY: a reference is readable.
+        true => unsafe { std::ptr::read_volatile(step) },
+        false => *step,
     }
 }
 
@@ -281,5 +339,53 @@ unsafe fn add_products<L: Lanes>(factors: &[f32], rows: &[&[f32]], sums: &mut [f
         }
         unsafe { sum.store(buffer.as_mut_ptr()) };
         sums[whole..].copy_from_slice(&buffer[..rest]);
+    }
+}
+
+/// # Safety
+/// Each of the first `factors.len()` rows is two bytes for each sum, of which there is a multiple of eight; the processor
+/// knows the instruction set.
+#[inline(always)]
+unsafe fn add_half_products<L: Four>(half: Half, factors: &[f32], rows: &[&[u8]], sums: &mut [f32]) {
+    let (lower, upper) = (L::constant(LOWER_HALF), L::constant(UPPER_HALF));
+    let brain = L::constant(UPPER_BRAIN_HALF);
+    // SAFETY of all: eight halves and eight sums are left from `j` on.
+    unsafe {
+        match half {
+            Half::F16 => add_pairs(factors, rows, sums, |w: L| [w.lower_halves(lower), w.upper_halves(upper)]),
+            Half::BF16 => add_pairs(factors, rows, sums, |w: L| [w.lower_brain_halves(), w.upper_brain_halves(brain)]),
+        }
+    }
+}
+
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn add_pairs<L: Four>(factors: &[f32], rows: &[&[u8]], sums: &mut [f32], pair: impl Fn(L) -> [L; 2]) {
+    // SAFETY of all: the caller's.
+    let add = |factor: L, row: &[u8], j: usize, [even, odd]: [L; 2]| {
+        let [even_weights, odd_weights] = pair(unsafe { L::load(row.as_ptr().add(2 * j).cast()) });
+        [factor.mul_add(even_weights, even), factor.mul_add(odd_weights, odd)]
+    };
+    let load = |sums: &[f32], j: usize| unsafe { [L::load(sums.as_ptr().add(j)), L::load(sums.as_ptr().add(j + 4))] };
+    let store = |sums: &mut [f32], j: usize, [even, odd]: [L; 2]| unsafe {
+        even.store(sums.as_mut_ptr().add(j));
+        odd.store(sums.as_mut_ptr().add(j + 4));
+    };
+    if let (&[a, b, c, d], &[row_a, row_b, row_c, row_d]) = (factors, rows) {
+        let [a, b, c, d] = [L::splat(a), L::splat(b), L::splat(c), L::splat(d)];
+        for j in (0..sums.len()).step_by(8) {
+            let pair = add(a, row_a, j, load(sums, j));
+            let pair = add(b, row_b, j, pair);
+            let pair = add(c, row_c, j, pair);
+            store(sums, j, add(d, row_d, j, pair));
+        }
+    } else {
+        for (factor, row) in factors.iter().zip(rows) {
+            for j in (0..sums.len()).step_by(8) {
+                let pair = add(L::splat(*factor), row, j, load(sums, j));
+                store(sums, j, pair);
+            }
+        }
     }
 }

@@ -1,35 +1,16 @@
 //! One workgroup per key and key/value head.
 
-use super::attention::{channels_per_lane, heads_fit, n_seen_by_all, window};
-use super::{Kernel, Launch, number, params::params, tensors};
+use super::attention::{PARAMS, PARAMS_BYTES, Params, channels_per_lane, heads_fit};
+use super::{Kernel, Launch, tensors};
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_backward_key::AttentionBackwardKey;
 use crate::compute::{ComputeError, Dispatch};
 
-params! {
-    n_rows: u32,
-    n_columns: u32,
-    n_heads: u32,
-    n_kv_heads: u32,
-    head_size: u32,
-    n_tokens: u32,
-    start: u32,
-    n_slots: u32,
-    capacity: u32,
-    window: u32,
-    n_seen_by_all: u32,
-    masked: u32,
-    scale: f32,
-    softcap: f32,
-    n_slot_rows: u32,
-    accumulate: u32,
-}
-
 pub const KERNEL: Kernel = Kernel {
     name: "attention_backward_key",
     source: include_str!("../../../../shaders/attention_backward_key.wgsl"),
-    params: FIELDS,
-    params_bytes: size_of::<Params>(),
+    params: PARAMS,
+    params_bytes: PARAMS_BYTES,
     n_inputs: 7,
     n_outputs: 1,
 };
@@ -37,24 +18,6 @@ pub const KERNEL: Kernel = Kernel {
 pub fn launch<'a>(op: &AttentionBackwardKey, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
     let (qkv, k_own, forward) = (&dispatch.inputs[0], &dispatch.inputs[2], &op.forward);
     heads_fit("attention_backward_key", forward, qkv)?;
-    let params = Params {
-        n_rows: number(qkv.rows()),
-        n_columns: number(qkv.columns()),
-        n_heads: number(forward.n_heads),
-        n_kv_heads: number(forward.n_kv_heads),
-        head_size: number(forward.head_size),
-        n_tokens: number(forward.tokens),
-        start: number(forward.start),
-        n_slots: number(k_own.shape()[0]),
-        capacity: number(k_own.shape()[1]),
-        window: window(forward),
-        n_seen_by_all: n_seen_by_all(forward),
-        masked: (forward.mask == Mask::Given).into(),
-        scale: forward.scale,
-        softcap: forward.softcap.unwrap_or(0.0),
-        n_slot_rows: number(dispatch.inputs[1].elements()),
-        accumulate: op.accumulate.into(),
-    };
     let mut tensors = tensors(dispatch);
     if forward.mask != Mask::Given {
         // Something must be bound where the mask would be; with `masked` 0 it is not read.
@@ -63,8 +26,9 @@ pub fn launch<'a>(op: &AttentionBackwardKey, dispatch: &'a Dispatch) -> Result<L
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("channels_per_lane", channels_per_lane(forward))],
-        params: bytemuck::bytes_of(&params).to_vec(),
+        params: Params::new(forward, dispatch, op.accumulate).bytes(),
         tensors,
         workgroups: (k_own.elements() / forward.head_size) as u64,
     })

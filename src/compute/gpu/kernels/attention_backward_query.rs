@@ -1,56 +1,23 @@
 //! One workgroup per row and head.
 
-use super::attention::{channels_per_lane, heads_fit, n_seen_by_all, window};
-use super::{Kernel, Launch, number, params::params, tensors};
+use super::attention::{PARAMS, PARAMS_BYTES, Params, channels_per_lane, heads_fit};
+use super::{Kernel, Launch, tensors};
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_backward_query::AttentionBackwardQuery;
 use crate::compute::{ComputeError, Dispatch};
 
-params! {
-    n_rows: u32,
-    n_columns: u32,
-    n_heads: u32,
-    n_kv_heads: u32,
-    head_size: u32,
-    n_tokens: u32,
-    start: u32,
-    n_slots: u32,
-    capacity: u32,
-    window: u32,
-    n_seen_by_all: u32,
-    masked: u32,
-    scale: f32,
-    softcap: f32,
-}
-
 pub const KERNEL: Kernel = Kernel {
     name: "attention_backward_query",
     source: include_str!("../../../../shaders/attention_backward_query.wgsl"),
-    params: FIELDS,
-    params_bytes: size_of::<Params>(),
+    params: PARAMS,
+    params_bytes: PARAMS_BYTES,
     n_inputs: 6,
     n_outputs: 2,
 };
 
 pub fn launch<'a>(op: &AttentionBackwardQuery, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
-    let (qkv, k_own, forward) = (&dispatch.inputs[0], &dispatch.inputs[2], &op.forward);
+    let (qkv, forward) = (&dispatch.inputs[0], &op.forward);
     heads_fit("attention_backward_query", forward, qkv)?;
-    let params = Params {
-        n_rows: number(qkv.rows()),
-        n_columns: number(qkv.columns()),
-        n_heads: number(forward.n_heads),
-        n_kv_heads: number(forward.n_kv_heads),
-        head_size: number(forward.head_size),
-        n_tokens: number(forward.tokens),
-        start: number(forward.start),
-        n_slots: number(k_own.shape()[0]),
-        capacity: number(k_own.shape()[1]),
-        window: window(forward),
-        n_seen_by_all: n_seen_by_all(forward),
-        masked: (forward.mask == Mask::Given).into(),
-        scale: forward.scale,
-        softcap: forward.softcap.unwrap_or(0.0),
-    };
     let mut tensors = tensors(dispatch);
     if forward.mask != Mask::Given {
         // Something must be bound where the mask would be; with `masked` 0 it is not read.
@@ -59,8 +26,9 @@ pub fn launch<'a>(op: &AttentionBackwardQuery, dispatch: &'a Dispatch) -> Result
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("channels_per_lane", channels_per_lane(forward))],
-        params: bytemuck::bytes_of(&params).to_vec(),
+        params: Params::new(forward, dispatch, false).bytes(),
         tensors,
         workgroups: qkv.rows() as u64 * forward.n_heads as u64,
     })

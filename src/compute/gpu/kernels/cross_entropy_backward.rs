@@ -29,6 +29,7 @@ pub fn launch<'a>(op: &CrossEntropyBackward, dispatch: &'a Dispatch) -> Launch<'
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("workgroup_size", 256)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

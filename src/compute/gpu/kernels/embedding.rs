@@ -35,6 +35,7 @@ pub fn launch<'a>(op: &Embedding, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("workgroup_size", ELEMENTWISE_LANES), ("table_type", stored(Some(table)))],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

@@ -33,6 +33,7 @@ pub fn launch<'a>(op: &EmbeddingBackward, dispatch: &'a Dispatch) -> Launch<'a> 
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("workgroup_size", 64)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

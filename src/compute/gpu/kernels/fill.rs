@@ -24,6 +24,7 @@ pub fn launch<'a>(op: &Fill, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("workgroup_size", ELEMENTWISE_LANES)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

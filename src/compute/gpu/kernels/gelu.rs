@@ -24,6 +24,7 @@ pub fn launch<'a>(op: &Gelu, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("workgroup_size", ELEMENTWISE_LANES), ("use_tanh", use_tanh)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

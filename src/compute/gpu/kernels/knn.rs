@@ -38,6 +38,7 @@ pub fn launch<'a>(op: &Knn, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: Vec::new(),
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

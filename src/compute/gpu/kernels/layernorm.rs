@@ -2,6 +2,7 @@
 
 use super::{Kernel, Launch, number, params::params, stored};
 use crate::compute::Dispatch;
+use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::layernorm::LayerNorm;
 
 params! {
@@ -23,7 +24,7 @@ pub const KERNEL: Kernel = Kernel {
     n_outputs: 1,
 };
 
-pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch) -> Launch<'a> {
+pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch, tuning: &Tuning) -> Launch<'a> {
     let (x, weight, bias, out) =
         (&dispatch.inputs[0], &dispatch.inputs[1], dispatch.inputs.get(2), &dispatch.outputs[0]);
     let params = Params {
@@ -38,7 +39,12 @@ pub fn launch<'a>(op: &LayerNorm, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![("workgroup_size", 128), ("weight_type", stored(Some(weight))), ("bias_type", stored(bias))],
+        conditions: Vec::new(),
+        constants: vec![
+            ("workgroup_size", tuning.lanes(128)),
+            ("weight_type", stored(Some(weight))),
+            ("bias_type", stored(bias)),
+        ],
         params: bytemuck::bytes_of(&params).to_vec(),
         // Something must be bound where the bias would be; with `bias_type` absent it is not read.
         tensors: vec![x, weight, bias.unwrap_or(weight), out],

@@ -1,7 +1,9 @@
-//! Tiles of 64 × 64 outputs.
+//! Tiles of outputs.
 
+use super::matmul::tile_for;
 use super::{Kernel, Launch, number, params::params, tensors};
 use crate::compute::Dispatch;
+use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::matmul_weight_backward::MatMulWeightBackward;
 
 params! {
@@ -24,10 +26,7 @@ pub const KERNEL: Kernel = Kernel {
     n_outputs: 1,
 };
 
-/// `TILE` of the shader.
-const TILE: usize = 64;
-
-pub fn launch<'a>(op: &MatMulWeightBackward, dispatch: &'a Dispatch) -> Launch<'a> {
+pub fn launch<'a>(op: &MatMulWeightBackward, dispatch: &'a Dispatch, tuning: &Tuning) -> Launch<'a> {
     let (a, b, out) = (&dispatch.inputs[0], &dispatch.inputs[1], &dispatch.outputs[0]);
     let params = Params {
         n_rows: number(a.rows()),
@@ -39,12 +38,14 @@ pub fn launch<'a>(op: &MatMulWeightBackward, dispatch: &'a Dispatch) -> Launch<'
         b_column: number(op.b_column),
         accumulate: op.accumulate.into(),
     };
+    let tile = tile_for(out.rows(), tuning);
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: Vec::new(),
+        conditions: if tile.is_staged() { vec!["staged"] } else { Vec::new() },
+        constants: tile.constants(),
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
-        workgroups: (out.rows().div_ceil(TILE) * out.columns().div_ceil(TILE)) as u64,
+        workgroups: (out.rows().div_ceil(tile.rows()) * out.columns().div_ceil(tile.columns())) as u64,
     }
 }

@@ -14,7 +14,7 @@ macro_rules! params {
     ($($name:ident: $scalar:ident),* $(,)?) => {
         #[repr(C)]
         #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-        struct Params {
+        pub(super) struct Params {
             $($name: $scalar),*
         }
 

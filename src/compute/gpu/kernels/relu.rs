@@ -22,6 +22,7 @@ pub fn launch(dispatch: &Dispatch) -> Launch<'_> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
+        conditions: Vec::new(),
         constants: vec![("workgroup_size", ELEMENTWISE_LANES)],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),

@@ -2,6 +2,7 @@
 
 use super::{Kernel, Launch, number, params::params, stored, tensors};
 use crate::compute::Dispatch;
+use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::rmsnorm::RmsNorm;
 
 params! {
@@ -25,7 +26,7 @@ pub const KERNEL: Kernel = Kernel {
     n_outputs: 1,
 };
 
-pub fn launch<'a>(op: &RmsNorm, dispatch: &'a Dispatch) -> Launch<'a> {
+pub fn launch<'a>(op: &RmsNorm, dispatch: &'a Dispatch, tuning: &Tuning) -> Launch<'a> {
     let (x, weight) = (&dispatch.inputs[0], &dispatch.inputs[1]);
     let params = Params {
         n_rows: number(x.rows()),
@@ -41,7 +42,8 @@ pub fn launch<'a>(op: &RmsNorm, dispatch: &'a Dispatch) -> Launch<'a> {
     Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        constants: vec![("workgroup_size", 128), ("weight_type", stored(Some(weight)))],
+        conditions: Vec::new(),
+        constants: vec![("workgroup_size", tuning.lanes(128)), ("weight_type", stored(Some(weight)))],
         params: bytemuck::bytes_of(&params).to_vec(),
         tensors: tensors(dispatch),
         workgroups: (x.rows() * op.groups.count) as u64,
