@@ -14,7 +14,7 @@ export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
 
 wasm=target/wasm32-unknown-unknown/release/glitchscope.wasm
 out=target/package
-rm -rf "$out"
+rm -rf "$out" pkg
 # Beside the other two: the last crate is compiled on one core.
 tools/package_threads.sh "$out/threads" &
 threads=$!
@@ -26,8 +26,10 @@ wasm-pack build --release --target web --mode no-install
 wait $threads
 trap - EXIT
 
-# One JavaScript fits the two without threads only when their imports and exports are the same.
-cmp "$out/relaxed/glitchscope.js" pkg/glitchscope.js || {
+# One JavaScript fits the two without threads only when their imports and exports are the same. In its comments stand
+# places in a file's table of functions, which differ with what was inlined.
+without_places() { sed 's/shim_idx: [0-9]*//' "$1"; }
+cmp <(without_places "$out/relaxed/glitchscope.js") <(without_places pkg/glitchscope.js) || {
   echo "error: the two wasm files need different JavaScript; a kernel's export must not depend on relaxed-simd" >&2
   exit 1
 }

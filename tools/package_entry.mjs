@@ -24,7 +24,7 @@ writeFileSync(join(folder, "start_threads.js"), once("start_threads.js", start, 
 copyFileSync(join(parts, "helper.js"), join(folder, "helper.js"));
 if (option === "--threads-only") process.exit();
 
-const exported = (text) => [...text.matchAll(/^export (?:async )?(?:class|function) (\w+)/gm)].map(([, name]) => name);
+const exported = (text) => [...text.matchAll(/^export (?:async )?(?:class|function|const) (\w+)/gm)].map(([, name]) => name);
 renameSync(join(folder, "glitchscope.js"), join(folder, "glitchscope_single.js"));
 const names = exported(readFileSync(join(folder, "glitchscope_single.js"), "utf8")).filter((name) => name !== "threads_share");
 const missing = names.filter((name) => !exported(threads).includes(name));
@@ -50,7 +50,7 @@ export function relaxed_simd(): boolean;
 
 const manifest = join(folder, "package.json");
 const content = JSON.parse(readFileSync(manifest, "utf8"));
-const shipped = readdirSync(folder).filter((name) => /\.(js|wasm|d\.ts)$/.test(name) && !name.endsWith(".wasm.d.ts") && !name.endsWith("_threads.d.ts"));
+const shipped = readdirSync(folder).filter((name) => /^LICENSE|\.(js|wasm|d\.ts)$/.test(name) && !name.endsWith(".wasm.d.ts") && !name.endsWith("_threads.d.ts"));
 content.files = [...new Set([...content.files, ...shipped])].sort();
 content.sideEffects = [...content.sideEffects, "./helper.js"];
 writeFileSync(manifest, `${JSON.stringify(content, null, 2)}\n`);

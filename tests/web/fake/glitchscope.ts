@@ -24,7 +24,7 @@ export function gpu_tuning(): string {
   return "{}";
 }
 
-export function restore_gpu_tuning(_json: string): void {}
+export function restore_gpu_tuning(): void {}
 
 export function version(): string {
   return "0.0.0-scripted";
