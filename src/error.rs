@@ -7,6 +7,7 @@ use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
 use crate::report::ReportError;
+use crate::stats::StatsError;
 use crate::tokenizer::TokenizerError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +30,8 @@ pub enum Error {
     Scan(#[from] ScanError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    Stats(#[from] StatsError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -44,7 +47,7 @@ impl Error {
             Error::Graph(error) => error.hint(),
             Error::Scan(error) => error.hint(),
             Error::Report(error) => error.hint(),
-            Error::Cancelled => None,
+            Error::Stats(_) | Error::Cancelled => None,
         }
     }
 

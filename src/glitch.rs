@@ -7,25 +7,35 @@
 //! [`scan`] is the whole of it. Every part reads a [`Subject`] (an oracle and the device that runs it), the input
 //! embedding and the table of tokens, and writes into a [`Report`].
 
+mod agreement;
 mod comparison;
 mod controls;
+mod detector_comparison;
+pub mod detectors;
 mod exhaustive;
 mod granularity;
 mod hunter;
+pub mod indicators;
+mod keep_rule;
 mod options;
 pub mod oracle;
+pub mod reference_ids;
 mod sampling;
 mod scope;
 mod skipped;
 mod stages;
 mod stored_oracle;
 mod summary;
+pub mod taxonomy;
 mod token_graph;
 mod verdicts;
+mod words;
 
 pub use comparison::{compare, incomparable};
+pub use detector_comparison::{CURVE_POINTS, Clock, compare_detectors};
 pub use granularity::{granularity, scaled_resolution};
 pub use oracle::Oracle;
+pub use oracle::catalogue::ORACLES;
 pub use sampling::sample_size;
 pub use stages::STAGES;
 pub use stored_oracle::StoredOracle;
@@ -33,7 +43,7 @@ pub use stored_oracle::StoredOracle;
 use crate::compute::Device;
 use crate::error::{Error, Result};
 use crate::progress::{Event, LocalBoxFuture, Monitor};
-use crate::report::{Hunt, Method, ModelInfo, Provenance, Report, ScanOptions, Status, TokenTable};
+use crate::report::{Hunt, LabelCounts, Method, ModelInfo, Panel, Provenance, Report, ScanOptions, Status, TokenTable};
 use scope::Scope;
 use token_graph::Mapped;
 use verdicts::Verdicts;
@@ -50,6 +60,13 @@ pub trait Subject: Oracle {
     fn recover<'a>(&'a mut self, error: &'a Error, monitor: &'a mut dyn Monitor) -> LocalBoxFuture<'a, Result<bool>> {
         let _ = (error, monitor);
         Box::pin(std::future::ready(Ok(false)))
+    }
+
+    /// What every oracle said of `ids`, all of which have been asked about, and of `controls`; `None` when there is one
+    /// oracle with one question.
+    fn panel(&self, ids: &[u32], controls: &[u32]) -> Option<Panel> {
+        let _ = (ids, controls);
+        None
     }
 
     /// What happened to the device since this was last asked, in sentences for the report.
@@ -91,6 +108,10 @@ pub enum ScanError {
     Unanswered { asked: usize, answered: usize },
     #[error("the oracle was asked about token {asked} and answered about token {answered}")]
     WrongAnswer { asked: u32, answered: u32 },
+    #[error("there is no oracle {id:?}; there are {}", crate::glitch::ORACLES.join(", "))]
+    UnknownOracle { id: String },
+    #[error("there is no detector {name:?}; there are {known}")]
+    UnknownDetector { name: String, known: String },
     #[error("the stored report has no verdict on token {id}")]
     NotStored { id: u32 },
     #[error("the stored report cannot serve as the truth: {reason}")]
@@ -108,6 +129,8 @@ impl ScanError {
             ScanError::NotStored { .. } | ScanError::NotATruth { .. } => {
                 "Run an exhaustive scan of this model to its end, and take its report.".into()
             }
+            ScanError::UnknownDetector { .. } => "Leave the option out to run all of them.".into(),
+            ScanError::UnknownOracle { .. } => "`glitchscope oracles` lists what each of them asks.".into(),
             ScanError::TokenColumns { .. } | ScanError::Unanswered { .. } | ScanError::WrongAnswer { .. } => {
                 return None;
             }
@@ -150,7 +173,11 @@ pub async fn scan(
         tokens: tokens.clone(),
         graph: None,
         probes: Vec::new(),
+        panel: None,
         glitch_tokens: Vec::new(),
+        labels: Vec::new(),
+        label_counts: LabelCounts::default(),
+        model_tokens: 0,
         skipped: Vec::new(),
         hunt: None,
         comparison: None,
@@ -187,6 +214,16 @@ pub async fn scan(
     report.glitch_tokens = verdicts.bad();
     report.skipped = skipped::skipped(&scope, tokens, &verdicts, &report);
     report.probes = verdicts.into_probes();
+    let ids: Vec<u32> = report.probes.iter().map(|probe| probe.id).collect();
+    let controls: Vec<u32> =
+        report.controls.iter().flat_map(|controls| &controls.probes).map(|probe| probe.id).collect();
+    report.panel = subject.panel(&ids, &controls);
+    report.labels = taxonomy::labels(&report);
+    report.label_counts = taxonomy::counts(&report.labels);
+    report.model_tokens = subject.model_tokens();
+    for text in controls::untestable(&report) {
+        note(&mut report, monitor, text);
+    }
     if let Some(truth) = truth {
         match incomparable(&report, truth) {
             None => report.comparison = Some(compare(&report, truth)),

@@ -10,6 +10,7 @@
 
 pub mod csr;
 pub mod fuzzy;
+pub mod kmeans;
 pub mod knn;
 pub mod layout;
 pub mod leiden;
@@ -18,6 +19,7 @@ pub mod quality;
 
 pub use csr::Csr;
 pub use fuzzy::{SmoothedDistances, fuzzy_graph, smooth_knn_distances};
+pub use kmeans::{KMeans, kmeans, kmeans_from};
 pub use knn::Neighbours;
 pub use layout::{Layout, initial_positions};
 pub use leiden::{LeidenOptions, LeidenRun, Partition, Pass, leiden};

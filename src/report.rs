@@ -7,6 +7,7 @@ use crate::compute::DeviceInfo;
 use crate::tokenizer::TokenClass;
 
 pub mod export;
+mod stored;
 #[cfg(test)]
 mod typescript;
 
@@ -30,10 +31,23 @@ pub struct Report {
     pub tokens: TokenTable,
     /// The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it.
     pub graph: Option<TokenGraph>,
-    /// Every verdict of the scan, by token id; the controls keep theirs.
+    /// Every verdict of the scan's first oracle, by token id; the controls keep theirs.
     pub probes: Vec<Probe>,
+    /// What every oracle of the scan said, question by question; absent when one question is all there was.
+    #[serde(default)]
+    pub panel: Option<Panel>,
     /// Verified glitch tokens: ids that failed the oracle, ascending.
     pub glitch_tokens: Vec<u32>,
+    /// Type and symptoms of every glitch token, by rules, and by hand where a person has corrected them.
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    /// The labels counted, corrections included.
+    #[serde(default)]
+    pub label_counts: LabelCounts,
+    /// Tokens the model processed for all answers, the controls' included; 0 where it was not counted.
+    #[serde(default)]
+    #[cfg_attr(test, ts(type = "number"))]
+    pub model_tokens: u64,
     /// Ids the scan did not ask about, and why. Every id is either here or in `probes`, once.
     pub skipped: Vec<Skipped>,
     /// What GlitchHunter did, round by round; absent for an exhaustive scan.
@@ -48,8 +62,8 @@ pub struct Report {
 
 impl Report {
     pub const SCHEMA: &'static str = "glitchscope.scan";
-    /// Grows when a field changes its meaning.
-    pub const SCHEMA_VERSION: u32 = 1;
+    /// Grows when a field changes its meaning. Version 1, whose oracles had one question each, is still read.
+    pub const SCHEMA_VERSION: u32 = 2;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,26 +124,38 @@ pub struct FileInfo {
     pub sha256: Option<String>,
 }
 
-/// Which question was asked, to the byte.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is asked of a token, and how its answers are judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OracleInfo {
     /// `repetition-zero-shot`.
     pub id: String,
     pub title: String,
-    /// Text before and after the token, and their ids; the token itself is spliced in as an id.
-    pub text_before: String,
-    pub text_after: String,
-    pub ids_before: Vec<u32>,
-    pub ids_after: Vec<u32>,
+    /// Its questions, to the byte.
+    pub prompts: Vec<PromptInfo>,
+    /// The rules a verdict follows, in words.
+    pub rules: Vec<String>,
+    /// What the graded value is, in words; empty when there is none.
+    pub value: String,
+    pub source: String,
+}
+
+/// One question, to the byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PromptInfo {
+    pub name: String,
+    /// `plain`, or `chat` when the model's chat template made the text.
+    pub form: String,
+    /// The text around the token: the token stands between any two neighbours of the list.
+    pub text: Vec<String>,
+    /// The ids of that text; the token itself is spliced in as an id.
+    pub ids: Vec<Vec<u32>>,
     /// The ordinary word that stood in the token's place while the prompt was encoded.
     pub placeholder: String,
     pub max_new_tokens: u32,
-    /// `greedy`.
+    /// `greedy`, or how it was sampled.
     pub decoding: String,
-    /// The rules a verdict follows, in words.
-    pub rules: Vec<String>,
-    pub source: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,15 +177,50 @@ pub enum TaskName {
     Length,
 }
 
+/// How GlitchHunter judges a cluster by its sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum KeepRule {
+    /// hits / sample above `keep_ratio`: the paper's, whose "hypothesis test" has no statistic.
+    #[default]
+    Ratio,
+    /// A statistical variant of this project: the sample's hits are more than the share of failures known so far would
+    /// give (hypergeometric upper tail), over all clusters at a false discovery rate of `alpha`.
+    Hypergeometric,
+}
+
+/// Whether questions are put as plain text or through the model's chat template.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum PromptForm {
+    #[default]
+    Auto,
+    Plain,
+    Chat,
+}
+
 /// Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, deny_unknown_fields)]
 pub struct ScanOptions {
     pub method: Method,
-    /// The question of the oracle. Default repetition (paper, its cost tables).
+    /// The question of the oracle when `oracles` names none: without examples. Default repetition (paper, its cost
+    /// tables).
     pub task: TaskName,
-    /// Draws the cluster samples, orders nothing else. Default 42.
+    /// Oracles by id. The first one leads: its verdicts are the scan's. The others are asked about the same tokens.
+    pub oracles: Vec<String>,
+    /// How questions are put. Default: as a conversation when the tokenizer has a chat template, else as plain text.
+    pub form: PromptForm,
+    /// Answers that the sampled oracle draws of each token. Default 10 (chosen here).
+    pub attempts: u32,
+    /// Default 0.7 (glitcher).
+    pub temperature: f64,
+    /// Default 0.9 (glitcher).
+    pub top_p: f64,
+    /// Draws the cluster samples and the answers of the sampled oracle. Default 42.
     pub seed: u32,
     /// Neighbours of a vertex, the vertex itself counted in. Default 50 (paper).
     pub n_neighbors: u32,
@@ -167,8 +228,13 @@ pub struct ScanOptions {
     pub resolution: f64,
     /// Principal components the embedding is reduced to. Default 50 (reference code).
     pub n_components: u32,
-    /// A cluster is kept when hits / sample is above this. Default 0 (paper), compared strictly (reference code).
+    /// How a cluster is judged by its sample. Default: by the ratio (paper).
+    pub keep_rule: KeepRule,
+    /// By the ratio, a cluster is kept when hits / sample is above this. Default 0 (paper), compared strictly (reference
+    /// code).
     pub keep_ratio: f64,
+    /// By the test, a cluster is kept when its adjusted p-value is at most this. Default 0.05 (chosen here).
+    pub alpha: f64,
     /// Sample of a cluster of size s: min(max(sample_min, floor(min(sample_fraction·s, sample_max))), s).
     /// Defaults 5, 0.1, 50 (reference code).
     pub sample_min: u32,
@@ -197,11 +263,18 @@ impl Default for ScanOptions {
         ScanOptions {
             method: Method::Glitchhunter,
             task: TaskName::Repetition,
+            oracles: Vec::new(),
+            form: PromptForm::Auto,
+            attempts: 10,
+            temperature: 0.7,
+            top_p: 0.9,
             seed: 42,
             n_neighbors: 50,
             resolution: 75.0,
             n_components: 50,
+            keep_rule: KeepRule::Ratio,
             keep_ratio: 0.0,
+            alpha: 0.05,
             sample_min: 5,
             sample_fraction: 0.1,
             sample_max: 50,
@@ -267,11 +340,14 @@ pub struct TokenGraph {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Probe {
     pub id: u32,
-    /// The substring rule; the verdict.
+    /// The oracle's verdict.
     pub passed: bool,
-    /// Exact after trimming one trailing period and surrounding quotes and blanks.
+    /// The same by its strict rule.
     pub passed_strict: bool,
-    /// Probability of the token itself as the first token of the answer.
+    /// The oracle's graded value; what it is, the oracle's `value` says.
+    #[serde(default)]
+    pub value: Option<f32>,
+    /// Probability of the token itself as the first token of the first question's answer.
     pub p_target: f32,
     /// First token of the answer.
     pub argmax: u32,
@@ -281,6 +357,128 @@ pub struct Probe {
     pub answer: Vec<u32>,
     /// The answer as text.
     pub answer_text: String,
+}
+
+/// What a token is, GlitchHunter's types A to E. The rules are in `glitch/taxonomy.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    /// A: common words glued together.
+    Word,
+    /// B: letters that form no words.
+    Letter,
+    /// C: no letters.
+    Character,
+    /// D: letters and other characters.
+    LetterCharacter,
+    /// E: a character beyond ASCII.
+    Special,
+}
+
+/// What a token does to the model, GlitchHunter's five symptoms. The rules are in `glitch/taxonomy.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Symptom {
+    SpellingMistake,
+    Incapability,
+    HallucinatoryCompletion,
+    QuestionRepetition,
+    RandomCharacters,
+}
+
+/// The labels of one glitch token. The raw answers stay in `probes` and `panel`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Label {
+    pub id: u32,
+    pub token_type: TokenType,
+    /// Question and symptom, for every task the token failed.
+    pub symptoms: Vec<(String, Symptom)>,
+    /// What a person says it is.
+    #[serde(default)]
+    pub corrected_type: Option<TokenType>,
+    #[serde(default)]
+    pub corrected_symptoms: Vec<(String, Symptom)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LabelCounts {
+    pub types: Vec<(TokenType, u32)>,
+    /// By question and symptom.
+    pub symptoms: Vec<((String, Symptom), u32)>,
+}
+
+/// Several oracles over the same tokens. Columns are as long as `ids`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Panel {
+    /// The first is the scan's own.
+    pub oracles: Vec<OracleInfo>,
+    /// Tokens that all of them were asked about, ascending.
+    pub ids: Vec<u32>,
+    /// One for each oracle.
+    pub verdicts: Vec<VerdictColumn>,
+    /// One for each question. Oracles that share a question share its answers.
+    pub answers: Vec<AnswerColumn>,
+    /// Every pair of oracles.
+    pub agreement: Vec<Agreement>,
+}
+
+/// What one oracle said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct VerdictColumn {
+    pub oracle: String,
+    /// Ordinary words asked about first, and how many of them passed. Where they do not, verdicts say nothing.
+    pub controls_asked: u32,
+    pub controls_passed: u32,
+    pub passed: Vec<bool>,
+    pub passed_strict: Vec<bool>,
+    pub value: Vec<f32>,
+    /// Confidence interval of each value; empty where it is no estimate.
+    pub interval: Vec<(f32, f32)>,
+}
+
+/// What was answered to one question.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct AnswerColumn {
+    /// Name of the prompt.
+    pub prompt: String,
+    /// Probability of the token itself as the first token of the answer.
+    pub p_target: Vec<f32>,
+    /// The largest at any step of the answer.
+    pub p_max: Vec<f32>,
+    /// Most probable first token.
+    pub argmax: Vec<u32>,
+    /// Of the first token's distribution, in nats.
+    pub entropy: Vec<f32>,
+    /// Whether the answer, or one of the attempts, failed the question's own rule; empty for questions without one.
+    pub failed: Vec<bool>,
+    /// Attempts that failed; empty for a question that was asked once.
+    pub failures: Vec<u32>,
+    /// The raw answer, up to where the question was decided; of several attempts the first that failed, else the first.
+    pub ids: Vec<Vec<u32>>,
+    pub text: Vec<String>,
+}
+
+/// How far two oracles agree about the tokens that both were asked about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Agreement {
+    pub a: String,
+    pub b: String,
+    pub both_fail: u32,
+    pub only_a_fails: u32,
+    pub only_b_fails: u32,
+    pub both_pass: u32,
+    /// Tokens that fail both / tokens that fail one of them; null when none fails.
+    pub jaccard: Option<f64>,
+    /// Cohen's kappa; null when chance alone would make them agree on every token.
+    pub kappa: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -328,6 +526,30 @@ pub struct Round {
     pub quality: f64,
     /// False when a cancel or an error cut the round short; nothing was kept or dropped then.
     pub complete: bool,
+    /// Every cluster's sample and what it was worth, in the order of clusters; empty for an incomplete round.
+    #[serde(default)]
+    pub tests: Vec<ClusterTest>,
+}
+
+/// What a sample says of its cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ClusterTest {
+    /// Members, of every class.
+    pub size: u32,
+    /// Members that may be asked about.
+    pub askable: u32,
+    /// Members whose verdict is known out of the sample, and those of them that failed.
+    pub sampled: u32,
+    pub hits: u32,
+    /// Upper tail of the hypergeometric distribution, and the same adjusted over the clusters of the round (Benjamini
+    /// and Hochberg); null where the rule does not test.
+    pub p_value: Option<f64>,
+    pub q_value: Option<f64>,
+    /// How likely such a sample misses every failure of a cluster like this one that fails as often as the tokens known
+    /// so far, rounded up to a whole token.
+    pub miss_probability: f64,
+    pub kept: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -362,6 +584,112 @@ pub struct GranularityRow {
     /// Share of the exhaustive scan's glitch tokens that were found.
     pub recall: f64,
     pub rounds: u32,
+}
+
+/// Rows of the output embedding that no text ever trained, and how they were found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct References {
+    /// `bytes that UTF-8 never uses`, for example.
+    pub group: String,
+    pub ids: Vec<u32>,
+    /// Mean cosine of two different rows of them.
+    pub mutual_cosine: f64,
+}
+
+/// What a detector is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DetectorInfo {
+    pub name: String,
+    pub what: String,
+    pub needs: String,
+    pub source: String,
+    /// Whether another seed searches otherwise.
+    pub is_seeded: bool,
+    /// Whether what it names has failed the oracle; its precision is then 1.
+    pub is_verified: bool,
+}
+
+/// Every detector against one exhaustive scan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DetectorTable {
+    /// Always [`DetectorTable::SCHEMA`].
+    pub schema: String,
+    pub schema_version: u32,
+    /// Of the exhaustive scan: model, device, oracle, options.
+    pub provenance: Provenance,
+    /// Questions of the exhaustive scan, and how many of them found a glitch token.
+    pub questions: u32,
+    pub glitch_tokens: u32,
+    /// Tokens the model processed for each question, prefixes that a batch shares counted once.
+    pub tokens_per_question: f64,
+    /// Seconds the exhaustive scan took for each question, on the device of the provenance; 0 when not known.
+    pub seconds_per_question: f64,
+    pub seeds: Vec<u32>,
+    pub references: Option<References>,
+    /// One for each detector: means over its runs.
+    pub rows: Vec<DetectorRow>,
+    pub runs: Vec<DetectorRun>,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+}
+
+impl DetectorTable {
+    pub const SCHEMA: &'static str = "glitchscope.detectors";
+    pub const SCHEMA_VERSION: u32 = 1;
+}
+
+/// The mean of several runs and Student's interval of it at 95 %; of one run all three are its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Mean {
+    pub mean: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DetectorRow {
+    pub info: DetectorInfo,
+    pub runs: u32,
+    pub true_positives: Mean,
+    pub precision: Mean,
+    pub recall: Mean,
+    pub f1: Mean,
+    /// Questions asked of the oracle.
+    pub queries: Mean,
+    /// Tokens the model processes: for the questions, and for gradients and activations.
+    pub model_tokens: Mean,
+    /// Seconds of the detector itself; questions were answered from the exhaustive scan.
+    pub own_seconds: Mean,
+    /// The same and `seconds_per_question` for each question: an estimate of a search that asks the model.
+    pub seconds: Mean,
+    /// Recall after 0, 2, 4, … 100 % of the exhaustive scan's questions.
+    pub curve: Vec<f32>,
+}
+
+/// One search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DetectorRun {
+    pub detector: String,
+    pub seed: u32,
+    /// Tokens it called glitch tokens.
+    pub named: u32,
+    pub true_positives: u32,
+    pub precision: f64,
+    pub recall: f64,
+    /// Harmonic mean of precision and recall; 0 when both are.
+    pub f1: f64,
+    pub queries: u32,
+    #[cfg_attr(test, ts(type = "number"))]
+    pub model_tokens: u64,
+    pub own_seconds: f64,
+    pub seconds: f64,
+    pub curve: Vec<f32>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

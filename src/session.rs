@@ -11,12 +11,14 @@ use crate::compute::{Device, DeviceInfo, DevicePreference};
 use crate::engine::recovery::Origin;
 use crate::engine::{EngineError, Model, generate};
 use crate::error::Result;
+use crate::glitch::detectors::{self, Field, Machine};
 use crate::glitch::oracle::Oracle;
-use crate::glitch::oracle::task::Task;
-use crate::glitch::oracle::zero_shot::ZeroShot;
-use crate::glitch::{self, Embedding};
+use crate::glitch::oracle::panel::{self, Panel};
+use crate::glitch::{self, Clock, Embedding, ScanError};
 use crate::progress::{Event, Monitor, Silent, pause};
-use crate::report::{GranularityRow, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName, TokenTable};
+use crate::report::{
+    DetectorTable, GranularityRow, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName, TokenTable,
+};
 use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
 
 /// A model on a device, ready for questions.
@@ -170,10 +172,10 @@ impl Session {
             }
         }
         classes.sort_by_key(|count| count.class);
-        let task = Task::named(TaskName::default());
-        let splice = tokenizer.as_ref().map(|tokenizer| tokenizer.splice(task.text_before, task.text_after));
-        let oracle = match splice {
-            Some(Ok(splice)) => Some(task.info(&splice)),
+        let options = ScanOptions::default();
+        let specified = tokenizer.as_ref().map(|tokenizer| panel::specified(tokenizer, &options, architecture.context));
+        let oracle = match specified {
+            Some(Ok(mut oracles)) => oracles.pop().map(|(spec, prompts)| panel::info(&spec, prompts)),
             Some(Err(error)) => {
                 notes.push(error.to_string());
                 None
@@ -234,8 +236,7 @@ impl Session {
             embedding => embedding?,
         };
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let (task, stop) = (Task::named(options.task), self.stop.clone());
-        let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, stop, options.batch_size as usize)?;
+        let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, options)?;
         glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
     }
 
@@ -252,6 +253,34 @@ impl Session {
             .await
     }
 
+    /// Detectors against an exhaustive scan of this model, which answers their questions. `names` are those to run, all of
+    /// them when it is empty; a search without an end of its own asks at most `budget` questions.
+    pub async fn compare(
+        &mut self,
+        truth: &Report,
+        options: &ScanOptions,
+        names: &[String],
+        seeds: &[u32],
+        budget: usize,
+        clock: &mut Clock<'_>,
+        monitor: &mut dyn Monitor,
+    ) -> Result<DetectorTable> {
+        let embedding = self.embedding().await?;
+        let (output, bias) = self.model.head().await?;
+        let output = output.map(|values| Embedding { values, ..embedding_shape(&embedding) });
+        let mut wanted = detectors::detectors();
+        let known: Vec<String> = wanted.iter().map(|detector| detector.info().name).collect();
+        if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+            return Err(ScanError::UnknownDetector { name: name.clone(), known: known.join(", ") }.into());
+        }
+        wanted.retain(|detector| names.is_empty() || names.contains(&detector.info().name));
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let machine = Machine::Model { model: &mut self.model, tokenizer, stop: &self.stop };
+        let output = output.as_ref().unwrap_or(&embedding);
+        let mut field = Field::new(machine, &embedding, output, &bias, &self.tokens, truth, options, budget)?;
+        glitch::compare_detectors(&mut wanted, &mut field, seeds, clock, monitor).await
+    }
+
     /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
     pub async fn probe(&mut self, task: TaskName, id: u32) -> Result<ProbeDetail> {
         let rows = self.model.architecture.n_vocabulary;
@@ -259,18 +288,16 @@ impl Session {
             return Err(EngineError::TokenOutOfRange { id, rows }.into());
         }
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let task = Task::named(task);
-        let mut oracle = ZeroShot::new(task, &mut self.model, tokenizer, self.stop.clone(), 1)?;
-        let question = oracle.info();
+        let options = ScanOptions { task, batch_size: 1, ..ScanOptions::default() };
+        let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, &options)?;
+        let prompt = oracle.info().prompts.swap_remove(0);
         let mut probes = Vec::new();
         oracle.probe(&[id], &mut probes, &mut Silent).await?;
         drop(oracle);
         let probe = probes.pop().expect("OK because one id was asked about");
 
-        let mut prompt_ids = question.ids_before;
-        let token_index = prompt_ids.len() as u32;
-        prompt_ids.push(id);
-        prompt_ids.extend(question.ids_after);
+        let token_index = prompt.ids[0].len() as u32;
+        let prompt_ids = prompt.ids.join(&id);
         let (next, logits) = self.model.last_logits(&prompt_ids, id).await?;
         let log_z = logits[next.argmax as usize] - next.log_p_argmax;
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
@@ -279,7 +306,7 @@ impl Session {
             .iter()
             .map(|&id| TopToken { id, p: (logits[id as usize] - log_z).exp() })
             .collect();
-        let answer_ids = self.generate(&prompt_ids, task.max_new_tokens, &mut Silent).await?;
+        let answer_ids = self.generate(&prompt_ids, prompt.max_new_tokens as usize, &mut Silent).await?;
         Ok(ProbeDetail { probe, prompt_ids, token_index, answer_ids, top })
     }
 
@@ -289,15 +316,38 @@ impl Session {
     }
 
     /// An oracle over this model, for callers that ask about tokens of their own choosing.
-    pub fn oracle(&mut self, task: TaskName) -> Result<ZeroShot<'_>> {
+    pub fn oracle(&mut self, task: TaskName) -> Result<Panel<'_>> {
+        self.panel(&ScanOptions { task, ..ScanOptions::default() })
+    }
+
+    /// The oracles that `options` name, over this model.
+    pub fn panel(&mut self, options: &ScanOptions) -> Result<Panel<'_>> {
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        ZeroShot::new(Task::named(task), &mut self.model, tokenizer, self.stop.clone(), 0)
+        Panel::new(&mut self.model, tokenizer, &self.stop, options)
+    }
+
+    /// Oracles as this model would be asked by them; an error in the place of one that it cannot be asked by.
+    pub fn oracles(&self, ids: &[&str], options: &ScanOptions) -> Result<Vec<Result<OracleInfo>>> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let context = self.model.architecture.context;
+        let one = |id: &&str| {
+            let options = ScanOptions { oracles: vec![(*id).to_owned()], ..options.clone() };
+            let mut specified = panel::specified(tokenizer, &options, context)?;
+            let (spec, prompts) = specified.pop().expect("OK because one oracle was named");
+            Ok(panel::info(&spec, prompts))
+        };
+        Ok(ids.iter().map(one).collect())
     }
 
     async fn embedding(&mut self) -> Result<Embedding> {
         let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
         Ok(Embedding { rows, columns, values: self.model.embedding().await? })
     }
+}
+
+/// The same number of rows and columns, without the numbers.
+fn embedding_shape(embedding: &Embedding) -> Embedding {
+    Embedding { rows: embedding.rows, columns: embedding.columns, values: Vec::new() }
 }
 
 /// The tokenizer of a model: a GGUF file's own, else `tokenizer.json` beside the weights, else none.

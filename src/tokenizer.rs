@@ -35,7 +35,7 @@ pub use error::TokenizerError;
 pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES};
 pub use gguf::GgufTokenizer;
 pub use prompt::{PromptForm, Question};
-pub use splice::{MAX_PLACEHOLDERS, Splice};
+pub use splice::{MAX_PLACEHOLDERS, Pieces, Splice};
 pub use vocabulary::MAX_VOCABULARY;
 
 use serde_json::Value;

@@ -126,6 +126,58 @@ fn scan_prints_the_report_and_writes_the_files() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Oracle: the catalogue. The list has every oracle's bytes, and one that is not there is refused with the names.
+#[test]
+fn oracles_are_listed_and_asked() {
+    let listed = json(&["oracles", "--device", "cpu", "--json"]);
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|oracle| oracle["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 11);
+    let prompt = &listed[0]["prompts"][0];
+    assert_eq!(prompt["text"][0], "Question: Please can you repeat the string '");
+    assert_eq!(prompt["ids"].as_array().unwrap().len(), 2);
+    let unknown = refusal(&["scan", "--device", "cpu", "--oracle", "repetition", "--json"]);
+    assert!(unknown.contains("repetition-zero-shot") && unknown.contains("hint:"), "{unknown}");
+}
+
+/// Oracle: arithmetic. Two detectors against a stored truth, as JSON and as CSV.
+#[test]
+fn compare_measures_detectors() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-compare-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (truth, csv) = (path("truth.json"), path("table.csv"));
+    let oracles = "repetition-zero-shot,length-zero-shot";
+    let scan = ["scan", "--device", "cpu", "--method", "exhaustive", "--oracle", oracles, "--out", &truth, "--json"];
+    let scanned = json(&scan);
+    let pair = &scanned["panel"]["agreement"][0];
+    let total: u64 =
+        ["both_fail", "only_a_fails", "only_b_fails", "both_pass"].iter().map(|key| pair[key].as_u64().unwrap()).sum();
+    assert_eq!(total as usize, scanned["probes"].as_array().unwrap().len());
+    let labelled = scanned["labels"].as_array().unwrap().len();
+    assert!(labelled > 300 && labelled == scanned["glitch_tokens"].as_array().unwrap().len());
+    let names = "random,magikarp-cosine";
+    let table = json(&[
+        "compare",
+        "--device",
+        "cpu",
+        "--truth",
+        &truth,
+        "--detector",
+        names,
+        "--seeds",
+        "3",
+        "--csv",
+        &csv,
+        "--json",
+    ]);
+    assert_eq!(table["runs"].as_array().unwrap().len(), 4);
+    assert_eq!(table["rows"][1]["precision"]["mean"], 1.0);
+    assert_eq!(std::fs::read_to_string(&csv).unwrap().lines().count(), 1 + 2 + 4);
+    let unknown = refusal(&["compare", "--device", "cpu", "--truth", &truth, "--detector", "magic", "--json"]);
+    assert!(unknown.contains("magic") && unknown.contains("glitchminer"), "{unknown}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Oracle: PyTorch's maps of the tiny model (tests/golden/models, written by tools/reference/tiny_models.py).
 #[test]
 fn attention_writes_the_maps() {

@@ -13,10 +13,9 @@ use glitchscope::compute::{DeviceKind, DevicePreference};
 use glitchscope::engine::recovery::LOSSES_MAX;
 use glitchscope::glitch::Subject;
 use glitchscope::glitch::oracle::Oracle;
-use glitchscope::glitch::oracle::task::Task;
-use glitchscope::glitch::oracle::zero_shot::ZeroShot;
+use glitchscope::glitch::oracle::panel::Panel;
 use glitchscope::progress::Silent;
-use glitchscope::report::{Probe, ScanOptions, Status, TaskName};
+use glitchscope::report::{Probe, ScanOptions, Status};
 use glitchscope::session::Session;
 use pollster::block_on;
 
@@ -32,10 +31,10 @@ fn gpu(test: &str) -> bool {
 }
 
 /// Asks about `IDS` in two calls and calls `between` between them; the verdicts, and what was said about the device.
-fn ask(session: &mut Session, between: impl FnOnce(&mut ZeroShot<'_>)) -> Result<(Vec<Probe>, Vec<String>), String> {
+fn ask(session: &mut Session, between: impl FnOnce(&mut Panel<'_>)) -> Result<(Vec<Probe>, Vec<String>), String> {
     let tokenizer = session.tokenizer.as_ref().unwrap();
-    let mut oracle =
-        ZeroShot::new(Task::named(TaskName::default()), &mut session.model, tokenizer, vec![1], 4).unwrap();
+    let options = ScanOptions { batch_size: 4, ..ScanOptions::default() };
+    let mut oracle = Panel::new(&mut session.model, tokenizer, &[1], &options).unwrap();
     let mut probes = Vec::new();
     block_on(oracle.probe(&IDS[..4], &mut probes, &mut Silent)).map_err(|error| error.to_string())?;
     between(&mut oracle);

@@ -65,7 +65,7 @@ fn strangers_are_not_measured() {
         (|truth| truth.provenance.options.method = Method::Glitchhunter, "not that of an exhaustive scan"),
         (|truth| truth.status = Status::Cancelled, "did not run to its end"),
         (|truth| truth.provenance.oracle.id = "other".into(), "used the oracle other"),
-        (|truth| truth.provenance.oracle.ids_after.push(9), "not with the same words"),
+        (|truth| truth.provenance.oracle.prompts[0].ids[1].push(9), "not with the same words"),
         (|truth| truth.provenance.model.n_layers = 7, "another model"),
         (|truth| truth.provenance.model.files[0].sha256 = Some("11".repeat(32)), "another model"),
         (|truth| truth.tokens.text[5] = "x".into(), "another model"),

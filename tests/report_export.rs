@@ -47,7 +47,7 @@ fn json_reopens_as_it_was() {
     assert_eq!(again.to_json().unwrap(), json);
     assert_eq!(again.timings[0].seconds.to_bits(), (1.0f64 / 3.0).to_bits());
     assert_eq!(again.tokens, report.tokens);
-    assert!(json.starts_with("{\"schema\":\"glitchscope.scan\",\"schema_version\":1,\"provenance\":"));
+    assert!(json.starts_with("{\"schema\":\"glitchscope.scan\",\"schema_version\":2,\"provenance\":"));
 }
 
 /// Control: each change breaks one promise and must be refused with the words that name it.
@@ -56,7 +56,7 @@ fn broken_reports_are_refused() {
     let changes: [(&str, Value, &str); 22] = [
         ("/schema", "other".into(), "its schema is \"other\""),
         ("/schema", Value::Null, "no field `schema`"),
-        ("/schema_version", 2.into(), "schema version 2, this program reads 1"),
+        ("/schema_version", 3.into(), "schema version 3, this program reads 2"),
         ("/schema_version", 0.into(), "schema version 0"),
         ("/schema_version", "1".into(), "no field `schema_version`"),
         ("/tokens/class", Value::Array(vec![]), "tokens.class has 0 entries, expected 60"),

@@ -7,6 +7,7 @@ const DOCUMENTS: &[&str] = &[
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "docs/GLOSSARY.md",
+    "docs/ORACLES.md",
     "docs/THREADS.md",
     "shaders/README.md",
     "tools/specimen/README.md",

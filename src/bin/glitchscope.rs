@@ -21,8 +21,11 @@ mod command {
         self, Batch, Group, RecordedBatches, Rows, ScheduleName, Trainer, TrainingOptions,
     };
     use glitchscope::error::Error;
+    use glitchscope::glitch::{Clock, ORACLES};
     use glitchscope::progress::{Event, Monitor};
-    use glitchscope::report::{Method, Probe, Report, ScanOptions, Status, TaskName, Timing};
+    use glitchscope::report::{
+        DetectorTable, Method, Panel, Probe, PromptForm, Report, ScanOptions, Status, TaskName, Timing,
+    };
     use glitchscope::session::{OpenOptions, Session, open_tokenizer};
     use glitchscope::tokenizer::{ChatDate, ChatMessage, ChatOptions, Encoding, Tokenizer, TokenizerError};
 
@@ -38,6 +41,10 @@ mod command {
     enum Command {
         /// Find the tokens a model cannot repeat
         Scan(Scan),
+        /// Every way of finding glitch tokens against an exhaustive scan, over several seeds
+        Compare(Compare),
+        /// The oracles there are, with the bytes of their questions
+        Oracles(Oracles),
         /// Logits of every position of a sequence of token ids
         Logits(Logits),
         /// Continue a sequence of token ids greedily
@@ -141,9 +148,11 @@ mod command {
     struct Scan {
         #[command(flatten)]
         model: ModelArgs,
-        /// What is asked of a token (repetition: the paper's, in its cost tables)
-        #[arg(long, value_enum, default_value_t = TaskArg::Repetition)]
+        /// What is asked of a token, without examples (repetition: the paper's, in its cost tables)
+        #[arg(long, value_enum, default_value_t = TaskArg::Repetition, conflicts_with = "oracle")]
         task: TaskArg,
+        #[command(flatten)]
+        oracle: OracleArgs,
         #[arg(long, value_enum, default_value_t = MethodArg::Glitchhunter)]
         method: MethodArg,
         /// Draws the cluster samples
@@ -188,6 +197,92 @@ mod command {
         /// Also write the verdicts as CSV to this file
         #[arg(long, value_name = "FILE")]
         csv: Option<PathBuf>,
+    }
+
+    #[derive(Args)]
+    struct OracleArgs {
+        /// Oracles by id, separated by commas; the first one leads, the others are asked about the same tokens
+        #[arg(long, value_name = "ID", value_delimiter = ',')]
+        oracle: Vec<String>,
+        /// Put questions as plain text or through the model's chat template (auto: the template when there is one)
+        #[arg(long, value_enum, default_value_t = FormArg::Auto)]
+        form: FormArg,
+        /// Answers that repetition-sampled draws of each token
+        #[arg(long, default_value_t = 10)]
+        attempts: u32,
+        /// Of repetition-sampled (0.7: glitcher's)
+        #[arg(long, default_value_t = 0.7)]
+        temperature: f64,
+        /// Of repetition-sampled (0.9: glitcher's)
+        #[arg(long, default_value_t = 0.9)]
+        top_p: f64,
+    }
+
+    impl OracleArgs {
+        fn options(&self) -> ScanOptions {
+            ScanOptions {
+                oracles: self.oracle.clone(),
+                form: match self.form {
+                    FormArg::Auto => PromptForm::Auto,
+                    FormArg::Plain => PromptForm::Plain,
+                    FormArg::Chat => PromptForm::Chat,
+                },
+                attempts: self.attempts,
+                temperature: self.temperature,
+                top_p: self.top_p,
+                ..ScanOptions::default()
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, ValueEnum)]
+    enum FormArg {
+        Auto,
+        Plain,
+        Chat,
+    }
+
+    #[derive(Args)]
+    struct Compare {
+        #[command(flatten)]
+        model: ModelArgs,
+        #[command(flatten)]
+        oracle: OracleArgs,
+        /// A saved exhaustive report of this model to answer the questions; without one the model is scanned first
+        #[arg(long, value_name = "FILE", conflicts_with = "oracle")]
+        truth: Option<PathBuf>,
+        /// Searches of each detector that reads a seed
+        #[arg(long, default_value_t = 10)]
+        seeds: u32,
+        /// The first seed; the others follow it
+        #[arg(long, default_value_t = 42)]
+        seed: u32,
+        /// Detectors by name, separated by commas; all of them when left out
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        detector: Vec<String>,
+        /// Leiden resolution of GlitchHunter (75: the paper's), or `scaled` for 75 · vocabulary / 32,000
+        #[arg(long, default_value = "75")]
+        resolution: String,
+        /// Questions of GlitchMiner at most (1000: the published default), never more than half of the tokens
+        #[arg(long, default_value_t = 1000)]
+        budget: usize,
+        /// Prompts of a batch; 0 lets the device decide
+        #[arg(long, default_value_t = 0)]
+        batch_size: u32,
+        /// Also write the comparison as JSON to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Also write the comparison as CSV to this file
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+    }
+
+    #[derive(Args)]
+    struct Oracles {
+        #[command(flatten)]
+        model: ModelArgs,
+        #[command(flatten)]
+        oracle: OracleArgs,
     }
 
     #[derive(Args)]
@@ -386,6 +481,8 @@ mod command {
         let cli = Cli::parse();
         let result = match cli.command {
             Command::Scan(args) => scan(&args),
+            Command::Compare(args) => compare(&args),
+            Command::Oracles(args) => oracles(&args),
             Command::Logits(args) => logits(&args),
             Command::Generate(args) => generate(&args),
             Command::Loss(args) => loss(&args),
@@ -457,12 +554,7 @@ mod command {
             task: args.task.into(),
             seed: args.seed,
             n_neighbors: args.n_neighbors,
-            resolution: match args.resolution.as_str() {
-                "scaled" => glitchscope::glitch::scaled_resolution(session.info.model.embedding_rows as usize),
-                number => number.parse().map_err(|_| {
-                    Failure::Usage(format!("--resolution is {number:?}, expected a number or `scaled`"))
-                })?,
-            },
+            resolution: resolution(&args.resolution, &session)?,
             n_components: args.n_components,
             keep_ratio: args.keep_ratio,
             sample_min: args.sample_min,
@@ -471,7 +563,7 @@ mod command {
             max_rounds: args.max_rounds,
             batch_size: args.batch_size,
             verify_final: !args.no_verify,
-            ..ScanOptions::default()
+            ..args.oracle.options()
         };
         let mut truth = truth;
         if args.method == MethodArg::Compare {
@@ -485,6 +577,112 @@ mod command {
         options.method = if args.method == MethodArg::Exhaustive { Method::Exhaustive } else { Method::Glitchhunter };
         let report = pollster::block_on(session.scan(&options, truth.as_ref(), &mut monitor))?;
         finish(args, report, monitor)
+    }
+
+    fn resolution(text: &str, session: &Session) -> Result<f64, Failure> {
+        match text {
+            "scaled" => Ok(glitchscope::glitch::scaled_resolution(session.info.model.embedding_rows as usize)),
+            number => number
+                .parse()
+                .map_err(|_| Failure::Usage(format!("--resolution is {number:?}, expected a number or `scaled`"))),
+        }
+    }
+
+    fn compare(args: &Compare) -> Result<i32, Failure> {
+        let mut monitor = Terminal::new();
+        listen_for_ctrl_c();
+        let mut session = open(&args.model, &mut monitor)?;
+        let options = ScanOptions {
+            method: Method::Exhaustive,
+            resolution: resolution(&args.resolution, &session)?,
+            batch_size: args.batch_size,
+            with_graph: false,
+            ..args.oracle.options()
+        };
+        let truth = match &args.truth {
+            Some(path) => Report::from_json(&String::from_utf8_lossy(&read(path)?))?,
+            None => {
+                let mut truth = pollster::block_on(session.scan(&options, None, &mut monitor))?;
+                truth.timings = monitor.finish();
+                truth
+            }
+        };
+        let asking = ["controls", "probing"];
+        let spent = truth.timings.iter().filter(|timing| asking.contains(&timing.stage.as_str()));
+        let spent: f64 = spent.map(|timing| timing.seconds).sum();
+        let asked = truth.probes.len() + truth.controls.as_ref().map_or(0, |controls| controls.probes.len());
+        let started = Instant::now();
+        let mut now = || started.elapsed().as_secs_f64();
+        let mut clock = Clock { now: &mut now, per_question: spent / asked.max(1) as f64 };
+        let seeds: Vec<u32> = (0..args.seeds.max(1)).map(|i| args.seed.wrapping_add(i)).collect();
+        let budget = args.budget.min(truth.probes.len() / 2);
+        let table = pollster::block_on(session.compare(
+            &truth,
+            &options,
+            &args.detector,
+            &seeds,
+            budget,
+            &mut clock,
+            &mut monitor,
+        ))?;
+        monitor.finish();
+        let json = serde_json::to_string(&table).expect("OK because plain data serialises");
+        if let Some(path) = &args.out {
+            write(path, &json)?;
+        }
+        if let Some(path) = &args.csv {
+            write(path, &table.to_csv())?;
+        }
+        print(&if args.model.json { json } else { detector_table(&table) })?;
+        Ok(0)
+    }
+
+    /// The comparison for people.
+    fn detector_table(table: &DetectorTable) -> String {
+        use std::fmt::Write;
+        let mut out = String::new();
+        let _ = writeln!(
+            out,
+            "\n{} of {} tokens fail the oracle {}; {:.1} tokens processed and {:.4} s for each question\n",
+            table.glitch_tokens,
+            table.questions,
+            table.provenance.oracle.id,
+            table.tokens_per_question,
+            table.seconds_per_question
+        );
+        let _ = writeln!(
+            out,
+            "{:<25} {:>4}  {:>7}  {:>9}  {:>21}  {:>6}  {:>8}  {:>10}  {:>8}",
+            "detector", "runs", "found", "precision", "recall (95 %)", "F1", "asked", "tokens", "seconds"
+        );
+        for row in &table.rows {
+            let recall = format!("{:.3} ({:.3} to {:.3})", row.recall.mean, row.recall.low, row.recall.high);
+            let _ = writeln!(
+                out,
+                "{:<25} {:>4}  {:>7.1}  {:>9.3}  {recall:>21}  {:>6.3}  {:>8.1}  {:>10.0}  {:>8.2}",
+                row.info.name,
+                row.runs,
+                row.true_positives.mean,
+                row.precision.mean,
+                row.f1.mean,
+                row.queries.mean,
+                row.model_tokens.mean,
+                row.seconds.mean
+            );
+        }
+        if let Some(references) = &table.references {
+            let _ = writeln!(
+                out,
+                "reference rows: {} {}, mutual cosine {:.3}",
+                references.ids.len(),
+                references.group,
+                references.mutual_cosine
+            );
+        }
+        for note in &table.notes {
+            let _ = writeln!(out, "note: {note}");
+        }
+        out
     }
 
     /// Writes the report wherever it was asked for.
@@ -532,6 +730,9 @@ mod command {
         if report.glitch_tokens.len() > SHOWN {
             let _ = writeln!(out, "… and {} more; --json or --csv FILE gives all", report.glitch_tokens.len() - SHOWN);
         }
+        if let Some(panel) = &report.panel {
+            out += &panel_table(panel);
+        }
         for note in &report.notes {
             let _ = writeln!(out, "note: {note}");
         }
@@ -540,6 +741,102 @@ mod command {
         }
         let _ = writeln!(out, "device: {} ({}), {}; {}", device.name, device.precision, device.detail, device.reason);
         out
+    }
+
+    /// Every oracle's count, and how each pair agrees.
+    fn panel_table(panel: &Panel) -> String {
+        use std::fmt::Write;
+        let mut out = String::new();
+        let width = panel.oracles.iter().map(|oracle| oracle.id.len()).max().unwrap_or(0);
+        let n = panel.ids.len();
+        let _ = writeln!(out, "\n{:<width$}  {:>9}  {:>9}  {:>9}", "oracle", "fail", "strictly", "controls");
+        for column in &panel.verdicts {
+            let failed = |passed: &[bool]| passed.iter().filter(|passed| !**passed).count();
+            let _ = writeln!(
+                out,
+                "{:<width$}  {:>9}  {:>9}  {:>9}",
+                column.oracle,
+                format!("{}/{n}", failed(&column.passed)),
+                failed(&column.passed_strict),
+                format!("{}/{}", column.controls_passed, column.controls_asked)
+            );
+        }
+        if !panel.agreement.is_empty() {
+            let _ = writeln!(
+                out,
+                "\n{:<width$}  {:<width$}  {:>5} {:>5} {:>5} {:>5}  {:>7}  {:>6}",
+                "a", "b", "both", "a", "b", "none", "Jaccard", "kappa"
+            );
+        }
+        let shown = |value: Option<f64>| value.map_or("none".into(), |value| format!("{value:.3}"));
+        for pair in &panel.agreement {
+            let _ = writeln!(
+                out,
+                "{:<width$}  {:<width$}  {:>5} {:>5} {:>5} {:>5}  {:>7}  {:>6}",
+                pair.a,
+                pair.b,
+                pair.both_fail,
+                pair.only_a_fails,
+                pair.only_b_fails,
+                pair.both_pass,
+                shown(pair.jaccard),
+                shown(pair.kappa)
+            );
+        }
+        let _ = writeln!(out);
+        out
+    }
+
+    fn oracles(args: &Oracles) -> Result<i32, Failure> {
+        let mut monitor = Terminal::new();
+        let session = open(&args.model, &mut monitor)?;
+        monitor.finish();
+        let wanted: Vec<&str> = match &args.oracle.oracle[..] {
+            [] => ORACLES.to_vec(),
+            some => some.iter().map(String::as_str).collect(),
+        };
+        let known = session.oracles(&wanted, &args.oracle.options())?;
+        if args.model.json {
+            let json: Vec<serde_json::Value> = wanted
+                .iter()
+                .zip(&known)
+                .map(|(id, oracle)| match oracle {
+                    Ok(oracle) => serde_json::to_value(oracle).expect("OK because plain data serialises"),
+                    Err(error) => serde_json::json!({ "id": id, "error": error.to_string() }),
+                })
+                .collect();
+            print(&serde_json::Value::from(json).to_string())?;
+            return Ok(0);
+        }
+        let mut out = String::new();
+        for (id, oracle) in wanted.iter().zip(known) {
+            let oracle = match oracle {
+                Ok(oracle) => oracle,
+                Err(error) => {
+                    out += &format!("{id}\n  cannot be asked of this model: {error}\n\n");
+                    continue;
+                }
+            };
+            out += &format!("{}\n  {}; {}\n  value: {}\n", oracle.id, oracle.title, oracle.source, oracle.value);
+            for rule in &oracle.rules {
+                out += &format!("  {rule}\n");
+            }
+            for prompt in &oracle.prompts {
+                let ids: usize = prompt.ids.iter().map(|piece| piece.len() + 1).sum::<usize>() - 1;
+                out += &format!(
+                    "  {} ({}, {} occurrences of the token, {ids} ids, up to {} new tokens, {}):\n    {}\n",
+                    prompt.name,
+                    prompt.form,
+                    prompt.text.len() - 1,
+                    prompt.max_new_tokens,
+                    prompt.decoding,
+                    visible(&prompt.text.join("⟨token⟩"), 2000)
+                );
+            }
+            out += "\n";
+        }
+        print(&out)?;
+        Ok(0)
     }
 
     /// Token text is data from strangers: nothing of it may steer the terminal.

@@ -84,6 +84,11 @@ impl FanOut {
         self.batch
     }
 
+    /// Rows of a first pass. `logits` are those of the last pass only.
+    pub fn pass_rows(&self) -> usize {
+        self.pass_rows
+    }
+
     /// First tokens: row `i` takes slot `i`. `rows` holds at most `batch` rows of `row_tokens` ids each; `targets` the id
     /// whose probability is wanted of each. Pauses between passes.
     pub async fn first(
@@ -120,6 +125,18 @@ impl FanOut {
         tokens: &[u32],
         step: usize,
     ) -> Result<Vec<NextToken>> {
+        self.next_of(model, slots, tokens, tokens, step).await
+    }
+
+    /// `next`, with the id whose probability is wanted of each row.
+    pub async fn next_of(
+        &mut self,
+        model: &mut Model,
+        slots: &[u32],
+        tokens: &[u32],
+        targets: &[u32],
+        step: usize,
+    ) -> Result<Vec<NextToken>> {
         let n = slots.len();
         // A few widths instead of every number of rows: working tensors are made once per shape.
         let width = n.next_power_of_two().min(self.batch.max(n));
@@ -129,7 +146,7 @@ impl FanOut {
             values.resize(width, filler);
             values
         };
-        let (ids, slots) = (padded(tokens, 0), padded(slots, spare));
+        let (ids, slots, targets) = (padded(tokens, 0), padded(slots, spare), padded(targets, 0));
         let wanted: Vec<u32> = (0..width as u32).collect();
         self.model_tokens += n as u64;
         let prefix = Some(Prefix { cache: &self.prefix, tokens: self.prefix_tokens });
@@ -142,11 +159,24 @@ impl FanOut {
             start,
             prefix,
             wanted: &wanted,
-            targets: &ids,
+            targets: &targets,
         };
         let mut next = model.run(&pass).await?;
         next.truncate(n);
         Ok(next)
+    }
+
+    /// The logits of `rows` rows as the last call left them, `first` with at most `pass_rows` rows or `next`: (rows,V).
+    pub async fn logits(&self, model: &mut Model, rows: usize, is_first: bool) -> Result<Vec<f32>> {
+        let shape = if is_first {
+            PassShape { rows, tokens: self.row_tokens, logits: rows }
+        } else {
+            let width = rows.next_power_of_two().min(self.batch.max(rows));
+            PassShape { rows: width, tokens: 1, logits: width }
+        };
+        let mut logits = model.read_logits(shape).await?;
+        logits.truncate(rows * model.architecture.n_vocabulary);
+        Ok(logits)
     }
 
     /// Gives the device its memory back.

@@ -145,7 +145,7 @@ impl Model {
     }
 
     /// The logits of the last pass of this shape.
-    async fn read_logits(&mut self, shape: PassShape) -> Result<Vec<f32>> {
+    pub(super) async fn read_logits(&mut self, shape: PassShape) -> Result<Vec<f32>> {
         let tensors = self.tensors.get(&shape).expect("OK because the caller has just run this shape");
         Ok(self.device.read_f32(&tensors.logits).await?)
     }
@@ -228,6 +228,20 @@ impl Model {
         let tensor = self.weights.token_embedding.clone();
         let bytes = self.device.read(&tensor).await?;
         Ok(quant::widen_all(tensor.dtype(), &bytes))
+    }
+
+    /// The head's rows, (V,E), `None` where they are the token embedding's, and its bias, empty without one.
+    pub async fn head(&mut self) -> Result<(Option<Vec<f32>>, Vec<f32>)> {
+        let (head, bias) = (self.weights.head.weight.clone(), self.weights.head.bias.clone());
+        let mut rows = None;
+        if head.id() != self.weights.token_embedding.id() {
+            rows = Some(quant::widen_all(head.dtype(), &self.device.read(&head).await?));
+        }
+        let bias = match bias {
+            Some(bias) => quant::widen_all(bias.dtype(), &self.device.read(&bias).await?),
+            None => Vec::new(),
+        };
+        Ok((rows, bias))
     }
 
     /// Weights in all, each counted once.

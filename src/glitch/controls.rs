@@ -74,3 +74,18 @@ pub async fn ask(
     }
     Ok(testable)
 }
+
+/// The oracles besides the leading one that ordinary words fail too: of them a report must say that they say nothing.
+pub fn untestable(report: &Report) -> Vec<String> {
+    let ratio = report.provenance.options.controls_pass_ratio;
+    let columns = report.panel.iter().flat_map(|panel| panel.verdicts.iter().skip(1));
+    columns
+        .filter(|column| f64::from(column.controls_passed) < ratio * f64::from(column.controls_asked))
+        .map(|column| {
+            format!(
+                "The oracle {} passes {} of {} ordinary words: its verdicts on this model say nothing about tokens.",
+                column.oracle, column.controls_passed, column.controls_asked
+            )
+        })
+        .collect()
+}

@@ -2,15 +2,16 @@
 //!
 //! B ← every id of the scope
 //! loop   cluster B · draw a sample of every cluster · ask what is unknown
-//!        C ← clusters with hits / sample > keep_ratio
+//!        C ← clusters that their samples speak for (`keep_rule`)
 //!        end if C = B, or C is empty or smaller than `stop_below`, or rounds run out; else B ← C
 //! verify ask about everything in C that is unknown
 //!
 //! Source   GlitchHunter (FSE 2024), Algorithm 1, as its published reproduction makes it work: strictly above the
 //!          ratio (at ≥ 0 every cluster would be kept), answers remembered over rounds, survivors verified
-//! Choice   a cluster whose known failures already lift it above the ratio is kept without asking; all questions of a
+//! Choice   by the ratio, a cluster whose known failures already lift it above is kept without asking; all questions of a
 //!          round are one pass of the oracle, since their order cannot change a verdict
 
+use super::keep_rule::{self, Sampled};
 use super::scope::Scope;
 use super::summary::number;
 use super::verdicts::Verdicts;
@@ -18,7 +19,7 @@ use super::{Embedding, Subject, sampling, stages, token_graph};
 use crate::error::Result;
 use crate::graph::Partition;
 use crate::progress::{Event, Monitor};
-use crate::report::{Hunt, Round, ScanOptions};
+use crate::report::{Hunt, KeepRule, Round, ScanOptions};
 use crate::rng::Rng;
 
 /// The stream of the seed that draws samples.
@@ -33,8 +34,20 @@ struct Cluster {
 impl Cluster {
     /// Share of the sample that is known to fail; 0 for an empty sample.
     fn hit_ratio(&self, verdicts: &Verdicts) -> f64 {
-        let hits = self.sample.iter().filter(|&&id| verdicts.is_bad(id)).count();
-        hits as f64 / self.sample.len().max(1) as f64
+        self.hits(verdicts) as f64 / self.sample.len().max(1) as f64
+    }
+
+    fn hits(&self, verdicts: &Verdicts) -> usize {
+        self.sample.iter().filter(|&&id| verdicts.is_bad(id)).count()
+    }
+
+    fn sampled(&self, scope: &Scope, verdicts: &Verdicts) -> Sampled {
+        Sampled {
+            size: self.members.len(),
+            askable: self.members.iter().filter(|&&id| scope.is_askable(id)).count(),
+            sampled: self.sample.iter().filter(|&&id| !verdicts.is_unknown(id)).count(),
+            hits: self.hits(verdicts),
+        }
     }
 }
 
@@ -109,7 +122,8 @@ async fn rounds(
         let clusters = clusters(tokens, &partition, scope, options, &mut rng);
         let queue: Vec<u32> = clusters
             .iter()
-            .filter(|cluster| cluster.hit_ratio(verdicts) <= options.keep_ratio)
+            // A test counts every member of the sample; the ratio of known ones can only grow.
+            .filter(|cluster| options.keep_rule != KeepRule::Ratio || cluster.hit_ratio(verdicts) <= options.keep_ratio)
             .flat_map(|cluster| &cluster.sample)
             .copied()
             .filter(|&id| verdicts.is_unknown(id))
@@ -138,8 +152,10 @@ async fn rounds(
             hunt.rounds.push(round);
             return Err(error);
         }
+        let sampled: Vec<Sampled> = clusters.iter().map(|cluster| cluster.sampled(scope, verdicts)).collect();
+        round.tests = keep_rule::judge(&sampled, keep_rule::base_rate(verdicts), options)?;
         let kept: Vec<&Cluster> =
-            clusters.iter().filter(|cluster| cluster.hit_ratio(verdicts) > options.keep_ratio).collect();
+            clusters.iter().zip(&round.tests).filter(|(_, test)| test.kept).map(|(cluster, _)| cluster).collect();
         let mut surviving: Vec<u32> = kept.iter().flat_map(|cluster| &cluster.members).copied().collect();
         surviving.sort_unstable();
         round.kept_clusters = kept.len() as u32;

@@ -1,8 +1,12 @@
 //! An oracle says of a token whether the model can handle it.
 
+pub mod asker;
+pub mod catalogue;
 pub mod graders;
+pub mod nucleus;
+pub mod panel;
+pub mod question;
 pub mod task;
-pub mod zero_shot;
 
 use crate::error::Result;
 use crate::progress::{LocalBoxFuture, Monitor};

@@ -103,9 +103,10 @@ impl Verdicts {
 /// Turns an answer with a number that is not finite into a failure that a report can hold (JSON has no NaN). Says
 /// whether it had to.
 pub fn sanitise(probe: &mut Probe) -> bool {
-    if probe.p_target.is_finite() && probe.entropy.is_finite() {
+    if probe.p_target.is_finite() && probe.entropy.is_finite() && probe.value.is_none_or(f32::is_finite) {
         return false;
     }
-    *probe = Probe { passed: false, passed_strict: false, p_target: 0.0, entropy: 0.0, ..probe.clone() };
+    let value = probe.value.map(|value| if value.is_finite() { value } else { 0.0 });
+    *probe = Probe { passed: false, passed_strict: false, value, p_target: 0.0, entropy: 0.0, ..probe.clone() };
     true
 }

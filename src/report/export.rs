@@ -1,6 +1,7 @@
 //! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets.
 
 mod csv;
+mod detectors;
 mod validation;
 
 use serde::Deserialize;
@@ -10,6 +11,9 @@ use super::Report;
 /// Longest JSON that is opened. A token takes about 450 bytes (200 its answer, 200 its place on the map), so 256,000
 /// tokens, all of them asked about, take about 115 MB.
 pub const REPORT_BYTES_MAX: usize = 256 << 20;
+
+/// Reports of this version and later ones are read; they are of today's version once they are open.
+const OLDEST_VERSION: u64 = 1;
 
 /// Why a stored report cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +90,7 @@ impl Report {
             }
         }
         match header.schema_version.as_ref().and_then(|version| version.as_u64()) {
-            Some(got) if got == u64::from(Report::SCHEMA_VERSION) => {}
+            Some(got) if (OLDEST_VERSION..=u64::from(Report::SCHEMA_VERSION)).contains(&got) => {}
             Some(got) => {
                 return Err(ReportError::Version { got, supported: Report::SCHEMA_VERSION });
             }
@@ -96,7 +100,8 @@ impl Report {
                 });
             }
         }
-        let report: Report = serde_json::from_str(json).map_err(malformed)?;
+        let mut report: Report = serde_json::from_str(json).map_err(malformed)?;
+        report.schema_version = Report::SCHEMA_VERSION;
         validation::check(&report)?;
         Ok(report)
     }

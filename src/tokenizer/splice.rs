@@ -25,6 +25,16 @@ pub struct Splice {
     pub placeholder_id: u32,
 }
 
+/// Ids of a prompt with several holes: the same token stands between any two neighbouring pieces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pieces {
+    /// Special tokens of the prompt included; one more than there are holes.
+    pub ids: Vec<Vec<u32>>,
+    /// The ordinary word that stood in the holes.
+    pub placeholder: String,
+    pub placeholder_id: u32,
+}
+
 impl Tokenizer {
     /// Encodes `before + word + after`, special tokens included, for an ordinary word that keeps to itself there, and
     /// returns the ids on both sides. The word is chosen deterministically: ASCII letters only, at least four, no
@@ -43,6 +53,25 @@ impl Tokenizer {
         &self,
         ids_with: impl Fn(&str) -> Result<Vec<u32>, TokenizerError>,
     ) -> Result<Splice, TokenizerError> {
+        let Pieces { ids, placeholder, placeholder_id } = self.splice_holes(1, ids_with)?;
+        let [ids_before, ids_after] = <[Vec<u32>; 2]>::try_from(ids).expect("OK because one hole makes two pieces");
+        Ok(Splice { ids_before, ids_after, placeholder, placeholder_id })
+    }
+
+    /// The same for a prompt with any number of holes, between two pieces each: the word is one that comes out of the
+    /// encoding exactly as often as there are holes. `special` adds the special tokens that the tokenizer puts around a
+    /// text; a rendered chat template brings its own.
+    pub fn splice_all(&self, pieces: &[&str], special: bool) -> Result<Pieces, TokenizerError> {
+        self.check_spelling(pieces)?;
+        let holes = pieces.len().saturating_sub(1);
+        self.splice_holes(holes, |word| Ok(self.encode(&pieces.join(word), special)?.ids))
+    }
+
+    fn splice_holes(
+        &self,
+        holes: usize,
+        ids_with: impl Fn(&str) -> Result<Vec<u32>, TokenizerError>,
+    ) -> Result<Pieces, TokenizerError> {
         let mut words: Vec<(u32, String)> = self
             .ids()
             .filter_map(|id| Some((id, self.token(id)?)))
@@ -61,17 +90,15 @@ impl Tokenizer {
                 continue;
             }
             let ids = ids_with(&word)?;
-            let mut places = ids.iter().enumerate().filter(|(_, other)| **other == id);
-            if let (Some((place, _)), None) = (places.next(), places.next()) {
-                return Ok(Splice {
-                    ids_before: ids[..place].to_vec(),
-                    ids_after: ids[place + 1..].to_vec(),
-                    placeholder: word,
-                    placeholder_id: id,
-                });
+            let found = ids.iter().filter(|other| **other == id).count();
+            if found == holes {
+                let ids = ids.split(|other| *other == id).map(<[u32]>::to_vec).collect();
+                return Ok(Pieces { ids, placeholder: word, placeholder_id: id });
             }
             if example.is_empty() {
-                example = format!("; {word:?} (id {id}) does not occur exactly once among the ids {ids:?}");
+                let shown: Vec<u32> = ids.iter().copied().take(64).collect();
+                example =
+                    format!("; {word:?} (id {id}) occurs {found} times, expected {holes}, among the ids {shown:?}");
             }
         }
         Err(TokenizerError::NoPlaceholder { candidates, tried, example })

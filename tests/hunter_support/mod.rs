@@ -7,7 +7,7 @@ use glitchscope::compute::cpu::CpuDevice;
 use glitchscope::compute::{ComputeError, Device};
 use glitchscope::glitch::{Embedding, Oracle, Probe, Subject, scan};
 use glitchscope::progress::{Event, LocalBoxFuture, Monitor, pause};
-use glitchscope::report::{FileInfo, ModelInfo, OracleInfo, Report, ScanOptions, Status, TokenTable};
+use glitchscope::report::{FileInfo, ModelInfo, OracleInfo, PromptInfo, Report, ScanOptions, Status, TokenTable};
 use glitchscope::rng::Rng;
 use glitchscope::tokenizer::TokenClass;
 use glitchscope::{Error, Result};
@@ -61,6 +61,7 @@ impl FakeModel {
             id: if self.trouble == Trouble::Mistakes { id + 1 } else { id },
             passed,
             passed_strict: passed,
+            value: None,
             p_target: if self.trouble == Trouble::NotFinite(id) {
                 f32::NAN
             } else if passed {
@@ -81,13 +82,16 @@ impl Oracle for FakeModel {
         OracleInfo {
             id: self.oracle_id.clone(),
             title: "Fake".into(),
-            text_before: "repeat '".into(),
-            text_after: "'".into(),
-            ids_before: vec![1, 2],
-            ids_after: vec![3],
-            placeholder: "word".into(),
-            max_new_tokens: 1,
-            decoding: "greedy".into(),
+            prompts: vec![PromptInfo {
+                name: "fake".into(),
+                form: "plain".into(),
+                text: vec!["repeat '".into(), "'".into()],
+                ids: vec![vec![1, 2], vec![3]],
+                placeholder: "word".into(),
+                max_new_tokens: 1,
+                decoding: "greedy".into(),
+            }],
+            value: String::new(),
             rules: vec!["passes unless its id is in the failing set".into()],
             source: "tests/hunter_support".into(),
         }

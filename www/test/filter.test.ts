@@ -6,7 +6,7 @@ import type { Probe } from "../src/report/types";
 import { sorted } from "../src/views/token_table";
 
 const probe = (id: number, passed: boolean, p: number, answer: string): Probe => ({
-  id, passed, passed_strict: passed, p_target: p, argmax: 0, entropy: 1 - p, answer: [0], answer_text: answer,
+  id, passed, passed_strict: passed, value: null, p_target: p, argmax: 0, entropy: 1 - p, answer: [0], answer_text: answer,
 });
 
 function rows(): TokenRows {

@@ -2,7 +2,7 @@
 //! check: JSON has no NaN or infinity, and `serde_json` refuses a number too large for its type.
 
 use super::ReportError;
-use crate::report::{Probe, Report, TokenGraph};
+use crate::report::{Panel, Probe, Report, TokenGraph};
 
 pub fn check(report: &Report) -> Result<(), ReportError> {
     let len = report.tokens.text.len();
@@ -42,6 +42,12 @@ pub fn check(report: &Report) -> Result<(), ReportError> {
             });
         }
     }
+    if let Some(panel) = &report.panel {
+        check_panel(panel, len)?;
+    }
+    for (place, label) in report.labels.iter().enumerate() {
+        id_in_range("labels", place, label.id, len)?;
+    }
     for skipped in &report.skipped {
         ids("skipped", &skipped.ids, len)?;
     }
@@ -73,6 +79,40 @@ fn check_graph(graph: &TokenGraph, len: usize) -> Result<(), ReportError> {
                 value: cluster.to_string(),
                 expected: "below graph.n_clusters",
             });
+        }
+    }
+    Ok(())
+}
+
+fn check_panel(panel: &Panel, len: usize) -> Result<(), ReportError> {
+    let rows = panel.ids.len();
+    ids("panel.ids", &panel.ids, len)?;
+    ascending("panel.ids", panel.ids.iter().copied())?;
+    length("panel.verdicts", panel.verdicts.len(), panel.oracles.len())?;
+    for column in &panel.verdicts {
+        length("panel.verdicts.passed", column.passed.len(), rows)?;
+        length("panel.verdicts.passed_strict", column.passed_strict.len(), rows)?;
+        length("panel.verdicts.value", column.value.len(), rows)?;
+        if !column.interval.is_empty() {
+            length("panel.verdicts.interval", column.interval.len(), rows)?;
+        }
+    }
+    for column in &panel.answers {
+        length("panel.answers.p_target", column.p_target.len(), rows)?;
+        length("panel.answers.p_max", column.p_max.len(), rows)?;
+        length("panel.answers.argmax", column.argmax.len(), rows)?;
+        length("panel.answers.entropy", column.entropy.len(), rows)?;
+        length("panel.answers.ids", column.ids.len(), rows)?;
+        length("panel.answers.text", column.text.len(), rows)?;
+        if !column.failed.is_empty() {
+            length("panel.answers.failed", column.failed.len(), rows)?;
+        }
+        if !column.failures.is_empty() {
+            length("panel.answers.failures", column.failures.len(), rows)?;
+        }
+        ids("panel.answers.argmax", &column.argmax, len)?;
+        for answer in &column.ids {
+            ids("panel.answers.ids", answer, len)?;
         }
     }
     Ok(())

@@ -127,8 +127,12 @@ function graphOf(n: number, failing: Set<number>): TokenGraph {
 }
 
 const ORACLE: OracleInfo = {
-  id: "repetition-zero-shot", title: "Can the model repeat the token?", text_before: "Question: '", text_after: "' Answer:",
-  ids_before: [0, 210, 345, 400, 512], ids_after: [611, 154, 733], placeholder: "garden", max_new_tokens: 10, decoding: "greedy",
+  id: "repetition-zero-shot", title: "Can the model repeat the token?",
+  prompts: [{
+    name: "repetition-zero-shot", form: "plain", text: ["Question: '", "' Answer:"], ids: [[0, 210, 345, 400, 512], [611, 154, 733]],
+    placeholder: "garden", max_new_tokens: 10, decoding: "greedy",
+  }],
+  value: "1 when the task fails, else 0",
   rules: ["The answer holds the token's text, letter case aside."], source: "arXiv 2404.09894",
 };
 
@@ -194,7 +198,7 @@ export class Session {
     const failed = this.failing.has(id);
     const other = 200 + Math.floor(next() * 1000);
     return {
-      id, passed: !failed, passed_strict: !failed && next() > 0.1, p_target: failed ? next() ** 6 * 0.01 : 0.8 + 0.2 * next(),
+      id, passed: !failed, passed_strict: !failed && next() > 0.1, value: failed ? 1 : 0, p_target: failed ? next() ** 6 * 0.01 : 0.8 + 0.2 * next(),
       argmax: failed ? other : id, entropy: failed ? 2 + 3 * next() : 0.4 * next(), answer: failed ? [other, other + 1, 1] : [id],
       answer_text: failed ? (this.tokenTable.text[other] ?? "") + (this.tokenTable.text[other + 1] ?? "") : this.tokenTable.text[id]!,
     };
@@ -247,18 +251,19 @@ export class Session {
     const known = truth ? (JSON.parse(truth) as Report) : null;
     const hit = known ? glitchTokens.filter((id) => known.glitch_tokens.includes(id)).length : 0;
     const report: Report = {
-      schema: "glitchscope.scan", schema_version: 1,
+      schema: "glitchscope.scan", schema_version: 2,
       provenance: {
         glitchscope: version(), model: this.info().model, device: this.device, options: full,
         oracle: ORACLE,
       },
       summary: ["A scripted scan."], status,
       controls: { asked: 24, passed: controls.filter(({ passed }) => passed).length, testable: !untestable, probes: controls },
-      tokens: this.tokenTable, graph: this.graph, probes, glitch_tokens: glitchTokens, skipped: [...skipped.values()],
+      tokens: this.tokenTable, graph: this.graph, probes, panel: null, glitch_tokens: glitchTokens,
+      labels: [], label_counts: { types: [], symptoms: [] }, model_tokens: probes.length * 20, skipped: [...skipped.values()],
       hunt: full.method === "exhaustive" ? null : {
         rounds: [
-          { round: 1, tokens: n, clusters: this.graph.n_clusters, cluster_sizes: [[40, this.graph.n_clusters]], queries: queue.length - 80, hits: glitchTokens.length - 3, kept_clusters: 14, kept_tokens: 520, quality: 0.72, complete: true },
-          { round: 2, tokens: 520, clusters: 14, cluster_sizes: [[37, 14]], queries: 60, hits: 3, kept_clusters: 14, kept_tokens: 520, quality: 0.61, complete: true },
+          { round: 1, tokens: n, clusters: this.graph.n_clusters, cluster_sizes: [[40, this.graph.n_clusters]], queries: queue.length - 80, hits: glitchTokens.length - 3, kept_clusters: 14, kept_tokens: 520, quality: 0.72, complete: true, tests: [] },
+          { round: 2, tokens: 520, clusters: 14, cluster_sizes: [[37, 14]], queries: 60, hits: 3, kept_clusters: 14, kept_tokens: 520, quality: 0.61, complete: true, tests: [] },
         ],
         surviving: glitchTokens, queries: probes.length, verification_queries: 20, stopped: "no token was dropped in round 2", model_tokens: probes.length * 20,
       },

@@ -18,10 +18,18 @@ export interface Report {
   tokens: TokenTable;
   /** The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it. */
   graph: TokenGraph | null;
-  /** Every verdict of the scan, by token id; the controls keep theirs. */
+  /** Every verdict of the scan's first oracle, by token id; the controls keep theirs. */
   probes: Array<Probe>;
+  /** What every oracle of the scan said, question by question; absent when one question is all there was. */
+  panel: Panel | null;
   /** Verified glitch tokens: ids that failed the oracle, ascending. */
   glitch_tokens: Array<number>;
+  /** Type and symptoms of every glitch token, by rules, and by hand where a person has corrected them. */
+  labels: Array<Label>;
+  /** The labels counted, corrections included. */
+  label_counts: LabelCounts;
+  /** Tokens the model processed for all answers, the controls' included; 0 where it was not counted. */
+  model_tokens: number;
   /** Ids the scan did not ask about, and why. Every id is either here or in `probes`, once. */
   skipped: Array<Skipped>;
   /** What GlitchHunter did, round by round; absent for an exhaustive scan. */
@@ -92,24 +100,34 @@ export type DeviceKind = "cpu" | "gpu";
 /** What was asked for. `Auto` takes the GPU when there is a real one, and says in the result which it took and why. */
 export type DevicePreference = "auto" | "cpu" | "gpu" | "gpu_f16";
 
-/** Which question was asked, to the byte. */
+/** What is asked of a token, and how its answers are judged. */
 export interface OracleInfo {
   /** `repetition-zero-shot`. */
   id: string;
   title: string;
-  /** Text before and after the token, and their ids; the token itself is spliced in as an id. */
-  text_before: string;
-  text_after: string;
-  ids_before: Array<number>;
-  ids_after: Array<number>;
+  /** Its questions, to the byte. */
+  prompts: Array<PromptInfo>;
+  /** The rules a verdict follows, in words. */
+  rules: Array<string>;
+  /** What the graded value is, in words; empty when there is none. */
+  value: string;
+  source: string;
+}
+
+/** One question, to the byte. */
+export interface PromptInfo {
+  name: string;
+  /** `plain`, or `chat` when the model's chat template made the text. */
+  form: string;
+  /** The text around the token: the token stands between any two neighbours of the list. */
+  text: Array<string>;
+  /** The ids of that text; the token itself is spliced in as an id. */
+  ids: Array<Array<number>>;
   /** The ordinary word that stood in the token's place while the prompt was encoded. */
   placeholder: string;
   max_new_tokens: number;
-  /** `greedy`. */
+  /** `greedy`, or how it was sampled. */
   decoding: string;
-  /** The rules a verdict follows, in words. */
-  rules: Array<string>;
-  source: string;
 }
 
 export type Method = "glitchhunter" | "exhaustive";
@@ -117,12 +135,31 @@ export type Method = "glitchhunter" | "exhaustive";
 /** What is asked of a token: the paper's three proxy tasks. */
 export type TaskName = "repetition" | "spelling" | "length";
 
+/** Whether questions are put as plain text or through the model's chat template. */
+export type PromptForm = "auto" | "plain" | "chat";
+
+/** How GlitchHunter judges a cluster by its sample. */
+export type KeepRule = "ratio" | "hypergeometric";
+
 /** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
 export interface ScanOptions {
   method: Method;
-  /** The question of the oracle. Default repetition (paper, its cost tables). */
+  /**
+   * The question of the oracle when `oracles` names none: without examples. Default repetition (paper, its cost
+   * tables).
+   */
   task: TaskName;
-  /** Draws the cluster samples, orders nothing else. Default 42. */
+  /** Oracles by id. The first one leads: its verdicts are the scan's. The others are asked about the same tokens. */
+  oracles: Array<string>;
+  /** How questions are put. Default: as a conversation when the tokenizer has a chat template, else as plain text. */
+  form: PromptForm;
+  /** Answers that the sampled oracle draws of each token. Default 10 (chosen here). */
+  attempts: number;
+  /** Default 0.7 (glitcher). */
+  temperature: number;
+  /** Default 0.9 (glitcher). */
+  top_p: number;
+  /** Draws the cluster samples and the answers of the sampled oracle. Default 42. */
   seed: number;
   /** Neighbours of a vertex, the vertex itself counted in. Default 50 (paper). */
   n_neighbors: number;
@@ -130,8 +167,15 @@ export interface ScanOptions {
   resolution: number;
   /** Principal components the embedding is reduced to. Default 50 (reference code). */
   n_components: number;
-  /** A cluster is kept when hits / sample is above this. Default 0 (paper), compared strictly (reference code). */
+  /** How a cluster is judged by its sample. Default: by the ratio (paper). */
+  keep_rule: KeepRule;
+  /**
+   * By the ratio, a cluster is kept when hits / sample is above this. Default 0 (paper), compared strictly (reference
+   * code).
+   */
   keep_ratio: number;
+  /** By the test, a cluster is kept when its adjusted p-value is at most this. Default 0.05 (chosen here). */
+  alpha: number;
   /**
    * Sample of a cluster of size s: min(max(sample_min, floor(min(sample_fraction·s, sample_max))), s).
    * Defaults 5, 0.1, 50 (reference code).
@@ -204,11 +248,13 @@ export interface TokenGraph {
 /** One answer of the oracle. */
 export interface Probe {
   id: number;
-  /** The substring rule; the verdict. */
+  /** The oracle's verdict. */
   passed: boolean;
-  /** Exact after trimming one trailing period and surrounding quotes and blanks. */
+  /** The same by its strict rule. */
   passed_strict: boolean;
-  /** Probability of the token itself as the first token of the answer. */
+  /** The oracle's graded value; what it is, the oracle's `value` says. */
+  value: number | null;
+  /** Probability of the token itself as the first token of the first question's answer. */
   p_target: number;
   /** First token of the answer. */
   argmax: number;
@@ -218,6 +264,91 @@ export interface Probe {
   answer: Array<number>;
   /** The answer as text. */
   answer_text: string;
+}
+
+/** What a token is, GlitchHunter's types A to E. The rules are in `glitch/taxonomy.rs`. */
+export type TokenType = "word" | "letter" | "character" | "letter_character" | "special";
+
+/** What a token does to the model, GlitchHunter's five symptoms. The rules are in `glitch/taxonomy.rs`. */
+export type Symptom = "spelling_mistake" | "incapability" | "hallucinatory_completion" | "question_repetition" | "random_characters";
+
+/** The labels of one glitch token. The raw answers stay in `probes` and `panel`. */
+export interface Label {
+  id: number;
+  token_type: TokenType;
+  /** Question and symptom, for every task the token failed. */
+  symptoms: Array<[string, Symptom]>;
+  /** What a person says it is. */
+  corrected_type: TokenType | null;
+  corrected_symptoms: Array<[string, Symptom]>;
+}
+
+export interface LabelCounts {
+  types: Array<[TokenType, number]>;
+  /** By question and symptom. */
+  symptoms: Array<[[string, Symptom], number]>;
+}
+
+/** Several oracles over the same tokens. Columns are as long as `ids`. */
+export interface Panel {
+  /** The first is the scan's own. */
+  oracles: Array<OracleInfo>;
+  /** Tokens that all of them were asked about, ascending. */
+  ids: Array<number>;
+  /** One for each oracle. */
+  verdicts: Array<VerdictColumn>;
+  /** One for each question. Oracles that share a question share its answers. */
+  answers: Array<AnswerColumn>;
+  /** Every pair of oracles. */
+  agreement: Array<Agreement>;
+}
+
+/** What one oracle said. */
+export interface VerdictColumn {
+  oracle: string;
+  /** Ordinary words asked about first, and how many of them passed. Where they do not, verdicts say nothing. */
+  controls_asked: number;
+  controls_passed: number;
+  passed: Array<boolean>;
+  passed_strict: Array<boolean>;
+  value: Array<number>;
+  /** Confidence interval of each value; empty where it is no estimate. */
+  interval: Array<[number, number]>;
+}
+
+/** What was answered to one question. */
+export interface AnswerColumn {
+  /** Name of the prompt. */
+  prompt: string;
+  /** Probability of the token itself as the first token of the answer. */
+  p_target: Array<number>;
+  /** The largest at any step of the answer. */
+  p_max: Array<number>;
+  /** Most probable first token. */
+  argmax: Array<number>;
+  /** Of the first token's distribution, in nats. */
+  entropy: Array<number>;
+  /** Whether the answer, or one of the attempts, failed the question's own rule; empty for questions without one. */
+  failed: Array<boolean>;
+  /** Attempts that failed; empty for a question that was asked once. */
+  failures: Array<number>;
+  /** The raw answer, up to where the question was decided; of several attempts the first that failed, else the first. */
+  ids: Array<Array<number>>;
+  text: Array<string>;
+}
+
+/** How far two oracles agree about the tokens that both were asked about. */
+export interface Agreement {
+  a: string;
+  b: string;
+  both_fail: number;
+  only_a_fails: number;
+  only_b_fails: number;
+  both_pass: number;
+  /** Tokens that fail both / tokens that fail one of them; null when none fails. */
+  jaccard: number | null;
+  /** Cohen's kappa; null when chance alone would make them agree on every token. */
+  kappa: number | null;
 }
 
 export interface Skipped {
@@ -260,6 +391,31 @@ export interface Round {
   quality: number;
   /** False when a cancel or an error cut the round short; nothing was kept or dropped then. */
   complete: boolean;
+  /** Every cluster's sample and what it was worth, in the order of clusters; empty for an incomplete round. */
+  tests: Array<ClusterTest>;
+}
+
+/** What a sample says of its cluster. */
+export interface ClusterTest {
+  /** Members, of every class. */
+  size: number;
+  /** Members that may be asked about. */
+  askable: number;
+  /** Members whose verdict is known out of the sample, and those of them that failed. */
+  sampled: number;
+  hits: number;
+  /**
+   * Upper tail of the hypergeometric distribution, and the same adjusted over the clusters of the round (Benjamini
+   * and Hochberg); null where the rule does not test.
+   */
+  p_value: number | null;
+  q_value: number | null;
+  /**
+   * How likely such a sample misses every failure of a cluster like this one that fails as often as the tokens known
+   * so far, rounded up to a whole token.
+   */
+  miss_probability: number;
+  kept: boolean;
 }
 
 export interface Comparison {
@@ -290,6 +446,94 @@ export interface GranularityRow {
   /** Share of the exhaustive scan's glitch tokens that were found. */
   recall: number;
   rounds: number;
+}
+
+/** Rows of the output embedding that no text ever trained, and how they were found. */
+export interface References {
+  /** `bytes that UTF-8 never uses`, for example. */
+  group: string;
+  ids: Array<number>;
+  /** Mean cosine of two different rows of them. */
+  mutual_cosine: number;
+}
+
+/** What a detector is. */
+export interface DetectorInfo {
+  name: string;
+  what: string;
+  needs: string;
+  source: string;
+  /** Whether another seed searches otherwise. */
+  is_seeded: boolean;
+  /** Whether what it names has failed the oracle; its precision is then 1. */
+  is_verified: boolean;
+}
+
+/** Every detector against one exhaustive scan. */
+export interface DetectorTable {
+  /** Always [`DetectorTable::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  /** Of the exhaustive scan: model, device, oracle, options. */
+  provenance: Provenance;
+  /** Questions of the exhaustive scan, and how many of them found a glitch token. */
+  questions: number;
+  glitch_tokens: number;
+  /** Tokens the model processed for each question, prefixes that a batch shares counted once. */
+  tokens_per_question: number;
+  /** Seconds the exhaustive scan took for each question, on the device of the provenance; 0 when not known. */
+  seconds_per_question: number;
+  seeds: Array<number>;
+  references: References | null;
+  /** One for each detector: means over its runs. */
+  rows: Array<DetectorRow>;
+  runs: Array<DetectorRun>;
+  /** What was left out, and why. */
+  notes: Array<string>;
+}
+
+/** The mean of several runs and Student's interval of it at 95 %; of one run all three are its value. */
+export interface Mean {
+  mean: number;
+  low: number;
+  high: number;
+}
+
+export interface DetectorRow {
+  info: DetectorInfo;
+  runs: number;
+  true_positives: Mean;
+  precision: Mean;
+  recall: Mean;
+  f1: Mean;
+  /** Questions asked of the oracle. */
+  queries: Mean;
+  /** Tokens the model processes: for the questions, and for gradients and activations. */
+  model_tokens: Mean;
+  /** Seconds of the detector itself; questions were answered from the exhaustive scan. */
+  own_seconds: Mean;
+  /** The same and `seconds_per_question` for each question: an estimate of a search that asks the model. */
+  seconds: Mean;
+  /** Recall after 0, 2, 4, … 100 % of the exhaustive scan's questions. */
+  curve: Array<number>;
+}
+
+/** One search. */
+export interface DetectorRun {
+  detector: string;
+  seed: number;
+  /** Tokens it called glitch tokens. */
+  named: number;
+  true_positives: number;
+  precision: number;
+  recall: number;
+  /** Harmonic mean of precision and recall; 0 when both are. */
+  f1: number;
+  queries: number;
+  model_tokens: number;
+  own_seconds: number;
+  seconds: number;
+  curve: Array<number>;
 }
 
 export interface Timing {

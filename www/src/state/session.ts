@@ -284,7 +284,7 @@ export class Session extends EventTarget {
     const { info } = this.model!;
     return {
       schema: "glitchscope.scan",
-      schema_version: 1,
+      schema_version: 2,
       provenance: {
         glitchscope: this.version,
         model: info.model,
@@ -299,7 +299,11 @@ export class Session extends EventTarget {
       tokens: rows.tokens,
       graph: rows.graph,
       probes,
+      panel: null,
       glitch_tokens: glitchTokens,
+      labels: [],
+      label_counts: { types: [], symptoms: [] },
+      model_tokens: 0,
       skipped: [...skipped.values()],
       hunt: null,
       comparison: null,

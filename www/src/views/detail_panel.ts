@@ -76,8 +76,8 @@ export class DetailPanel extends GlitchscopeElement {
     }
     const verdict = VERDICTS[rows.verdict[token] as Verdict];
     const probe = detail?.probe ?? rows.probe[token];
-    const before = this.oracle?.ids_before ?? [];
-    const prompt = detail ? detail.prompt_ids : before.length > 0 ? [...before, token, ...(this.oracle?.ids_after ?? [])] : [];
+    const [before = [], ...rest] = this.oracle?.prompts[0]?.ids ?? [];
+    const prompt = detail ? detail.prompt_ids : rest.reduce((ids, piece) => [...ids, token, ...piece], before);
     const place = detail ? detail.token_index : before.length;
     const answer = detail ? detail.answer_ids : (probe?.answer ?? []);
     const bytes = rows.bytesHex(token);
