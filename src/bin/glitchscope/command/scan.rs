@@ -1,0 +1,216 @@
+//! `glitchscope scan`
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use glitchscope::report::{Method, Panel, Probe, Report, ScanOptions, Status};
+
+use super::failure::Failure;
+use super::model_args::{ModelArgs, open};
+use super::oracle_args::{OracleArgs, TaskArg, resolution};
+use super::terminal::{Terminal, listen_for_ctrl_c, print, read, visible, write};
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum MethodArg {
+    /// Clusters the embedding and asks about samples (the paper's method)
+    Glitchhunter,
+    /// Asks about every token
+    Exhaustive,
+    /// Both, and how much of the truth GlitchHunter found
+    Compare,
+}
+
+#[derive(Args)]
+pub struct Scan {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// What is asked of a token, without examples (repetition: the paper's, in its cost tables)
+    #[arg(long, value_enum, default_value_t = TaskArg::Repetition, conflicts_with = "oracle")]
+    task: TaskArg,
+    #[command(flatten)]
+    oracle: OracleArgs,
+    #[arg(long, value_enum, default_value_t = MethodArg::Glitchhunter)]
+    method: MethodArg,
+    /// Draws the cluster samples
+    #[arg(long, default_value_t = 42)]
+    seed: u32,
+    /// Neighbours of a token in the graph, itself counted in (50: the paper's)
+    #[arg(long, default_value_t = 50)]
+    n_neighbors: u32,
+    /// Leiden resolution (75: the paper's), or `scaled` for 75 · vocabulary / 32,000
+    #[arg(long, default_value = "75")]
+    resolution: String,
+    /// Principal components of the embedding (50: the reference code's)
+    #[arg(long, default_value_t = 50)]
+    n_components: u32,
+    /// Keep a cluster when hits / sample is above this (0: the paper's)
+    #[arg(long, default_value_t = 0.0)]
+    keep_ratio: f64,
+    /// Smallest sample of a cluster (5: the reference code's)
+    #[arg(long, default_value_t = 5)]
+    sample_min: u32,
+    /// Share of a cluster that is sampled (0.1: the reference code's)
+    #[arg(long, default_value_t = 0.1)]
+    sample_fraction: f64,
+    /// Largest sample of a cluster (50: the reference code's)
+    #[arg(long, default_value_t = 50)]
+    sample_max: u32,
+    /// Rounds at most
+    #[arg(long, default_value_t = 20)]
+    max_rounds: u32,
+    /// Prompts of a batch; 0 lets the device decide
+    #[arg(long, default_value_t = 0)]
+    batch_size: u32,
+    /// Report a token only by its cluster, without asking about it in the end
+    #[arg(long)]
+    no_verify: bool,
+    /// Compare with this saved exhaustive report
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Also write the report as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Also write the verdicts as CSV to this file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+pub fn scan(args: &Scan) -> Result<i32, Failure> {
+    let truth = match &args.truth {
+        Some(path) => Some(Report::from_json(&String::from_utf8_lossy(&read(path)?))?),
+        None => None,
+    };
+    let mut monitor = Terminal::new();
+    listen_for_ctrl_c();
+    let mut session = open(&args.model, &mut monitor)?;
+    let mut options = ScanOptions {
+        task: args.task.into(),
+        seed: args.seed,
+        n_neighbors: args.n_neighbors,
+        resolution: resolution(&args.resolution, &session)?,
+        n_components: args.n_components,
+        keep_ratio: args.keep_ratio,
+        sample_min: args.sample_min,
+        sample_fraction: args.sample_fraction,
+        sample_max: args.sample_max,
+        max_rounds: args.max_rounds,
+        batch_size: args.batch_size,
+        verify_final: !args.no_verify,
+        ..args.oracle.options()
+    };
+    let mut truth = truth;
+    if args.method == MethodArg::Compare {
+        options.method = Method::Exhaustive;
+        let report = pollster::block_on(session.scan(&options, None, &mut monitor))?;
+        if report.status != Status::Complete {
+            return finish(args, report, monitor);
+        }
+        truth = Some(report);
+    }
+    options.method = if args.method == MethodArg::Exhaustive { Method::Exhaustive } else { Method::Glitchhunter };
+    let report = pollster::block_on(session.scan(&options, truth.as_ref(), &mut monitor))?;
+    finish(args, report, monitor)
+}
+
+/// Writes the report wherever it was asked for.
+pub fn finish(args: &Scan, mut report: Report, mut monitor: Terminal) -> Result<i32, Failure> {
+    report.timings = monitor.finish();
+    if let Some(path) = &args.out {
+        write(path, &report.to_json()?)?;
+    }
+    if let Some(path) = &args.csv {
+        write(path, &report.to_csv())?;
+    }
+    if args.model.json {
+        print(&report.to_json()?)?
+    } else {
+        print(&table(&report))?
+    }
+    Ok(match report.status {
+        Status::Complete | Status::NotTestable => 0,
+        Status::Cancelled => 130,
+        Status::Failed => {
+            eprintln!("error: {}", report.notes.last().map_or("the scan failed", String::as_str));
+            1
+        }
+    })
+}
+
+/// The report for people.
+pub fn table(report: &Report) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let device = &report.provenance.device;
+    let _ = writeln!(out);
+    for sentence in &report.summary {
+        let _ = writeln!(out, "{sentence}");
+    }
+    let _ = writeln!(out, "\n{:>7}  {:<24} {:>9}  {:>7}  answer", "id", "token", "p(token)", "entropy");
+    let by_id: HashMap<u32, &Probe> = report.probes.iter().map(|probe| (probe.id, probe)).collect();
+    const SHOWN: usize = 25;
+    for id in report.glitch_tokens.iter().take(SHOWN) {
+        let Some(probe) = by_id.get(id) else { continue };
+        let token = report.tokens.text.get(*id as usize).map_or("", String::as_str);
+        let (token, answer) = (visible(token, 24), visible(&probe.answer_text, 40));
+        let _ = writeln!(out, "{id:>7}  {token:<24} {:>9.2e}  {:>7.3}  {answer}", probe.p_target, probe.entropy);
+    }
+    if report.glitch_tokens.len() > SHOWN {
+        let _ = writeln!(out, "… and {} more; --json or --csv FILE gives all", report.glitch_tokens.len() - SHOWN);
+    }
+    if let Some(panel) = &report.panel {
+        out += &panel_table(panel);
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "note: {note}");
+    }
+    for timing in &report.timings {
+        let _ = writeln!(out, "time: {:>7.2} s  {}", timing.seconds, timing.stage);
+    }
+    let _ = writeln!(out, "device: {} ({}), {}; {}", device.name, device.precision, device.detail, device.reason);
+    out
+}
+
+/// Every oracle's count, and how each pair agrees.
+fn panel_table(panel: &Panel) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let width = panel.oracles.iter().map(|oracle| oracle.id.len()).max().unwrap_or(0);
+    let n = panel.ids.len();
+    let _ = writeln!(out, "\n{:<width$}  {:>9}  {:>9}  {:>9}", "oracle", "fail", "strictly", "controls");
+    for column in &panel.verdicts {
+        let failed = |passed: &[bool]| passed.iter().filter(|passed| !**passed).count();
+        let _ = writeln!(
+            out,
+            "{:<width$}  {:>9}  {:>9}  {:>9}",
+            column.oracle,
+            format!("{}/{n}", failed(&column.passed)),
+            failed(&column.passed_strict),
+            format!("{}/{}", column.controls_passed, column.controls_asked)
+        );
+    }
+    if !panel.agreement.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n{:<width$}  {:<width$}  {:>5} {:>5} {:>5} {:>5}  {:>7}  {:>6}",
+            "a", "b", "both", "a", "b", "none", "Jaccard", "kappa"
+        );
+    }
+    let shown = |value: Option<f64>| value.map_or("none".into(), |value| format!("{value:.3}"));
+    for pair in &panel.agreement {
+        let _ = writeln!(
+            out,
+            "{:<width$}  {:<width$}  {:>5} {:>5} {:>5} {:>5}  {:>7}  {:>6}",
+            pair.a,
+            pair.b,
+            pair.both_fail,
+            pair.only_a_fails,
+            pair.only_b_fails,
+            pair.both_pass,
+            shown(pair.jaccard),
+            shown(pair.kappa)
+        );
+    }
+    let _ = writeln!(out);
+    out
+}
