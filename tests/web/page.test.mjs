@@ -338,8 +338,8 @@ test("oracles: one leads, others are asked alongside, prompts to the byte, and a
   await page.getByLabel("Answers drawn").fill("3");
   await page.getByLabel("Answers drawn").press("Tab");
   assert.ok(await choice.getByRole("radio", { name: "magikarp-max-prob leads the scan" }).isDisabled());
-  assert.match(await choice.innerText(), /the prompt needs 600 tokens, the model's context is 512/);
-  assert.match(await choice.innerText(), /The model has no chat template/);
+  assert.match(await choice.locator(".list").innerText(), /the prompt needs 600 tokens, the model's context is 512/);
+  await choice.getByText("The model has no chat template").waitFor();
   await choice.locator("li details summary").first().click();
   assert.equal(await choice.locator("li pre").first().innerText(), "Question: 'token' Answer:");
   assert.match(await choice.locator("li .prompt").first().innerText(), /places of the token: 1; 20 bytes of text, 9 ids/);
@@ -421,7 +421,7 @@ test("run all and compare: asks about every token first, then a table, curves wi
   await page.getByText("12 detectors over 10 seeds, against 361 of 3,946 tokens that fail repetition-zero-shot").waitFor();
   assert.equal(await page.locator("gs-detectors tbody tr").count(), 12);
   assert.match(await page.locator("gs-detectors tbody tr").nth(3).innerText(), /glitchhunter\s+193\s+100 %\s+54 %\s+52 % – 56 %/);
-  assert.match(await page.locator("gs-detectors").innerText(), /magikarp-head-bias was left out/);
+  assert.match(await page.locator("gs-detectors .notes").innerText(), /magikarp-head-bias was left out/);
   assert.equal(await page.locator("gs-recall path.curve").count(), 12);
   assert.equal(await page.locator("gs-recall path.band").count(), 6);
   const legend = page.locator("gs-recall .legend").getByRole("button", { name: "glitchhunter", exact: true });
@@ -433,7 +433,8 @@ test("run all and compare: asks about every token first, then a table, curves wi
   const [csv] = await Promise.all([page.waitForEvent("download"), page.locator("gs-recall").getByRole("button", { name: "CSV" }).click()]);
   assert.equal(readFileSync(await csv.path(), "utf8").trim().split("\r\n").length, 13);
   const [svg] = await Promise.all([page.waitForEvent("download"), page.locator("gs-recall").getByRole("button", { name: "SVG" }).click()]);
-  assert.match(readFileSync(await svg.path(), "utf8"), /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg".*stroke="rgb\(/s);
+  const drawn = readFileSync(await svg.path(), "utf8");
+  assert.ok(drawn.startsWith("<svg ") && drawn.includes('xmlns="http://www.w3.org/2000/svg"') && drawn.includes('stroke="rgb(') && !drawn.includes("var("));
   assert.equal(await page.getByRole("button", { name: "Run all and compare" }).isEnabled(), true);
   await done(opened);
 });

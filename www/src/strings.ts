@@ -363,6 +363,7 @@ const CATALOGUE = {
   "agreement.fail": ["tokens fail", "失败词元"],
   "agreement.strict": ["by its strict rule", "按严格规则"],
   "agreement.controls": ["controls passed", "对照通过"],
+  "agreement.remark": ["remark", "备注"],
   "agreement.leads": ["leads", "主导"],
   "agreement.untestable": ["fails ordinary words too: its verdicts say nothing about tokens", "普通词也失败：其结果不能说明词元"],
   "agreement.cell": [

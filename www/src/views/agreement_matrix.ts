@@ -52,7 +52,7 @@ export class AgreementMatrix extends GlitchscopeElement {
     return html`
       <div class="scroll" tabindex="0" role="region" aria-label=${t("agreement.counts")}><table class="counts">
         <thead><tr><th scope="col">${t("agreement.oracle")}</th><th scope="col" class="number">${t("agreement.fail")}</th>
-          <th scope="col" class="number">${t("agreement.strict")}</th><th scope="col" class="number">${t("agreement.controls")}</th><th scope="col"></th></tr></thead>
+          <th scope="col" class="number">${t("agreement.strict")}</th><th scope="col" class="number">${t("agreement.controls")}</th><th scope="col">${t("agreement.remark")}</th></tr></thead>
         <tbody>${panel.verdicts.map((column, i) => html`<tr>
           <th scope="row">${i + 1} ${column.oracle}</th>
           <td class="number"><button class="link" @click=${() => this.filter(`fails:${column.oracle}`)}>${count(failing[i]!)}</button></td>
@@ -79,9 +79,9 @@ export class AgreementMatrix extends GlitchscopeElement {
       jaccard: shown(pair.jaccard), kappa: shown(pair.kappa), differ: count(differ),
     });
     const level = measure === null ? 0 : Math.round(5 * Math.min(1, Math.max(0, measure)));
-    return html`<button class="cell level-${level}" title=${label} aria-label=${label}
-      @click=${() => this.filter(`differ:${pair.a},${pair.b}`)}>${above ? "κ" : "J"} ${shown(measure)}<small>${above
-        ? `≠ ${count(differ)}` : `∩ ${count(pair.both_fail)}`}</small></button>`;
+    const [first, second] = above ? [`κ ${shown(measure)}`, `≠ ${count(differ)}`] : [`J ${shown(measure)}`, `∩ ${count(pair.both_fail)}`];
+    return html`<button class="cell level-${level}" title=${label} aria-label="${first} ${second}. ${label}"
+      @click=${() => this.filter(`differ:${pair.a},${pair.b}`)}>${first} <small>${second}</small></button>`;
   }
 
   private filter(detail: string): void {

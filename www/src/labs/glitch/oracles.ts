@@ -6,7 +6,6 @@ import type { Session } from "../../state/session";
 import { option } from "./settings";
 
 export function oracles(session: Session) {
-  if (session.offers.length === 0) return nothing;
   const chosen = chosenOracles(session.options);
   return html`<div class="oracles">
     <gs-oracles .offers=${session.offers} .chosen=${chosen} .form=${session.options.form} .templates=${session.model?.info.chat_templates ?? []}
