@@ -477,8 +477,8 @@ const CATALOGUE = {
 
   "how.title": ["How to read this", "如何解读"],
   "how.oracle": [
-    "The question is “can you repeat the string …”, with the token put into the prompt by its id, so that it cannot be split. Decoding is greedy. A token passes when its text occurs in the answer, letter case aside; the strict rule also wants nothing else in the answer.",
-    "问题是“请复述字符串……”，词元按编号直接放入提示，因此不会被拆分。解码为贪心。若回答中出现该词元文本（不计大小写）即通过；严格规则还要求回答中没有别的内容。",
+    "The question of the default oracle is “can you repeat the string …”, with the token put into the prompt by its id, so that it cannot be split. Decoding is greedy. A token passes when its text occurs in the answer, letter case aside; the strict rule also wants nothing else in the answer. What the other oracles ask and how they judge is listed under the method.",
+    "默认判定方法的问题是“请复述字符串……”，词元按编号直接放入提示，因此不会被拆分。解码为贪心。若回答中出现该词元文本（不计大小写）即通过；严格规则还要求回答中没有别的内容。其他判定方法的问题与规则列在方法下方。",
   ],
   "how.search": [
     "GlitchHunter draws a graph in which each token is linked to its nearest neighbours by embedding, splits it into communities, asks about a sample of each, keeps the communities where at least one token failed, and starts again with what is left. It misses a token when no failing token of its community was drawn.",

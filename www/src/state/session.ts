@@ -507,6 +507,7 @@ export class Session extends EventTarget {
     this.apply(linked);
     if (addressOf(before.spec) !== addressOf(this.wanted) || before.placement.device !== this.placement.device
       || before.placement.weights !== this.placement.weights) await this.load();
+    else await this.reoffer();
     this.changed("rows");
   }
 
