@@ -107,8 +107,10 @@ fn assert_indicators((session, embedding): (Session, Embedding), cases: &Value, 
         assert_close(name, &shown, &numbers(&cases["values"][name]), allowed);
         let all: Vec<u32> = (0..embedding.rows as u32).collect();
         let limit = cases["percentile_2"][name].as_f64().unwrap();
-        let below = values.iter().filter(|value| **value <= limit + 1e-9).count();
-        assert_eq!(candidates(&values, &all).len(), below, "{name}");
+        // Untrained rows lie together to the last digits, where a limit between them is a matter of rounding.
+        let below = |limit: f64| values.iter().filter(|value| **value <= limit).count();
+        let found = candidates(&values, &all).len();
+        assert!((below(limit - 1e-9)..=below(limit + 1e-9)).contains(&found) && found > 0, "{name}: {found}");
     }
 }
 

@@ -169,7 +169,7 @@ fn csv_has_a_row_for_every_token() {
     assert_eq!(rows[8][1..4], ["\\u{fffd}", "c3", "byte"]);
     for (place, label) in report.labels.iter().enumerate() {
         let row = &rows[label.id as usize + 1];
-        assert!(row[12] != "" && row[14].len() == row[14].trim().len());
+        assert!(!row[12].is_empty() && row[14].len() == row[14].trim().len());
         let corrected = if place == 0 { ["word", "'=repetition:incapability"] } else { ["", ""] };
         assert_eq!([&row[13], &row[15]], corrected);
     }

@@ -45,7 +45,9 @@ impl Indicator {
         match self {
             Indicator::InputNorm => ("magikarp-input-norm", "norm of the input row"),
             Indicator::Cosine => ("magikarp-cosine", "cosine distance of the output row to the reference row"),
-            Indicator::CentredCosine => ("magikarp-cosine-centred", "that cosine distance after subtracting the mean row"),
+            Indicator::CentredCosine => {
+                ("magikarp-cosine-centred", "that cosine distance after subtracting the mean row")
+            }
             Indicator::CosineWithoutFirstComponent => {
                 ("magikarp-cosine-no-pc1", "that cosine distance after removing the first principal component")
             }

@@ -11,9 +11,8 @@ use std::fmt::Write;
 
 use crate::report::{Label, Probe, Report, Symptom};
 
-const HEADER: &str =
-    "id,token,bytes_hex,class,passed,passed_strict,p_target,entropy,argmax,argmax_token,answer,answer_text,type,\
-     corrected_type,symptoms,corrected_symptoms\r\n";
+const HEADER: &str = "id,token,bytes_hex,class,passed,passed_strict,p_target,entropy,argmax,argmax_token,answer,\
+     answer_text,type,corrected_type,symptoms,corrected_symptoms\r\n";
 
 pub fn csv(report: &Report) -> String {
     let tokens = &report.tokens;
