@@ -445,7 +445,7 @@ const CATALOGUE = {
   ],
   "detectors.run": ["Run all and compare", "全部运行并比较"],
   "detectors.run_all": ["Ask about every token, then run all and compare", "先对所有词元提问，再全部运行并比较"],
-  "detectors.seeds": ["Seeds", "随机种子数"],
+  "detectors.seeds": ["Searches of each", "每种方法的搜索次数"],
   "detectors.so_far": ["{n} detectors are done so far, against {glitches} of {questions} tokens that fail {oracle}.", "已完成 {n} 种方法；{questions} 个词元中有 {glitches} 个未通过 {oracle}。"],
   "detectors.whole": ["{n} detectors over {seeds} seeds, against {glitches} of {questions} tokens that fail {oracle}.", "{n} 种方法，{seeds} 个种子；{questions} 个词元中有 {glitches} 个未通过 {oracle}。"],
   "detectors.part": ["Ended early: {n} detectors over {seeds} seeds, against {glitches} of {questions} tokens that fail {oracle}.", "提前结束：{n} 种方法，{seeds} 个种子；{questions} 个词元中有 {glitches} 个未通过 {oracle}。"],
