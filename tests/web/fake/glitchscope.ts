@@ -395,7 +395,7 @@ const DEFAULTS: ScanOptions = {
   controls_pass_ratio: 0.5, with_graph: true,
 };
 
-export function check_report(json: string): void {
+export function reopen_report(json: string): string {
   let schema: unknown;
   try {
     schema = (JSON.parse(json) as Partial<Report>).schema;
@@ -403,6 +403,7 @@ export function check_report(json: string): void {
     throw { message: `the report is not JSON: ${String(error)}`, hint: "Open a file saved by Glitchscope.", kind: "input" };
   }
   if (schema !== "glitchscope.scan") throw { message: `schema is ${String(schema)}, expected glitchscope.scan`, hint: "Open a file saved by Glitchscope.", kind: "input" };
+  return json;
 }
 
 export function detectors_csv(json: string): string {

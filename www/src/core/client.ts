@@ -147,9 +147,9 @@ export class Core {
     return this.call((remote) => remote.csv(report));
   }
 
-  /** Fails when the text is not a report this version can show. */
-  check(report: string): Promise<void> {
-    return this.call((remote) => remote.check(report));
+  /** A saved report as this version writes it; fails when the text is not one that can be shown. */
+  reopen(report: string): Promise<string> {
+    return this.call((remote) => remote.reopen(report));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */

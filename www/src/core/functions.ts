@@ -3,7 +3,7 @@
  *
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
-import init, { Cancel, Session, check_report, gpu_tuning, report_csv, restore_gpu_tuning, version } from "glitchscope";
+import init, { Cancel, Session, gpu_tuning, reopen_report, report_csv, restore_gpu_tuning, version } from "glitchscope";
 import type {
   GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
@@ -108,8 +108,9 @@ export async function csv(report: string): Promise<string> {
   return plain(async () => report_csv(report));
 }
 
-export async function check(report: string): Promise<void> {
-  return plain(async () => check_report(report));
+/** The report as this version writes it. */
+export async function reopen(report: string): Promise<string> {
+  return plain(async () => reopen_report(report));
 }
 
 export function loaded(): Session {

@@ -81,7 +81,7 @@ export class Trainer {
 }
 
 export function report_csv(report_json: string): string;
-export function check_report(report_json: string): void;
+export function reopen_report(report_json: string): string;
 export function detectors_csv(table_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;

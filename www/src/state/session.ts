@@ -236,8 +236,7 @@ export class Session extends EventTarget {
   async openReport(text: string, name: string): Promise<void> {
     if (this.job) return;
     try {
-      await this.core.check(text);
-      const report = JSON.parse(text) as Report;
+      const report = JSON.parse(await this.core.reopen(text)) as Report;
       this.forget();
       this.trouble = null;
       this.fromFile = name;
