@@ -1,0 +1,255 @@
+//! Nearest neighbours by matrix products: d² = |a|² + |b|² − 2·a·b finds who may be among the K nearest, and sums of
+//! squared differences say who is. The result is that of `ops::knn::forward_row` to the last bit.
+//!
+//! The products are off by rounding, the more the longer the vectors are beside their distances. So a list keeps whatever
+//! is not farther than its K-th by more than rounding could explain. Where that are too many, rows that are all alike for
+//! example, sums of differences thin them out on the way.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::matmul::{self, Shape};
+use super::parallel;
+use super::values::Weights;
+use crate::compute::ops::knn::{forward_row, squared_distance};
+use crate::compute::ops::matmul::{MatMul, WeightLayout};
+
+/// Queries and points of one product: its 2 MiB of scores stay in a second-level cache.
+const QUERIES: usize = 512;
+const POINTS: usize = 1024;
+/// Scores that are compared with a list's bound at once.
+const LANES: usize = 16;
+/// A list is cut down to what it has to keep when it is this many times K long, and after that holds half of it at most.
+const SLACK: usize = 4;
+/// Squares above this could overflow when they are added up.
+const SQUARE_MAX: f32 = 1e30;
+
+/// Rows that are searched, with what is known of them.
+pub struct Points<'a> {
+    x: Cow<'a, [f32]>,
+    columns: usize,
+    /// Squared lengths.
+    squares: Vec<f32>,
+    square_max: f32,
+    has_scores: bool,
+}
+
+impl<'a> Points<'a> {
+    /// `x` is (N,C), row-major.
+    pub fn new(x: impl Into<Cow<'a, [f32]>>, columns: usize) -> Points<'a> {
+        let x = x.into();
+        let squares: Vec<f32> = x.chunks_exact(columns).map(|row| row.iter().map(|v| v * v).sum()).collect();
+        Points {
+            x,
+            columns,
+            square_max: squares.iter().copied().fold(0.0, f32::max),
+            has_scores: squares.iter().all(|&square| square <= SQUARE_MAX),
+            squares,
+        }
+    }
+
+    /// False where a row holds NaN or numbers whose products overflow: those can only be searched row by row.
+    pub fn has_scores(&self) -> bool {
+        self.has_scores
+    }
+
+    /// N.
+    pub fn len(&self) -> usize {
+        self.squares.len()
+    }
+
+    /// C.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Points of a range.
+    pub fn rows(&self, range: Range<usize>) -> &[f32] {
+        &self.x[range.start * self.columns..range.end * self.columns]
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        self.rows(row..row + 1)
+    }
+
+    /// The nearest of the points of `among` to each of `queries`, rows of C; K is `indices.len()` over their number.
+    /// `own` is the first query's place among the points, when queries are points and no row is its own neighbour.
+    ///
+    /// `among` must hold K points, besides the query itself.
+    pub fn nearest(
+        &self,
+        queries: &[f32],
+        own: Option<usize>,
+        among: &[Range<usize>],
+        indices: &mut [u32],
+        distances: &mut [f32],
+    ) {
+        let columns = self.columns;
+        let n_queries = queries.len() / columns;
+        if n_queries == 0 {
+            return;
+        }
+        let k = indices.len() / n_queries;
+        let mut scores = vec![0.0f32; QUERIES.min(n_queries) * POINTS];
+        for first in (0..n_queries).step_by(QUERIES) {
+            let rows = first..(first + QUERIES).min(n_queries);
+            let queries = &queries[rows.start * columns..rows.end * columns];
+            let doubled: Vec<f32> = queries.iter().map(|value| -2.0 * value).collect();
+            let mut lists: Vec<List> = queries
+                .chunks_exact(columns)
+                .enumerate()
+                .map(|(row, query)| List::new(k, own.map(|own| own + first + row), query, self.square_max))
+                .collect();
+            for range in among {
+                for start in range.clone().step_by(POINTS) {
+                    let n = POINTS.min(range.end - start);
+                    let op = MatMul { layout: WeightLayout::OutIn, column_offset: 0, accumulate: false };
+                    let shape = Shape { m: rows.len(), n, k: columns, out_columns: n };
+                    let points = Weights::F32(self.rows(start..start + n));
+                    matmul::forward(&op, shape, &doubled, points, Some(&self.squares[start..start + n]), &mut scores);
+                    let scores = &mut scores[..rows.len() * n];
+                    parallel::over_two(&mut lists, 1, scores, n, |row, list, scores| {
+                        let query = &queries[row * columns..][..columns];
+                        list[0].offer(scores, start, &|point| squared_distance(query, self.row(point)));
+                    });
+                }
+            }
+            let indices = &mut indices[rows.start * k..rows.end * k];
+            let distances = &mut distances[rows.start * k..rows.end * k];
+            parallel::over_two(indices, k, distances, k, |row, indices, distances| {
+                let query = &queries[row * columns..][..columns];
+                let nearest = lists[row].nearest(&|point| squared_distance(query, self.row(point)));
+                for (((squared, _, point), index), distance) in nearest.into_iter().zip(indices).zip(distances) {
+                    (*index, *distance) = (point, squared.sqrt());
+                }
+            });
+        }
+    }
+}
+
+/// Who may be among the K nearest of one query.
+struct List {
+    k: usize,
+    own: usize,
+    /// Scores farther apart than this are not in the wrong order.
+    margin: f32,
+    /// Scores from here on are too far.
+    bound: f32,
+    found: Vec<(f32, u32)>,
+}
+
+impl List {
+    fn new(k: usize, own: Option<usize>, query: &[f32], square_max: f32) -> List {
+        let square: f32 = query.iter().map(|v| v * v).sum();
+        // A score is off by C roundings of the sum of its parts' magnitudes, |b|² + 2·|a|·|b| ≤ 2·|b|² + |a|², and |b|² by C
+        // of its own; the sums of differences that decide are off by as much. Four cover two scores and two such sums.
+        let error = (query.len() + 4) as f32 * f32::EPSILON * (square + 3.0 * square_max);
+        let found = Vec::with_capacity(SLACK * k + LANES);
+        List { k, own: own.unwrap_or(usize::MAX), margin: 4.0 * error, bound: f32::INFINITY, found }
+    }
+
+    /// `scores` are those of the points from `start` on.
+    fn offer(&mut self, scores: &[f32], start: usize, squared: &dyn Fn(usize) -> f32) {
+        let (chunks, rest) = scores.as_chunks::<LANES>();
+        for (chunk, scores) in chunks.iter().enumerate() {
+            let bound = self.bound;
+            if scores.iter().fold(false, |any, &score| any | (score < bound)) {
+                self.take(scores, start + chunk * LANES, squared);
+            }
+        }
+        self.take(rest, start + chunks.len() * LANES, squared);
+    }
+
+    fn take(&mut self, scores: &[f32], start: usize, squared: &dyn Fn(usize) -> f32) {
+        for (lane, &score) in scores.iter().enumerate() {
+            if score < self.bound && start + lane != self.own {
+                self.found.push((score, (start + lane) as u32));
+            }
+        }
+        if self.found.len() >= SLACK * self.k {
+            self.cut(squared);
+        }
+    }
+
+    fn cut(&mut self, squared: &dyn Fn(usize) -> f32) {
+        let (_, &mut (kth, _), _) = self.found.select_nth_unstable_by(self.k - 1, |a, b| a.0.total_cmp(&b.0));
+        // Scores of 0 have no error; then only what is nearer counts, since points of one distance come in their order.
+        self.bound = self.bound.min(kth + self.margin);
+        self.found.retain(|&(score, _)| score <= self.bound);
+        if self.found.len() > SLACK * self.k / 2 {
+            self.found = self.nearest(squared).into_iter().map(|(_, score, point)| (score, point)).collect();
+        }
+    }
+
+    /// The K nearest of those found, as (squared distance, score, point), ties by the smaller number.
+    fn nearest(&self, squared: &dyn Fn(usize) -> f32) -> Vec<(f32, f32, u32)> {
+        let mut found: Vec<(f32, f32, u32)> =
+            self.found.iter().map(|&(score, point)| (squared(point as usize), score, point)).collect();
+        found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
+        found.truncate(self.k);
+        found
+    }
+}
+
+/// Neighbours of the rows from `row_start` on among all rows of `x`.
+pub fn forward(x: &[f32], columns: usize, row_start: usize, k: usize, indices: &mut [u32], distances: &mut [f32]) {
+    let points = Points::new(x, columns);
+    let rows = indices.len() / k.max(1);
+    // A product with few rows is not worth its packing; numbers that overflow have no scores.
+    if rows < 8 || !points.has_scores() {
+        parallel::over_two(indices, k, distances, k, |row, indices, distances| {
+            forward_row(x, columns, row_start + row, indices, distances);
+        });
+        return;
+    }
+    let n = x.len() / columns;
+    points.nearest(&x[row_start * columns..][..rows * columns], Some(row_start), &[0..n], indices, distances);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    fn by_rows(x: &[f32], columns: usize, row_start: usize, rows: usize, k: usize) -> (Vec<u32>, Vec<f32>) {
+        let (mut indices, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
+        for (row, (indices, distances)) in indices.chunks_mut(k).zip(distances.chunks_mut(k)).enumerate() {
+            forward_row(x, columns, row_start + row, indices, distances);
+        }
+        (indices, distances)
+    }
+
+    /// Oracle: `forward_row`, to the bit: random rows, rows on a coarse grid (ties and duplicates in plenty), rows far from
+    /// the origin (where products lose their digits), rows that are all alike, and rows with NaN or of huge numbers.
+    #[test]
+    fn the_same_lists_as_row_by_row() {
+        let mut rng = Rng::new(7);
+        for (case, (n, columns, k)) in
+            [(1500, 50, 49), (900, 7, 30), (1100, 16, 12), (300, 3, 128), (700, 5, 9), (600, 4, 5), (40, 1, 39)]
+                .into_iter()
+                .enumerate()
+        {
+            let mut x: Vec<f32> = (0..n * columns).map(|_| rng.normal()).collect();
+            match case {
+                1 => x.iter_mut().for_each(|v| *v = (*v * 2.0).round()),
+                2 => x.iter_mut().for_each(|v| *v = *v * 1e-3 + 10.0),
+                3 => x.fill(0.25),
+                4 => x[33] = f32::NAN,
+                5 => x[77] = 1e18,
+                _ => (),
+            }
+            for (row_start, rows) in [(0, n), (n / 3, 9), (n - 1, 1)] {
+                let (mut indices, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
+                forward(&x, columns, row_start, k, &mut indices, &mut distances);
+                let expected = by_rows(&x, columns, row_start, rows, k);
+                assert!(indices == expected.0, "case {case}, {rows} rows from {row_start}");
+                assert_eq!(distances, expected.1, "case {case}, {rows} rows from {row_start}");
+            }
+        }
+        // Negative control: one number changed.
+        let mut x: Vec<f32> = (0..2000).map(|_| rng.normal()).collect();
+        let before = by_rows(&x, 10, 0, 200, 5);
+        x[1234] += 0.5;
+        assert!(before != by_rows(&x, 10, 0, 200, 5));
+    }
+}
