@@ -20,7 +20,7 @@ pub mod quality;
 
 pub use csr::Csr;
 pub use fuzzy::{SmoothedDistances, fuzzy_graph, smooth_knn_distances};
-pub use inverted_file::InvertedFile;
+pub use inverted_file::{Approximate, InvertedFile};
 pub use kmeans::{KMeans, kmeans, kmeans_from};
 pub use knn::{Neighbours, recall};
 pub use layout::{Layout, initial_positions};

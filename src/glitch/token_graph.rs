@@ -16,7 +16,7 @@ use crate::compute::{DType, Device, DeviceKind, Op, Recording, Tensor};
 use crate::error::Result;
 use crate::graph::inverted_file::SAMPLE_ROWS;
 use crate::graph::{
-    Csr, InvertedFile, Layout, LeidenOptions, LeidenRun, Neighbours, Partition, Pca, PcaFit, Step, fuzzy_graph,
+    Approximate, Csr, InvertedFile, Layout, LeidenOptions, LeidenRun, Neighbours, Partition, Pca, PcaFit, Step, fuzzy_graph,
     initial_positions,
 };
 use crate::progress::{Event, Monitor, pause};
@@ -219,7 +219,7 @@ async fn approximate(
             break;
         }
     }
-    let (neighbours, recall) = file.finish()?;
+    let Approximate { neighbours, recall, pairs } = file.finish()?;
     if !(recall >= RECALL_MIN) {
         let text = format!(
             "The approximate search found {} of a sample's neighbours, so they are searched exactly.",

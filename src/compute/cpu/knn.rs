@@ -72,58 +72,95 @@ impl<'a> Points<'a> {
         self.rows(row..row + 1)
     }
 
-    /// The nearest of the points of `among` to each of `queries`, rows of C; K is `indices.len()` over their number.
-    /// `own` is the first query's place among the points, when queries are points and no row is its own neighbour.
+    /// The nearest of all points to each of `queries`, rows of C; K is `indices.len()` over their number. `own` is the first
+    /// query's place among the points, when queries are points and no row is its own neighbour.
     ///
-    /// `among` must hold K points, besides the query itself.
-    pub fn nearest(
-        &self,
-        queries: &[f32],
-        own: Option<usize>,
-        among: &[Range<usize>],
-        indices: &mut [u32],
-        distances: &mut [f32],
-    ) {
-        let columns = self.columns;
-        let n_queries = queries.len() / columns;
+    /// There must be K points, besides the query itself.
+    pub fn nearest(&self, queries: &[f32], own: Option<usize>, indices: &mut [u32], distances: &mut [f32]) {
+        let n_queries = queries.len() / self.columns;
         if n_queries == 0 {
             return;
         }
         let k = indices.len() / n_queries;
-        let mut scores = vec![0.0f32; QUERIES.min(n_queries) * POINTS];
         for first in (0..n_queries).step_by(QUERIES) {
             let rows = first..(first + QUERIES).min(n_queries);
-            let queries = &queries[rows.start * columns..rows.end * columns];
-            let doubled: Vec<f32> = queries.iter().map(|value| -2.0 * value).collect();
-            let mut lists: Vec<List> = queries
-                .chunks_exact(columns)
-                .enumerate()
-                .map(|(row, query)| List::new(k, own.map(|own| own + first + row), query, self.square_max))
-                .collect();
-            for range in among {
-                for start in range.clone().step_by(POINTS) {
-                    let n = POINTS.min(range.end - start);
-                    let op = MatMul { layout: WeightLayout::OutIn, column_offset: 0, accumulate: false };
-                    let shape = Shape { m: rows.len(), n, k: columns, out_columns: n };
-                    let points = Weights::F32(self.rows(start..start + n));
-                    matmul::forward(&op, shape, &doubled, points, Some(&self.squares[start..start + n]), &mut scores);
-                    let scores = &mut scores[..rows.len() * n];
-                    parallel::over_two(&mut lists, 1, scores, n, |row, list, scores| {
-                        let query = &queries[row * columns..][..columns];
-                        list[0].offer(scores, start, &|point| squared_distance(query, self.row(point)));
-                    });
-                }
-            }
-            let indices = &mut indices[rows.start * k..rows.end * k];
-            let distances = &mut distances[rows.start * k..rows.end * k];
-            parallel::over_two(indices, k, distances, k, |row, indices, distances| {
-                let query = &queries[row * columns..][..columns];
-                let nearest = lists[row].nearest(&|point| squared_distance(query, self.row(point)));
-                for (((squared, _, point), index), distance) in nearest.into_iter().zip(indices).zip(distances) {
-                    (*index, *distance) = (point, squared.sqrt());
-                }
+            let own = own.map(|own| own + first);
+            let mut search = Search::new(self, &queries[rows.start * self.columns..rows.end * self.columns], own, k);
+            search.all(0..self.len());
+            search.finish(&mut indices[rows.start * k..rows.end * k], &mut distances[rows.start * k..rows.end * k]);
+        }
+    }
+}
+
+/// A search for the neighbours of some queries, stretch by stretch of the points.
+pub struct Search<'a> {
+    points: &'a Points<'a>,
+    queries: &'a [f32],
+    lists: Vec<List>,
+    scores: Vec<f32>,
+    doubled: Vec<f32>,
+}
+
+impl<'a> Search<'a> {
+    /// `own` as in [`Points::nearest`]. A few hundred queries at a time.
+    pub fn new(points: &'a Points<'a>, queries: &'a [f32], own: Option<usize>, k: usize) -> Search<'a> {
+        let rows = queries.chunks_exact(points.columns).enumerate();
+        let lists = rows.map(|(row, query)| List::new(k, own.map(|own| own + row), query, points.square_max)).collect();
+        Search { points, queries, lists, scores: Vec::new(), doubled: Vec::new() }
+    }
+
+    /// Compares every query with the points of a range.
+    pub fn all(&mut self, range: Range<usize>) {
+        let every: Vec<u32> = (0..self.lists.len() as u32).collect();
+        self.some(&every, range);
+    }
+
+    /// Compares some of the queries, by their places in ascending order, with the points of a range.
+    pub fn some(&mut self, which: &[u32], range: Range<usize>) {
+        let (points, columns, queries) = (self.points, self.points.columns, self.queries);
+        let row = |query: u32| &queries[query as usize * columns..][..columns];
+        self.doubled.clear();
+        self.doubled.extend(which.iter().flat_map(|&query| row(query)).map(|value| -2.0 * value));
+        let mut left = which.iter().copied().peekable();
+        let mut lists: Vec<(u32, &mut List)> = (0..)
+            .zip(&mut self.lists)
+            .filter(|(query, _)| left.next_if_eq(query).is_some())
+            .collect();
+        for start in range.clone().step_by(POINTS) {
+            let n = POINTS.min(range.end - start);
+            let op = MatMul { layout: WeightLayout::OutIn, column_offset: 0, accumulate: false };
+            let shape = Shape { m: which.len(), n, k: columns, out_columns: n };
+            self.scores.resize(self.scores.len().max(which.len() * n), 0.0);
+            let (weights, squares) = (Weights::F32(points.rows(start..start + n)), &points.squares[start..start + n]);
+            matmul::forward(&op, shape, &self.doubled, weights, Some(squares), &mut self.scores);
+            let scores = &mut self.scores[..which.len() * n];
+            parallel::over_two(&mut lists, 1, scores, n, |_, list, scores| {
+                let (query, list) = &mut list[0];
+                list.offer(scores, start, &|point| squared_distance(row(*query), points.row(point)));
             });
         }
+    }
+
+    /// Writes K neighbours of each query. A query that was compared with too few points is compared with all of them.
+    pub fn finish(&mut self, indices: &mut [u32], distances: &mut [f32]) {
+        let k = indices.len() / self.lists.len().max(1);
+        let short: Vec<u32> =
+            (0..self.lists.len() as u32).filter(|&query| self.lists[query as usize].found.len() < k).collect();
+        for &query in &short {
+            self.lists[query as usize].found.clear();
+            self.lists[query as usize].bound = f32::INFINITY;
+        }
+        if !short.is_empty() {
+            self.some(&short, 0..self.points.len());
+        }
+        let (points, columns, queries, lists) = (self.points, self.points.columns, self.queries, &self.lists);
+        parallel::over_two(indices, k, distances, k, |row, indices, distances| {
+            let query = &queries[row * columns..][..columns];
+            let nearest = lists[row].nearest(&|point| squared_distance(query, points.row(point)));
+            for (((squared, _, point), index), distance) in nearest.into_iter().zip(indices).zip(distances) {
+                (*index, *distance) = (point, squared.sqrt());
+            }
+        });
     }
 }
 
@@ -202,8 +239,7 @@ pub fn forward(x: &[f32], columns: usize, row_start: usize, k: usize, indices: &
         });
         return;
     }
-    let n = x.len() / columns;
-    points.nearest(&x[row_start * columns..][..rows * columns], Some(row_start), &[0..n], indices, distances);
+    points.nearest(&x[row_start * columns..][..rows * columns], Some(row_start), indices, distances);
 }
 
 #[cfg(test)]
