@@ -29,7 +29,7 @@ pub struct Report {
     pub controls: Option<Controls>,
     /// Every id of the vocabulary, column by column.
     pub tokens: TokenTable,
-    /// The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it.
+    /// The Token Embedding Graph of the whole scope: map and neighbours; absent when the scan did not need it.
     pub graph: Option<TokenGraph>,
     /// Every verdict of the scan's first oracle, by token id; the controls keep theirs.
     pub probes: Vec<Probe>,

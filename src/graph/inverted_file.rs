@@ -269,6 +269,25 @@ mod tests {
         }
     }
 
+    /// Oracle: one thread.
+    #[test]
+    fn lists_do_not_depend_on_the_number_of_threads() {
+        let x = rows(3000, 12, 0.5, 8);
+        let search = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut file = InvertedFile::new(&x, 12, 9, 4).unwrap().unwrap();
+                (file.aim(), file.finish().unwrap())
+            })
+        };
+        let one = search(1);
+        assert_eq!(search(3), one);
+        // Negative control: another seed has other centres.
+        let mut other = InvertedFile::new(&x, 12, 9, 5).unwrap().unwrap();
+        other.aim();
+        assert!(other.finish().unwrap() != one.1);
+    }
+
     #[test]
     fn odd_inputs() {
         assert!(InvertedFile::new(&rows(500, 4, 1.0, 1), 4, 5, 1).unwrap().is_none(), "too few for cells");

@@ -123,6 +123,7 @@ function graphOf(n: number, failing: Set<number>): TokenGraph {
   return {
     ids: ids!, x: x!, y: y!, cluster: cluster!, n_clusters: clusters, neighbours_per_token: k, neighbours: neighbours!,
     distances: distances!, explained_variance: 0.81, quality: 0.72,
+    search: { method: "exact", n_neighbours: 49, recall: null, sample_rows: 0, pairs: 1 },
   };
 }
 

@@ -5,7 +5,7 @@
  * Enter opens it, Escape leaves it, + and − zoom, 0 shows everything.
  */
 import { css, html, nothing, type PropertyValues } from "lit";
-import { count } from "../report/format";
+import { count, percent } from "../report/format";
 import { shown } from "../report/token_text";
 import { FAILED, SKIPPED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
 import { t, type Key } from "../strings";
@@ -170,7 +170,7 @@ export class TokenMap extends GlitchscopeElement {
               @change=${() => { this.byCluster = byCluster; }} />${t(byCluster ? "map.by_cluster" : "map.by_verdict")}</label>`)}
           </div>
         </div>
-        <figcaption>${rows?.graph ? t("map.caption", { clusters: count(rows.graph.n_clusters) }) : t("map.unplaced")}</figcaption>
+        <figcaption>${this.caption()}</figcaption>
       </figure>`;
   }
 
@@ -600,6 +600,15 @@ export class TokenMap extends GlitchscopeElement {
     const [x, y] = toScreen(this.view, this.places.x[id]!, this.places.y[id]!);
     const inside = x > 8 && y > 8 && x < this.view.width - 8 && y < this.view.height - 8;
     if (!inside) this.panBy(this.view.width / 2 - x, this.view.height / 2 - y);
+  }
+
+  private caption(): string {
+    const graph = this.rows?.graph;
+    if (!graph) return t("map.unplaced");
+    const clusters = count(graph.n_clusters);
+    const { search } = graph;
+    if (search?.recall == null) return t("map.caption", { clusters });
+    return t("map.caption.approximate", { clusters, rows: count(search.sample_rows), recall: percent(search.recall), k: search.n_neighbours });
   }
 
   private spoken(): string {
