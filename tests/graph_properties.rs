@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use glitchscope::graph::{
-    Csr, InvertedFile, Layout, LeidenOptions, Neighbours, Partition, connected_communities, fuzzy_graph, initial_positions, leiden,
-    modularity, pca,
+    Csr, InvertedFile, Layout, LeidenOptions, Neighbours, Partition, connected_communities, fuzzy_graph,
+    initial_positions, leiden, modularity, pca,
 };
 use glitchscope::rng::Rng;
 use glitchscope::stats::{hypergeometric_upper_tail, miss_probability, wilson_interval};

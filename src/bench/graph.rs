@@ -28,7 +28,12 @@ pub struct GraphStages {
 
 impl GraphStages {
     /// An empty table; `dtype` is F32 or F16.
-    pub async fn create(preference: DevicePreference, rows: usize, columns: usize, dtype: DType) -> Result<GraphStages> {
+    pub async fn create(
+        preference: DevicePreference,
+        rows: usize,
+        columns: usize,
+        dtype: DType,
+    ) -> Result<GraphStages> {
         Ok(GraphStages {
             device: Device::request(preference).await?,
             table: Tensor::new("bench.embedding", &[rows, columns], dtype),

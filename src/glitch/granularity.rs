@@ -64,7 +64,10 @@ pub async fn granularity(
     let first = if scope.vertices().len() < token_graph::VERTICES_MIN {
         None
     } else {
-        Some(token_graph::neighbourhood(subject.device, &Rows::Numbers(embedding), scope.vertices(), options, monitor).await?)
+        Some(
+            token_graph::neighbourhood(subject.device, &Rows::Numbers(embedding), scope.vertices(), options, monitor)
+                .await?,
+        )
     };
     let mut rows = Vec::with_capacity(all.len());
     for options in &all {

@@ -57,20 +57,15 @@ impl<'a> Rows<'a> {
         for ids in ids.chunks((BLOCK_ELEMENTS / columns).max(1)) {
             let values = self.gather(device, ids).await?;
             let is_damaged = |row: &[f32]| row.iter().any(|value| !value.is_finite());
-            damaged.extend(ids.iter().zip(values.chunks(columns)).filter(|(_, row)| is_damaged(row)).map(|(&id, _)| id));
+            damaged
+                .extend(ids.iter().zip(values.chunks(columns)).filter(|(_, row)| is_damaged(row)).map(|(&id, _)| id));
             pause(monitor).await?;
         }
         Ok(damaged)
     }
 }
 
-async fn look_up(
-    device: &mut Device,
-    table: &Tensor,
-    wanted: &Tensor,
-    ids: &[u32],
-    out: &Tensor,
-) -> Result<Vec<f32>> {
+async fn look_up(device: &mut Device, table: &Tensor, wanted: &Tensor, ids: &[u32], out: &Tensor) -> Result<Vec<f32>> {
     device.write_u32(wanted, ids)?;
     let mut recording = Recording::new();
     let op = embedding::Embedding { scale: 1.0, accumulate: false, first_row: 0 };

@@ -16,8 +16,8 @@ use crate::compute::{DType, Device, DeviceKind, Op, Recording, Tensor};
 use crate::error::Result;
 use crate::graph::inverted_file::SAMPLE_ROWS;
 use crate::graph::{
-    Approximate, Csr, InvertedFile, Layout, LeidenOptions, LeidenRun, Neighbours, Partition, Pca, PcaFit, Step, fuzzy_graph,
-    initial_positions,
+    Approximate, Csr, InvertedFile, Layout, LeidenOptions, LeidenRun, Neighbours, Partition, Pca, PcaFit, Step,
+    fuzzy_graph, initial_positions,
 };
 use crate::progress::{Event, Monitor, pause};
 use crate::report::{NeighbourChoice, NeighbourSearch, ScanOptions, TokenGraph};

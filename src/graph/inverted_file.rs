@@ -288,6 +288,16 @@ mod tests {
         assert!(other.finish().unwrap() != one.1);
     }
 
+    /// Rows in a few places leave cells empty.
+    #[test]
+    fn empty_cells() {
+        let x: Vec<f32> = (0..2048 * 3).map(|at| (at / 3 % 3) as f32).collect();
+        let mut file = InvertedFile::new(&x, 3, 6, 2).unwrap().unwrap();
+        file.aim();
+        let found = file.finish().unwrap();
+        assert!(found.neighbours.distances().iter().all(|&distance| distance == 0.0));
+    }
+
     #[test]
     fn odd_inputs() {
         assert!(InvertedFile::new(&rows(500, 4, 1.0, 1), 4, 5, 1).unwrap().is_none(), "too few for cells");

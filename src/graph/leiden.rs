@@ -273,7 +273,8 @@ impl<'a> Level<'a> {
                 self.community_degree[from as usize] = 0.0;
                 self.empty.push(from);
             }
-            let gain_of = |community: u32, weight: f64| weight - share * degree * self.community_degree[community as usize];
+            let gain_of =
+                |community: u32, weight: f64| weight - share * degree * self.community_degree[community as usize];
             let (mut to, mut best) = (from, gain_of(from, self.near.weight(from)) + MOVE_MIN * degree);
             for &community in self.near.touched() {
                 let gain = gain_of(community, self.near.weight(community));

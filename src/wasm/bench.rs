@@ -5,8 +5,8 @@ use std::rc::Rc;
 use half::{bf16, f16};
 use wasm_bindgen::prelude::*;
 
-use super::{failure, to_js};
 use super::source::{JsSource, PageSource};
+use super::{failure, to_js};
 use crate::bench::Probes;
 use crate::bench::graph::GraphStages;
 use crate::compute::ops::attention::Attention;

@@ -122,10 +122,8 @@ impl<'a> Search<'a> {
         self.doubled.clear();
         self.doubled.extend(which.iter().flat_map(|&query| row(query)).map(|value| -2.0 * value));
         let mut left = which.iter().copied().peekable();
-        let mut lists: Vec<(u32, &mut List)> = (0..)
-            .zip(&mut self.lists)
-            .filter(|(query, _)| left.next_if_eq(query).is_some())
-            .collect();
+        let mut lists: Vec<(u32, &mut List)> =
+            (0..).zip(&mut self.lists).filter(|(query, _)| left.next_if_eq(query).is_some()).collect();
         for start in range.clone().step_by(POINTS) {
             let n = POINTS.min(range.end - start);
             let op = MatMul { layout: WeightLayout::OutIn, column_offset: 0, accumulate: false };
@@ -143,7 +141,10 @@ impl<'a> Search<'a> {
 
     /// Writes K neighbours of each query. A query that was compared with too few points is compared with all of them.
     pub fn finish(&mut self, indices: &mut [u32], distances: &mut [f32]) {
-        let k = indices.len() / self.lists.len().max(1);
+        if self.lists.is_empty() {
+            return;
+        }
+        let k = indices.len() / self.lists.len();
         let short: Vec<u32> =
             (0..self.lists.len() as u32).filter(|&query| self.lists[query as usize].found.len() < k).collect();
         for &query in &short {
