@@ -162,7 +162,7 @@ if (native.includes(only)) try {
   absent(native, String(error.message).split("\n")[0]);
 }
 
-const scaling = await graph({ repository, section, row, absent, json, only, quick });
+const scaling = await graph({ repository, section, row, absent, json, only });
 
 if (existsSync(join(repository, "www/dist/index.html"))) {
   await section("time to a loaded specimen", { webgpu: false }, async () => {

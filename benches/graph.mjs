@@ -11,14 +11,14 @@ const FILE = `target/bench/graph/rows-${ROWS}x${COLUMNS}.f32`;
 const SIZES = [[32_000, 768], [50_257, 768], [151_936, 896], [262_144, 1024]];
 
 /** Rows of the main table by `row` and `absent`; returns a table of its own for RESULTS.md. */
-export async function graph({ repository, section, row, absent, json, only, quick }) {
+export async function graph({ repository, section, row, absent, json, only }) {
   const name = "graph: map";
   if (!name.includes(only) && !only.startsWith("graph")) return "";
   const python = process.env.PYTHON ?? "python3";
   const rate = (seconds) => ROWS / seconds / 1000;
   let theirs = null;
   try {
-    theirs = json(python, ["benches/graph.py", FILE, String(ROWS), String(COLUMNS), ...(quick ? [] : ["--converge"])]);
+    theirs = json(python, ["benches/graph.py", FILE, String(ROWS), String(COLUMNS)]);
   } catch (error) {
     absent(`${name} against scikit-learn, umap-learn, igraph, leidenalg`, String(error.message).split("\n")[0]);
   }
@@ -30,7 +30,7 @@ export async function graph({ repository, section, row, absent, json, only, quic
       ["50 components", "pca", "scikit-learn", "pca"], ["50 neighbours, exact", "knn exact", "scikit-learn", "knn exact"],
       ["50 neighbours, exact, against approximate", "knn exact", "pynndescent", "knn approximate"],
       ["weights", "weights", "umap-learn", "weights"], ["communities, 10 passes at most", "leiden", "igraph", "igraph"],
-      ["communities, 10 passes at most", "leiden", "leidenalg", "leidenalg"],
+      ["communities, 10 passes at most against 2", "leiden", "leidenalg", "leidenalg"],
     ];
     for (const [stage, of_ours, library, of_theirs] of stages) {
       row(what(stage), rate(ours[of_ours]), against(library), rate(theirs[of_theirs]), "k rows/s", 0.5);

@@ -28,11 +28,15 @@ pub const VERTICES_MIN: usize = 3;
 /// report.
 const NEIGHBOURS_LISTED: usize = 10;
 const LAYOUT_EPOCHS: usize = 200;
+/// Vertices from which on a map is drawn in fewer epochs, down to LAYOUT_EPOCHS_MIN: the first ones move the most, and the
+/// last ones of 262,144 vertices would take longer than all stages before.
+const LAYOUT_VERTICES: usize = 50_257;
+const LAYOUT_EPOCHS_MIN: usize = 60;
 /// Multiply-adds of one stretch of the neighbour search: about a tenth of a second in a browser.
 const STRETCH_WORK: usize = 1 << 31;
 /// Rows of a stretch at least: products with fewer spend their time on packing.
 const STRETCH_ROWS_MIN: usize = 256;
-/// Rows up to which a processor searches exactly unless told otherwise: half a minute on one thread of a browser.
+/// Rows up to which a processor searches exactly unless told otherwise: some forty seconds on one thread of a browser.
 const EXACT_ROWS_MAX: usize = 100_000;
 /// An approximate search that compares more than this share of all pairs is not worth what it misses.
 const PAIRS_SHARE_MAX: f64 = 0.5;
@@ -203,7 +207,8 @@ async fn approximate(
     let Some(mut file) = InvertedFile::new(&pca.scores, pca.n_components, k, seed)? else { return Ok(None) };
     pause(monitor).await?;
     let pairs = file.aim();
-    if !(pairs <= PAIRS_SHARE_MAX) {
+    let saves = pairs <= PAIRS_SHARE_MAX;
+    if !saves {
         let text = format!(
             "An approximate search would compare {} of all pairs of tokens, so the neighbours are searched exactly.",
             percent(pairs)
@@ -220,7 +225,8 @@ async fn approximate(
         }
     }
     let Approximate { neighbours, recall, pairs } = file.finish()?;
-    if !(recall >= RECALL_MIN) {
+    let suffices = recall >= RECALL_MIN;
+    if !suffices {
         let text = format!(
             "The approximate search found {} of a sample's neighbours, so they are searched exactly.",
             percent(recall)
@@ -317,14 +323,15 @@ pub async fn layout(
     });
     pause(monitor).await?;
     let start = initial_positions(&pca.scores, pca.n_components);
-    let mut layout = Layout::new(graph, &start, u64::from(options.seed), LAYOUT_EPOCHS)?;
+    let n_epochs = (LAYOUT_EPOCHS * LAYOUT_VERTICES / n_vertices.max(1)).clamp(LAYOUT_EPOCHS_MIN, LAYOUT_EPOCHS);
+    let mut layout = Layout::new(graph, &start, u64::from(options.seed), n_epochs)?;
     // 40,000 vertices move once in roughly a tenth of a second.
     let epochs = (40_000 / n_vertices).clamp(1, 25);
     loop {
         let done = layout.step(epochs);
         monitor.event(Event::Advance {
-            done: (done * LAYOUT_EPOCHS as f64).round() as u64,
-            total: LAYOUT_EPOCHS as u64,
+            done: (done * n_epochs as f64).round() as u64,
+            total: n_epochs as u64,
             unit: "steps",
         });
         pause(monitor).await?;

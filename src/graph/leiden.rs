@@ -209,6 +209,9 @@ struct Level<'a> {
     near: Near,
 }
 
+/// Row starts, columns and weights.
+type Rows<'a> = (Cow<'a, [usize]>, Cow<'a, [u32]>, Cow<'a, [f32]>);
+
 impl<'a> Level<'a> {
     fn of_graph(graph: &'a Csr, membership: &[u32], rng: &mut Rng) -> Self {
         let (row_starts, columns, weights) = graph.parts();
@@ -221,7 +224,7 @@ impl<'a> Level<'a> {
     }
 
     fn new(
-        (row_starts, columns, weights): (Cow<'a, [usize]>, Cow<'a, [u32]>, Cow<'a, [f32]>),
+        (row_starts, columns, weights): Rows<'a>,
         degrees: Vec<f64>,
         node_of: Vec<u32>,
         community: Vec<u32>,
