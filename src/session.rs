@@ -234,19 +234,10 @@ impl Session {
         truth: Option<&Report>,
         monitor: &mut dyn Monitor,
     ) -> Result<Report> {
-        let (info, mut notes) = (self.info.model.clone(), self.info.notes.clone());
-        let embedding = match self.embedding().await {
-            // The device may have gone since the model was loaded: a laptop slept, another tab took the memory.
-            Err(error) => match self.model.recover(&error, monitor).await? {
-                Some(incident) => {
-                    monitor.event(Event::Note { text: incident.clone() });
-                    notes.push(incident);
-                    self.embedding().await?
-                }
-                None => return Err(error),
-            },
-            embedding => embedding?,
-        };
+        let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
+        let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
+        // The numbers stay on the device.
+        let embedding = Embedding { rows, columns, values: Vec::new() };
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
         let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, options)?;
         glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await

@@ -37,11 +37,13 @@ fn declarations() -> String {
     declare::<TaskName>(&mut out);
     declare::<PromptForm>(&mut out);
     declare::<KeepRule>(&mut out);
+    declare::<NeighbourChoice>(&mut out);
     declare::<ScanOptions>(&mut out);
     declare::<Controls>(&mut out);
     declare::<TokenTable>(&mut out);
     declare::<TokenClass>(&mut out);
     declare::<TokenGraph>(&mut out);
+    declare::<NeighbourSearch>(&mut out);
     declare::<Probe>(&mut out);
     declare::<TokenType>(&mut out);
     declare::<Symptom>(&mut out);

@@ -186,6 +186,10 @@ const CATALOGUE = {
     "Token Embedding Graph, {clusters} clusters; the twelve colours repeat. Distances on the map are approximate; the neighbours listed for a token are exact.",
     "词元嵌入图，{clusters} 个聚类；十二种颜色循环使用。地图上的距离是近似的；词元详情中列出的邻居是精确的。",
   ],
+  "map.caption.approximate": [
+    "Token Embedding Graph, {clusters} clusters; the twelve colours repeat. Distances on the map are approximate. Neighbours were searched approximately too: of {rows} tokens checked, {recall} of the {k} nearest were found.",
+    "词元嵌入图，{clusters} 个聚类；十二种颜色循环使用。地图上的距离是近似的。邻居也由近似搜索得到：抽查 {rows} 个词元，其 {k} 个最近邻中找到了 {recall}。",
+  ],
   "map.unplaced": ["In the order of their ids. A scan puts similar tokens side by side.", "按编号排列。扫描后相似的词元会靠在一起。"],
   "map.loading": ["The tokens appear here when the model is loaded.", "模型加载后，词元显示在这里。"],
   "map.nothing": ["There is nothing to show: no model is loaded.", "没有可显示的内容：尚未加载模型。"],

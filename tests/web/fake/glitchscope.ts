@@ -4,7 +4,7 @@
  * never becomes part of the page: only a build with GLITCHSCOPE_CORE contains it.
  *
  * What it does is chosen by the model's name: `…hang…` stops pausing in the middle of a scan, `…large…` has 150,000
- * tokens, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
+ * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
  */
 import type {
   AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Probe,
@@ -123,6 +123,7 @@ function graphOf(n: number, failing: Set<number>): TokenGraph {
   return {
     ids: ids!, x: x!, y: y!, cluster: cluster!, n_clusters: clusters, neighbours_per_token: k, neighbours: neighbours!,
     distances: distances!, explained_variance: 0.81, quality: 0.72,
+    search: { method: "exact", n_neighbours: 49, recall: null, sample_rows: 0, pairs: 1 },
   };
 }
 
@@ -148,7 +149,9 @@ export class Session {
   private readonly graph: TokenGraph;
 
   private constructor(private readonly name: string, private readonly device: DeviceInfo) {
-    const made = vocabulary(name.includes("large") ? 150_000 : 4_096);
+    const made = vocabulary(
+      name.includes("huge") ? 262_144 : name.includes("large") ? 150_000 : name.includes("middle") ? 50_000 : 4_096,
+    );
     this.tokenTable = made.tokens;
     this.failing = made.failing;
     this.graph = graphOf(made.tokens.text.length, made.failing);

@@ -16,7 +16,7 @@ export interface Report {
   controls: Controls | null;
   /** Every id of the vocabulary, column by column. */
   tokens: TokenTable;
-  /** The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it. */
+  /** The Token Embedding Graph of the whole scope: map and neighbours; absent when the scan did not need it. */
   graph: TokenGraph | null;
   /** Every verdict of the scan's first oracle, by token id; the controls keep theirs. */
   probes: Array<Probe>;
@@ -141,6 +141,9 @@ export type PromptForm = "auto" | "plain" | "chat";
 /** How GlitchHunter judges a cluster by its sample. */
 export type KeepRule = "ratio" | "hypergeometric";
 
+/** How the nearest neighbours of the map and the search are found. */
+export type NeighbourChoice = "auto" | "exact" | "approximate";
+
 /** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
 export interface ScanOptions {
   method: Method;
@@ -163,6 +166,8 @@ export interface ScanOptions {
   seed: number;
   /** Neighbours of a vertex, the vertex itself counted in. Default 50 (paper). */
   n_neighbors: number;
+  /** Exact or approximate neighbours. Default: whichever is fast enough (chosen here). */
+  neighbours: NeighbourChoice;
   /** Leiden resolution. Default 75 (paper). */
   resolution: number;
   /** Principal components the embedding is reduced to. Default 50 (reference code). */
@@ -232,8 +237,8 @@ export interface TokenGraph {
   cluster: Array<number>;
   n_clusters: number;
   /**
-   * Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
-   * `n_neighbors`; the report lists fewer, or they would make up most of it.
+   * Nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first; `search` tells how they were
+   * found. The graph itself uses `n_neighbors`; the report lists fewer, or they would make up most of it.
    */
   neighbours_per_token: number;
   neighbours: Array<number>;
@@ -243,6 +248,21 @@ export interface TokenGraph {
   explained_variance: number;
   /** Modularity with resolution (RBConfiguration), as a share of the total weight. */
   quality: number;
+  /** How the neighbours were found; absent in reports from before there was a choice, whose neighbours are exact. */
+  search: NeighbourSearch | null;
+}
+
+/** How the neighbours of a graph were found. */
+export interface NeighbourSearch {
+  /** `exact` or `inverted file`. */
+  method: string;
+  /** Neighbours of a vertex, the vertex itself not counted. */
+  n_neighbours: number;
+  /** Share of the exact neighbours that were found, measured on `sample_rows` rows; absent for the exact search. */
+  recall: number | null;
+  sample_rows: number;
+  /** Share of all pairs of vertices that were compared. */
+  pairs: number;
 }
 
 /** One answer of the oracle. */
