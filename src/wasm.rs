@@ -6,6 +6,7 @@
 mod batch;
 #[cfg(feature = "bench")]
 mod bench;
+mod evidence;
 mod monitor;
 mod source;
 mod threads;

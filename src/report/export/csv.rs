@@ -25,10 +25,7 @@ pub fn csv(report: &Report) -> String {
     let mut out = String::from(HEADER);
     for (id, probe) in probes.iter().enumerate() {
         let hex = tokens.bytes_hex.get(id).map_or("", |hex| hex.as_str());
-        let class = tokens.class.get(id).map_or(String::new(), |class| {
-            // The names are those of the JSON.
-            serde_json::to_value(class).map_or(String::new(), |name| name.as_str().unwrap_or("").to_owned())
-        });
+        let class = tokens.class.get(id).map_or(String::new(), super::name);
         write_row(&mut out, id, &tokens.text[id], hex, &class, *probe, &tokens.text);
     }
     out
@@ -60,7 +57,7 @@ fn write_row(out: &mut String, id: usize, text: &str, hex: &str, class: &str, pr
 }
 
 /// A text as a cell: escaped, disarmed, in quotes.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut cell = String::with_capacity(text.len() + 2);
     cell.push('"');
     let first = text.trim_start().chars().next();
@@ -86,7 +83,7 @@ fn quoted(text: &str) -> String {
 
 /// Characters that do not show, or that change how others show: controls, line and paragraph separators, directional
 /// marks and overrides, joiners, blanks that look like U+0020, the replacement character, tags.
-fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || (character.is_whitespace() && character != ' ')
         || matches!(character,

@@ -20,6 +20,7 @@ import "../views/progress_bar";
 import "../views/token_map";
 import "../views/token_table";
 import { answer } from "./glitch/answer";
+import { comparison, exports, keptScan } from "./glitch/evidence";
 import { settings } from "./glitch/settings";
 
 /** Which rows the table lists before any filter. */
@@ -135,6 +136,7 @@ export class GlitchLab extends GlitchscopeElement {
           .checked=${session.method === method} ?disabled=${session.job !== null} @change=${() => session.setMethod(method)} />${t(`method.${method}`)}</label>`)}
       </div>
       <p class="device" title=${this.deviceLine()}>${this.deviceLine()}</p>
+      ${keptScan(session)}
       ${session.fromFile === null ? nothing : html`<p class="row small">${t("report.open", { name: session.fromFile })}
         <button @click=${() => session.closeReport()}>${t("report.close")}</button></p>`}
       ${session.trouble ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
@@ -168,9 +170,11 @@ export class GlitchLab extends GlitchscopeElement {
           <button ?disabled=${!session.report} @click=${this.saveJson}>${t("export.json")}</button>
           <button ?disabled=${!session.report} @click=${() => void this.saveCsv()}>${t("export.csv")}</button>
           <button ?disabled=${!rows} @click=${() => void this.savePicture()}>${t("export.map")}</button>
+          ${exports(session, this.stem())}
           <button @click=${() => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true }))}>${t("export.open")}</button>
         </div>
       </section>
+      ${comparison(session, this.stem())}
       ${rows && rows.length > 0 ? html`<section aria-label=${t("granularity.heading")}>
         <h2>${t("granularity.heading")}</h2>
         <p class="how">${t("granularity.about", { paper: PAPER_RESOLUTION, scaled: scaledResolution(rows?.length ?? 0).toPrecision(3), n: count(rows?.length ?? 0) })}</p>

@@ -2,11 +2,11 @@
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
-import { asFailure, Core, type Failure, type Placement, type SourceSpec } from "../core/client";
+import { asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type SourceSpec } from "../core/client";
 import { parseAddress } from "../core/address";
 import { HUB } from "../core/hub_source";
 import type {
-  GranularityRow, Method, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  GranularityRow, Method, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped,
   TokenTable,
 } from "../report/types";
 import { resolutionLadder } from "../report/resolution";
@@ -52,6 +52,11 @@ export class Session extends EventTarget {
   /** True for a report from a file: the loaded model is another one. */
   fromFile: string | null = null;
   granularity: GranularityRow[] | null = null;
+  /** The report in view against one from a file. */
+  difference: { name: string; diff: ReportDiff } | null = null;
+
+  /** A scan of the loaded model that a closed tab or a cancel left behind. */
+  kept: KeptScan | null = null;
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -90,6 +95,7 @@ export class Session extends EventTarget {
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
     });
+    await this.lookForKept();
     this.relink();
     this.changed("rows");
   }
@@ -102,7 +108,32 @@ export class Session extends EventTarget {
     return true;
   }
 
-  async scan(): Promise<void> {
+  /** Goes on with the scan that was left behind: what it has asked is not asked again. */
+  async resume(): Promise<void> {
+    const { kept } = this;
+    if (!kept || this.job) return;
+    this.method = kept.choice as MethodChoice;
+    this.options = { ...kept.options };
+    this.relink();
+    await this.scan(kept.job);
+  }
+
+  async dropKept(): Promise<void> {
+    const { kept } = this;
+    this.kept = null;
+    this.changed();
+    if (kept) await this.core.forgetScan(kept.job).catch(() => {});
+  }
+
+  private async lookForKept(): Promise<void> {
+    this.kept = null;
+    if (!this.model?.info.oracle) return;
+    this.kept = await this.core.keptScan().catch(() => null);
+    this.changed();
+  }
+
+  /** `name` is that of the journals of a scan to go on with. */
+  async scan(name = String(Date.now())): Promise<void> {
     if (!this.model || this.job) return;
     const methods: Method[] = this.method === "both" ? ["exhaustive", "glitchhunter"] : [this.method];
     const kept = this.fromFile === null ? this.reports.exhaustive : undefined;
@@ -111,14 +142,19 @@ export class Session extends EventTarget {
     if (kept && this.method === "glitchhunter") this.reports.exhaustive = kept;
     this.rows = new TokenRows(this.model.tokens);
     const job = new Job("scan", methods.length);
+    this.kept = null;
+    let ended = true;
     await this.work(job, async (on) => {
       for (const [i, method] of methods.entries()) {
         job.part = i + 1;
         this.rows!.clear();
-        const report = await this.scanOnce(method, job, on);
+        const report = await this.scanOnce(method, job, on, `${name}.${this.method}.${method}.state`);
+        ended = report.status === "complete" || report.status === "not_testable";
         if (report.status !== "complete") break;
       }
     });
+    if (ended) await this.core.forgetScan(name).catch(() => {});
+    else await this.lookForKept();
     this.changed("rows");
   }
 
@@ -131,7 +167,9 @@ export class Session extends EventTarget {
       let truth = stored?.status === "complete" ? stored : undefined;
       if (!truth) {
         this.rows = new TokenRows(this.model!.tokens);
-        truth = await this.scanOnce("exhaustive", job, on);
+        const name = String(Date.now());
+        truth = await this.scanOnce("exhaustive", job, on, `${name}.exhaustive.exhaustive.state`);
+        await this.core.forgetScan(name).catch(() => {});
         if (truth.status !== "complete") return;
         job.part = 2;
       }
@@ -177,6 +215,7 @@ export class Session extends EventTarget {
   show(method: Method): void {
     const report = this.reports[method];
     if (!report) return;
+    if (this.report !== report) this.difference = null;
     this.shown = method;
     this.rows = TokenRows.of(report, method === "exhaustive" ? this.reports.glitchhunter : undefined);
     this.changed("rows");
@@ -233,22 +272,48 @@ export class Session extends EventTarget {
   }
 
   async exportCsv(): Promise<string | null> {
-    if (!this.report) return null;
+    return this.report && this.leaving(this.core.csv(JSON.stringify(this.report)));
+  }
+
+  async exportAs(format: ExportFormat): Promise<string | null> {
+    return this.report && this.leaving(this.core.exported(JSON.stringify(this.report), format));
+  }
+
+  /** Compares the report in view with another one, whose text may come from anybody. */
+  async compareWith(text: string, name: string): Promise<void> {
+    const { report } = this;
+    if (!report || this.job) return;
+    const json = await this.leaving(this.core.diff(JSON.stringify(report), text), "report");
+    if (json !== null && report === this.report) this.difference = { name, diff: JSON.parse(json) as ReportDiff };
+    this.changed();
+  }
+
+  dropComparison(): void {
+    this.difference = null;
+    this.changed();
+  }
+
+  async differenceCsv(): Promise<string | null> {
+    return this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.difference.diff)));
+  }
+
+  /** What the core makes of a report; null and a trouble when it cannot. */
+  private async leaving(made: Promise<string>, during: Trouble["during"] = "export"): Promise<string | null> {
     try {
-      return await this.core.csv(JSON.stringify(this.report));
+      return await made;
     } catch (error) {
-      this.trouble = { ...asFailure(error), during: "export" };
+      this.trouble = { ...asFailure(error), during };
       this.changed();
       return null;
     }
   }
 
-  private async scanOnce(method: Method, job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+  private async scanOnce(method: Method, job: Job, on: (event: ScanEvent) => void, journal: string): Promise<Report> {
     const truth = method === "glitchhunter" ? this.reports.exhaustive : undefined;
     const options = { ...this.options, method };
     let report: Report;
     try {
-      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on);
+      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on, journal);
       report = JSON.parse(json) as Report;
     } catch (error) {
       const failure = asFailure(error);
@@ -360,6 +425,7 @@ export class Session extends EventTarget {
     this.shown = null;
     this.fromFile = null;
     this.granularity = null;
+    this.difference = null;
     this.detail = null;
   }
 
