@@ -336,6 +336,9 @@ fn differences(a: &Report, b: &Report) -> Vec<String> {
         }
     }
     for (which, report) in [("first", a), ("second", b)] {
+        if let Some(shard) = &report.shard {
+            all.push(format!("the {which} is part {} of {} of a scan", shard.index, shard.count));
+        }
         let status = match report.status {
             Status::Complete => continue,
             Status::Cancelled => "was cancelled",

@@ -69,6 +69,7 @@ export class GlitchLab extends GlitchscopeElement {
     .filter { display: flex; flex-wrap: wrap; gap: 8px; margin-bottom: 8px; }
     .filter input { flex: 1; min-width: 160px; }
     .filter-problem { color: var(--warn); font-size: 13px; min-height: 20px; margin-bottom: 4px; }
+    .forms { flex-basis: 100%; }
     .how { max-width: 70ch; }
     .how p { margin-top: 12px; }
   `];
@@ -170,8 +171,8 @@ export class GlitchLab extends GlitchscopeElement {
           <button ?disabled=${!session.report} @click=${this.saveJson}>${t("export.json")}</button>
           <button ?disabled=${!session.report} @click=${() => void this.saveCsv()}>${t("export.csv")}</button>
           <button ?disabled=${!rows} @click=${() => void this.savePicture()}>${t("export.map")}</button>
-          ${exports(session, this.stem())}
           <button @click=${() => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true }))}>${t("export.open")}</button>
+          ${exports(session, this.stem())}
         </div>
       </section>
       ${comparison(session, this.stem())}

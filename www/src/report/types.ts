@@ -684,6 +684,13 @@ export interface TopToken {
   p: number;
 }
 
+/** A state that the loaded model can go on with. */
+export interface StateInfo {
+  options: ScanOptions;
+  /** Answers that need not be asked for again. */
+  answered: number;
+}
+
 /** A training's settings. What is left out has the default. */
 export interface TrainingOptions {
   /** Steps in all, by which the schedule goes. */
