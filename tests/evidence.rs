@@ -20,7 +20,7 @@ use serde_json::Value;
 
 /// Texts that try to leave the document they stand in.
 const HOSTILE: [&str; 8] = [
-    "</script><img src=x onerror=\"document.title='owned'\">",
+    "</script><img src=x onerror=\"alert(1)\">",
     " \"quoted\" and \\ `ticks` | pipe",
     "\u{202e}gnp.exe",
     "#comment",

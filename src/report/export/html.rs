@@ -77,12 +77,17 @@ fn write_map(out: &mut String, report: &Report, graph: &TokenGraph) {
         n_glitch += 1;
     }
     let shown = others.len().div_ceil(step);
+    // The map is as high as its tokens lie apart, and as wide as it may be.
+    let heights = (0..graph.ids.len()).map(|vertex| place(vertex).1);
+    let (top, bottom) = heights.fold((SIDE as i32, 0), |(top, bottom), y| (top.min(y), bottom.max(y)));
     let _ = write!(
         out,
-        "<figure>\n<svg viewBox=\"-12 -12 1024 1024\" role=\"img\" aria-label=\"Map of {} tokens, {n_glitch} of them \
+        "<figure>\n<svg viewBox=\"-12 {} 1024 {}\" role=\"img\" aria-label=\"Map of {} tokens, {n_glitch} of them \
          glitch tokens\">\n<path class=\"dots\" d=\"{dots}\"/>\n<path class=\"glitches\" d=\"{diamonds}\"/>\n</svg>\n\
          <figcaption>Token Embedding Graph, {} clusters: <span class=\"glitch\">◆ {n_glitch} glitch tokens</span>, \
          {shown} of {} others. Distances on the map are approximate.</figcaption>\n</figure>\n",
+        top - 12,
+        (bottom - top).max(0) + 24,
         graph.ids.len(),
         graph.n_clusters,
         others.len()

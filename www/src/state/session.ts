@@ -95,9 +95,9 @@ export class Session extends EventTarget {
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
     });
-    await this.lookForKept();
     this.relink();
     this.changed("rows");
+    await this.lookForKept();
   }
 
   /** Loads what a person typed: `owner/name`, `owner/name@revision` or a URL. False when it is none of these. */
