@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use glitchscope::glitch::{Part, ScanState, merge, scan_part};
 use glitchscope::progress::Silent;
-use glitchscope::report::{ExportFormat, Method, Report, ScanOptions, Status, diff};
+use glitchscope::report::{
+    AnswerColumn, ExportFormat, Method, OracleInfo, Panel, Report, ScanOptions, Status, VerdictColumn, diff,
+};
 use glitchscope::tokenizer::TokenClass;
 use hunter_support::{FakeModel, Trouble, World, coarse};
 use serde_json::Value;
@@ -261,6 +263,62 @@ fn parts_join_to_the_whole() {
             }
         }
     }
+}
+
+/// Two oracles' columns about `ids`, whose every number names its token.
+fn panel(report: &Report, ids: Vec<u32>) -> Panel {
+    let oracle = |id: &str| OracleInfo { id: id.into(), ..report.provenance.oracle.clone() };
+    let numbers = |scale: f32| ids.iter().map(|&id| scale * id as f32).collect::<Vec<f32>>();
+    let verdicts = |name: &str, every: u32, interval: bool| VerdictColumn {
+        oracle: name.into(),
+        controls_asked: 4,
+        controls_passed: 4,
+        passed: ids.iter().map(|id| id % every != 0).collect(),
+        passed_strict: ids.iter().map(|id| id % every > 1).collect(),
+        value: numbers(0.5),
+        interval: if interval { ids.iter().map(|&id| (id as f32, id as f32 + 1.0)).collect() } else { Vec::new() },
+    };
+    let answers = |prompt: &str, graded: bool| AnswerColumn {
+        prompt: prompt.into(),
+        p_target: numbers(0.001),
+        p_max: numbers(0.002),
+        argmax: ids.clone(),
+        entropy: numbers(0.1),
+        failed: if graded { ids.iter().map(|id| id % 3 == 0).collect() } else { Vec::new() },
+        failures: if graded { Vec::new() } else { ids.clone() },
+        ids: ids.iter().map(|&id| vec![id; (id % 3) as usize]).collect(),
+        text: ids.iter().map(|id| format!("answer {id}")).collect(),
+    };
+    Panel {
+        oracles: vec![oracle("fake"), oracle("other")],
+        verdicts: vec![verdicts("fake", 2, false), verdicts("other", 3, true)],
+        answers: vec![answers("fake", true), answers("other", false)],
+        agreement: Vec::new(),
+        ids,
+    }
+}
+
+/// Oracle: the columns of the whole, and counts by hand.
+#[test]
+fn panels_join_row_by_row() {
+    let world = hostile();
+    let mut all = parts(&world, &exhaustive(), 3, Trouble::None);
+    for part in &mut all {
+        let ids = part.probes.iter().map(|probe| probe.id).collect();
+        part.panel = Some(panel(part, ids));
+    }
+    let merged = merge(all.clone()).unwrap();
+    let joined = merged.panel.clone().unwrap();
+    let ids: Vec<u32> = merged.probes.iter().map(|probe| probe.id).collect();
+    let whole = panel(&merged, ids.clone());
+    assert_eq!((&joined.ids, &joined.verdicts, &joined.answers), (&ids, &whole.verdicts, &whole.answers));
+    let both = ids.iter().filter(|&id| id % 2 == 0 && id % 3 == 0).count() as u32;
+    assert_eq!((joined.agreement.len(), joined.agreement[0].both_fail), (1, both));
+    // Negative control: a part without one of the oracles.
+    all[1].panel.as_mut().unwrap().oracles.pop();
+    assert!(merge(all.clone()).is_err());
+    all[1].panel = None;
+    assert!(merge(all).is_err());
 }
 
 /// Negative control: what is not every part of one scan once is refused, with the numbers.
