@@ -7,6 +7,7 @@ mod batch;
 #[cfg(feature = "bench")]
 mod bench;
 mod compare;
+mod evidence;
 mod monitor;
 mod oracles;
 mod source;

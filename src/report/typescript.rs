@@ -11,7 +11,7 @@ use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
 use crate::report::*;
-use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, TopToken};
+use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -58,6 +58,7 @@ fn declarations() -> String {
     declare::<Round>(&mut out);
     declare::<ClusterTest>(&mut out);
     declare::<Comparison>(&mut out);
+    declare::<Shard>(&mut out);
     declare::<GranularityRow>(&mut out);
     declare::<References>(&mut out);
     declare::<IndicatorTable>(&mut out);
@@ -67,6 +68,12 @@ fn declarations() -> String {
     declare::<Mean>(&mut out);
     declare::<DetectorRow>(&mut out);
     declare::<DetectorRun>(&mut out);
+    declare::<ReportDiff>(&mut out);
+    declare::<Matching>(&mut out);
+    declare::<DiffOracle>(&mut out);
+    declare::<DiffTokens>(&mut out);
+    declare::<Change>(&mut out);
+    declare::<Unmatched>(&mut out);
     declare::<Timing>(&mut out);
     declare::<Event<'static>>(&mut out);
     declare::<SessionInfo>(&mut out);
@@ -74,6 +81,7 @@ fn declarations() -> String {
     declare::<ProbeDetail>(&mut out);
     declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);
+    declare::<StateInfo>(&mut out);
     declare::<TrainingOptions>(&mut out);
     declare::<ScheduleName>(&mut out);
     declare::<Group>(&mut out);

@@ -36,6 +36,8 @@ export interface Report {
   hunt: Hunt | null;
   /** GlitchHunter against the exhaustive truth; absent until both are known. */
   comparison: Comparison | null;
+  /** Which part of a scan this is; absent when it is the whole. */
+  shard?: Shard;
   /** Things the user should know: survived oddities of the files, fallbacks, limits. */
   notes: Array<string>;
   /** Seconds, measured by whoever ran the scan; never part of a comparison. */
@@ -453,6 +455,21 @@ export interface Comparison {
   query_share: number;
 }
 
+/** One part of an exhaustive scan that several machines share. */
+export interface Shard {
+  /** From 1 to `count`. */
+  index: number;
+  count: number;
+  /** The first so many of the report's notes are those of the whole scan. */
+  notes: number;
+  /** What happened to this part's device. */
+  incidents: Array<string>;
+  /** Tokens the model processed before the part's own: prompts and controls, which every part repeats. */
+  shared_model_tokens: number;
+  /** Ids of the part whose answers came with a number that is not finite. */
+  not_finite: Array<number>;
+}
+
 /** What a hunt would have found at one resolution, answered from a stored exhaustive scan. */
 export interface GranularityRow {
   resolution: number;
@@ -576,6 +593,85 @@ export interface DetectorRun {
   curve: Array<number>;
 }
 
+/** What changed from report `a` to report `b`. Everything a view of it needs is here. */
+export interface ReportDiff {
+  /** Always [`ReportDiff::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  a: Provenance;
+  b: Provenance;
+  /** In sentences a person could quote. */
+  summary: Array<string>;
+  /** What differs between the scans besides their verdicts, and may explain them; empty when they should agree. */
+  differences: Array<string>;
+  matching: Matching;
+  /** The scans' own verdicts first, then every other oracle that both asked. */
+  oracles: Array<DiffOracle>;
+  /** Every token that both scans asked about, ascending by the id in `a`. */
+  tokens: DiffTokens;
+  /** Places in `tokens` whose verdicts differ. */
+  flips: Array<number>;
+  /** Means over `tokens` of the absolute change, and the largest. */
+  p_target_change: Change;
+  entropy_change: Change;
+  /** Glitch tokens of one scan that the other has no verdict on, and why. */
+  only_a: Array<Unmatched>;
+  only_b: Array<Unmatched>;
+}
+
+/** How the two vocabularies go together, in entries that have text or bytes. */
+export interface Matching {
+  /** `id` when the vocabularies are the same, else `bytes`. */
+  by: string;
+  matched: number;
+  only_a: number;
+  only_b: number;
+  /** Entries for whose bytes one of the vocabularies has several entries, no single one of which is ordinary. */
+  ambiguous_a: number;
+  ambiguous_b: number;
+}
+
+/** One oracle's verdicts on the tokens that both scans asked about. */
+export interface DiffOracle {
+  /** Of `a`; the scans' own oracles may differ, which `differences` then say. */
+  oracle: string;
+  both_fail: number;
+  only_a_fails: number;
+  only_b_fails: number;
+  both_pass: number;
+  /** Tokens that fail both / tokens that fail one of them; null when none fails. */
+  jaccard: number | null;
+}
+
+/** Columns of equal length. */
+export interface DiffTokens {
+  id_a: Array<number>;
+  id_b: Array<number>;
+  /** In `a`. */
+  text: Array<string>;
+  passed_a: Array<boolean>;
+  passed_b: Array<boolean>;
+  p_target_a: Array<number>;
+  p_target_b: Array<number>;
+  entropy_a: Array<number>;
+  entropy_b: Array<number>;
+  /** The oracles' graded values. */
+  value_a: Array<number | null>;
+  value_b: Array<number | null>;
+}
+
+export interface Change {
+  mean: number;
+  largest: number;
+}
+
+/** A glitch token that cannot be compared. */
+export interface Unmatched {
+  id: number;
+  text: string;
+  reason: string;
+}
+
 export interface Timing {
   stage: string;
   seconds: number;
@@ -588,6 +684,7 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "detectors", table: DetectorTable, }
+  | { "event": "state", line: string, }
   | { "event": "note", text: string, };
 
 /** What was loaded, and what it can be asked. */
@@ -634,6 +731,13 @@ export interface OracleOffer {
 export interface TopToken {
   id: number;
   p: number;
+}
+
+/** A state that the loaded model can go on with. */
+export interface StateInfo {
+  options: ScanOptions;
+  /** Answers that need not be asked for again. */
+  answered: number;
 }
 
 /** A training's settings. What is left out has the default. */
