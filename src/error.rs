@@ -3,6 +3,7 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::compute::ComputeError;
+use crate::corpus::CorpusError;
 use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
@@ -32,6 +33,8 @@ pub enum Error {
     Report(#[from] ReportError),
     #[error(transparent)]
     Stats(#[from] StatsError),
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -47,6 +50,7 @@ impl Error {
             Error::Graph(error) => error.hint(),
             Error::Scan(error) => error.hint(),
             Error::Report(error) => error.hint(),
+            Error::Corpus(error) => error.hint(),
             Error::Stats(_) | Error::Cancelled => None,
         }
     }

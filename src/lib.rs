@@ -13,6 +13,7 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod compute;
+pub mod corpus;
 pub mod engine;
 pub mod error;
 pub mod glitch;

@@ -4,6 +4,7 @@
 //! `{ message, hint, kind }`.
 
 mod batch;
+mod corpus;
 #[cfg(feature = "bench")]
 mod bench;
 mod monitor;

@@ -1,6 +1,6 @@
 //! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets.
 
-mod csv;
+pub(crate) mod csv;
 mod detectors;
 mod validation;
 

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use ts_rs::{Config, TS};
 
+use crate::corpus::excerpt::{Excerpt, Span};
+use crate::corpus::prevalence::*;
 use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
@@ -73,6 +75,15 @@ fn declarations() -> String {
     declare::<ScheduleName>(&mut out);
     declare::<Group>(&mut out);
     declare::<StepReport>(&mut out);
+    declare::<Prevalence>(&mut out);
+    declare::<PrevalenceOptions>(&mut out);
+    declare::<Tally>(&mut out);
+    declare::<FileCount>(&mut out);
+    declare::<BrokenRecord>(&mut out);
+    declare::<TokenCount>(&mut out);
+    declare::<DocumentCount>(&mut out);
+    declare::<Excerpt>(&mut out);
+    declare::<Span>(&mut out);
     out
 }
 

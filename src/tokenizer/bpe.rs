@@ -102,6 +102,26 @@ impl Bpe {
         Ok(tokens)
     }
 
+    /// Appends the ids of a piece, which is not remembered.
+    pub fn ids(&self, piece: &str, ids: &mut Vec<u32>) -> Result<(), String> {
+        if self.options.ignore_merges
+            && let Some(id) = self.vocabulary.id(piece)
+        {
+            ids.push(id);
+            return Ok(());
+        }
+        let mut symbols = self.characters(piece)?;
+        self.merge(&mut symbols);
+        ids.extend(symbols.iter().filter(|symbol| symbol.bytes > 0).map(|symbol| symbol.id));
+        Ok(())
+    }
+
+    /// Entries spell what they stand for, without marks at the ends of words.
+    pub fn entries_are_text(&self) -> bool {
+        let is_empty = |mark: &Option<String>| mark.as_deref().unwrap_or("").is_empty();
+        is_empty(&self.options.continuing_subword_prefix) && is_empty(&self.options.end_of_word_suffix)
+    }
+
     fn tokens(&self, symbols: &[(u32, u32)]) -> Vec<Token> {
         let mut end = 0;
         symbols

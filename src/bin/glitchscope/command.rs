@@ -11,6 +11,7 @@ mod loss;
 mod model_args;
 mod oracle_args;
 mod oracles;
+mod prevalence;
 mod scan;
 mod terminal;
 mod tokens;
@@ -35,6 +36,8 @@ enum Command {
     Compare(compare::Compare),
     /// The oracles there are, with the bytes of their questions
     Oracles(oracles::Oracles),
+    /// How often a report's glitch tokens occur in files of text
+    Prevalence(prevalence::PrevalenceArgs),
     /// Logits of every position of a sequence of token ids
     Logits(logits::Logits),
     /// Continue a sequence of token ids greedily
@@ -63,6 +66,7 @@ pub fn main() -> i32 {
         Command::Scan(args) => scan::scan(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Oracles(args) => oracles::oracles(&args),
+        Command::Prevalence(args) => prevalence::prevalence_of(&args),
         Command::Logits(args) => logits::logits(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Loss(args) => loss::loss(&args),

@@ -60,7 +60,7 @@ fn write_row(out: &mut String, id: usize, text: &str, hex: &str, class: &str, pr
 }
 
 /// A text as a cell: escaped, disarmed, in quotes.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut cell = String::with_capacity(text.len() + 2);
     cell.push('"');
     let first = text.trim_start().chars().next();

@@ -6,7 +6,8 @@
  * worker with the same model loaded again.
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
-import type { GranularityRow, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions } from "../report/types";
+import type { GranularityRow, Prevalence, PrevalenceOptions, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions } from "../report/types";
+import type * as corpus from "./corpus";
 import type * as functions from "./functions";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
@@ -22,7 +23,7 @@ export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof training;
+type Functions = typeof functions & typeof corpus & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -64,6 +65,15 @@ export class Core {
 
   probe(id: number): Promise<ProbeDetail> {
     return this.withModel((remote) => remote.probe(id));
+  }
+
+  /** Glitch tokens of a report in files; a cancelled call gives what it counted. */
+  prevalence(report: string, files: { name: string; file: Blob }[], options: Partial<PrevalenceOptions>, on: Listener): Promise<Prevalence> {
+    return this.withModel((remote) => remote.prevalence(report, files, options, listening(on)));
+  }
+
+  prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
+    return this.call((remote) => remote.prevalenceCsv(result, tokens));
   }
 
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */

@@ -126,7 +126,7 @@ export function fresh(): Cancel {
 const ADVANCE_MS = 50;
 
 /** Sends events on; of `advance` only some, and always the last one before another event. */
-function coalescing(port: MessagePort): (event: ScanEvent) => void {
+export function coalescing(port: MessagePort): (event: ScanEvent) => void {
   let sent = 0;
   let held: ScanEvent | undefined;
   return (event) => {

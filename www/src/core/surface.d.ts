@@ -3,7 +3,7 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
+  DevicePreference, GranularityRow, PrevalenceOptions, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(options?: { threads?: number }): Promise<unknown>;
@@ -38,6 +38,9 @@ export class Session {
   static fresh(source: JsSource, seed: number, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
   trainer(options: Partial<TrainingOptions>): Promise<Trainer>;
   loss_and_gradients(batch: TrainingBatch, patterns: string[]): Promise<LossAndGradients>;
+  prevalence(
+    report_json: string, source: JsSource, files: string[], options: Partial<PrevalenceOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<string>;
   free(): void;
 }
 
@@ -74,6 +77,7 @@ export class Trainer {
 }
 
 export function report_csv(report_json: string): string;
+export function prevalence_csv(json: string, tokens: boolean): string;
 export function check_report(report_json: string): void;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;

@@ -20,6 +20,7 @@ import "../views/progress_bar";
 import "../views/token_map";
 import "../views/token_table";
 import { answer } from "./glitch/answer";
+import "./glitch/prevalence";
 import { settings } from "./glitch/settings";
 
 /** Which rows the table lists before any filter. */
@@ -179,6 +180,7 @@ export class GlitchLab extends GlitchscopeElement {
         ${session.granularity ? html`<gs-granularity .rows=${session.granularity} .paper=${PAPER_RESOLUTION}
           .scaled=${scaledResolution(rows?.length ?? 0)} .stem=${`${this.stem()}-granularity`}></gs-granularity>` : nothing}
       </section>` : nothing}
+      <section aria-label=${t("prevalence.heading")}><gs-prevalence id="prevalence" .session=${session} @pick=${this.pick}></gs-prevalence></section>
       <section class="how">
         <details><summary>${t("how.title")}</summary>
           <p>${t("how.oracle")}</p><p>${t("how.search")}</p><p>${t("how.limits")}</p>
@@ -268,6 +270,7 @@ export class GlitchLab extends GlitchscopeElement {
         ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) }
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
+      prevalence: null,
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
       export: null,
     };

@@ -4,9 +4,10 @@
  */
 import { asFailure, Core, type Failure, type Placement, type SourceSpec } from "../core/client";
 import { parseAddress } from "../core/address";
+import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
-  GranularityRow, Method, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  GranularityRow, Method, Prevalence, PrevalenceOptions, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
   TokenTable,
 } from "../report/types";
 import { resolutionLadder } from "../report/resolution";
@@ -29,7 +30,7 @@ export interface LoadedModel {
 
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "report" | "export";
+  during: "load" | "scan" | "granularity" | "prevalence" | "report" | "export";
 }
 
 export class Session extends EventTarget {
@@ -52,6 +53,10 @@ export class Session extends EventTarget {
   /** True for a report from a file: the loaded model is another one. */
   fromFile: string | null = null;
   granularity: GranularityRow[] | null = null;
+
+  /** Files of texts, and the glitch tokens that were counted in them. */
+  corpus: NamedFile[] = [];
+  prevalence: Prevalence | null = null;
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -140,6 +145,24 @@ export class Session extends EventTarget {
       this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
     });
     this.changed("rows");
+  }
+
+  /** Texts to count glitch tokens in. They are read when that begins. */
+  setCorpus(files: NamedFile[]): void {
+    if (this.job || files.length === 0) return;
+    this.corpus = files;
+    this.prevalence = null;
+    this.changed();
+  }
+
+  /** Counts the glitch tokens of the report in view. */
+  async countGlitchTokens(options: Partial<PrevalenceOptions>): Promise<void> {
+    const { report } = this;
+    if (!report || !this.model || this.job) return;
+    const files = this.corpus.map(({ path, file }) => ({ name: path, file }));
+    await this.work(new Job("prevalence"), async (on) => {
+      this.prevalence = await this.core.prevalence(JSON.stringify(report), files, options, on);
+    });
   }
 
   /** Takes effect within a second; what was found stays. */
@@ -360,6 +383,7 @@ export class Session extends EventTarget {
     this.shown = null;
     this.fromFile = null;
     this.granularity = null;
+    this.prevalence = null;
     this.detail = null;
   }
 
