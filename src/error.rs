@@ -7,6 +7,7 @@ use crate::corpus::CorpusError;
 use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
+use crate::repair::RepairError;
 use crate::report::ReportError;
 use crate::stats::StatsError;
 use crate::tokenizer::TokenizerError;
@@ -35,6 +36,8 @@ pub enum Error {
     Stats(#[from] StatsError),
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -51,6 +54,7 @@ impl Error {
             Error::Scan(error) => error.hint(),
             Error::Report(error) => error.hint(),
             Error::Corpus(error) => error.hint(),
+            Error::Repair(error) => error.hint(),
             Error::Stats(_) | Error::Cancelled => None,
         }
     }

@@ -20,6 +20,7 @@ pub mod glitch;
 pub mod graph;
 pub mod labs;
 pub mod progress;
+pub mod repair;
 pub mod report;
 pub mod rng;
 pub mod session;

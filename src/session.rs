@@ -16,6 +16,7 @@ use crate::glitch::oracle::Oracle;
 use crate::glitch::oracle::panel::{self, Panel};
 use crate::glitch::{self, Clock, Embedding, ScanError};
 use crate::progress::{Event, Monitor, Silent, pause};
+use crate::repair::rows::DeviceRows;
 use crate::report::{
     DetectorTable, GranularityRow, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName, TokenTable,
 };
@@ -28,6 +29,8 @@ pub struct Session {
     pub tokenizer: Option<Tokenizer>,
     pub info: SessionInfo,
     pub tokens: TokenTable,
+    /// What a repair that was kept has replaced.
+    pub repaired: Option<Vec<DeviceRows>>,
     /// Ids that end an answer.
     stop: Vec<u32>,
 }
@@ -212,7 +215,7 @@ impl Session {
             oracle,
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
-        Ok(Session { model, tokenizer, info, tokens, stop })
+        Ok(Session { model, tokenizer, info, tokens, repaired: None, stop })
     }
 
     /// The glitch scan. `truth` is an earlier exhaustive report to compare with.

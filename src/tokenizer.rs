@@ -20,6 +20,7 @@ mod model;
 mod parts;
 mod pipeline;
 mod prompt;
+mod pruned;
 mod sorted;
 mod spelling;
 mod splice;
@@ -38,6 +39,7 @@ pub use error::TokenizerError;
 pub use file::{MAX_TOKENIZER_BYTES, MAX_TOKENIZER_CONFIG_BYTES};
 pub use gguf::GgufTokenizer;
 pub use prompt::{PromptForm, Question};
+pub use pruned::{Pruned, prune};
 pub use splice::{MAX_PLACEHOLDERS, Pieces, Splice};
 pub use vocabulary::MAX_VOCABULARY;
 

@@ -8,6 +8,7 @@ mod corpus;
 #[cfg(feature = "bench")]
 mod bench;
 mod monitor;
+mod repair;
 mod source;
 mod threads;
 mod trainer;

@@ -13,6 +13,10 @@ use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
 use crate::report::*;
+use crate::repair::loss::LossChange;
+use crate::repair::merges::*;
+use crate::repair::probes::Said;
+use crate::repair::rows::*;
 use crate::session::{ClassCount, ProbeDetail, SessionInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
@@ -82,6 +86,16 @@ fn declarations() -> String {
     declare::<BrokenRecord>(&mut out);
     declare::<TokenCount>(&mut out);
     declare::<DocumentCount>(&mut out);
+    declare::<RowOptions>(&mut out);
+    declare::<RowMethod>(&mut out);
+    declare::<RowRepair>(&mut out);
+    declare::<RowChange>(&mut out);
+    declare::<LossChange>(&mut out);
+    declare::<Said>(&mut out);
+    declare::<MergeOptions>(&mut out);
+    declare::<MergeRepair>(&mut out);
+    declare::<PrunedToken>(&mut out);
+    declare::<RefusedToken>(&mut out);
     declare::<Excerpt>(&mut out);
     declare::<Span>(&mut out);
     out

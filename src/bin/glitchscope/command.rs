@@ -12,6 +12,7 @@ mod model_args;
 mod oracle_args;
 mod oracles;
 mod prevalence;
+mod repair;
 mod scan;
 mod terminal;
 mod tokens;
@@ -38,6 +39,9 @@ enum Command {
     Oracles(oracles::Oracles),
     /// How often a report's glitch tokens occur in files of text
     Prevalence(prevalence::PrevalenceArgs),
+    /// Make glitch tokens unreachable, or give them other rows, and show what that does
+    #[command(subcommand)]
+    Repair(repair::Repair),
     /// Logits of every position of a sequence of token ids
     Logits(logits::Logits),
     /// Continue a sequence of token ids greedily
@@ -67,6 +71,7 @@ pub fn main() -> i32 {
         Command::Compare(args) => compare::compare(&args),
         Command::Oracles(args) => oracles::oracles(&args),
         Command::Prevalence(args) => prevalence::prevalence_of(&args),
+        Command::Repair(args) => repair::repair(&args),
         Command::Logits(args) => logits::logits(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Loss(args) => loss::loss(&args),
