@@ -38,7 +38,9 @@ impl RepairError {
             RepairError::NothingChosen => "Choose tokens by their ids, or all that the report names.".into(),
             RepairError::OutOfRange { .. } => "Take the report of this model.".into(),
             RepairError::NoMerges { .. } => "Replace the token's row instead; that works for any tokenizer.".into(),
-            RepairError::Rows { .. } => "Take the model's F32, F16 or BF16 weights in safetensors, as they are stored.".into(),
+            RepairError::Rows { .. } => {
+                "Take the model's F32, F16 or BF16 weights in safetensors, as they are stored.".into()
+            }
             RepairError::TooFewTrained { .. } => "Take the report of an exhaustive scan of this model.".into(),
             RepairError::Option { .. } => return None,
             RepairError::TextTooShort { .. } => "Give a longer text, or none for the built-in one.".into(),

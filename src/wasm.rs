@@ -4,9 +4,9 @@
 //! `{ message, hint, kind }`.
 
 mod batch;
-mod corpus;
 #[cfg(feature = "bench")]
 mod bench;
+mod corpus;
 mod monitor;
 mod repair;
 mod source;

@@ -125,7 +125,8 @@ fn a_text_repeated_has_so_many_times_its_tokens() {
 #[test]
 fn parts_have_the_tokens_of_the_whole() {
     let plain = String::from_utf8(fixture("tests/golden/corpus/plain.txt")).unwrap();
-    let text = (0..200).map(|i| format!("{} {i}\n", &plain[..plain.floor_char_boundary(4_000 + 9 * i)])).collect::<String>();
+    let text =
+        (0..200).map(|i| format!("{} {i}\n", &plain[..plain.floor_char_boundary(4_000 + 9 * i)])).collect::<String>();
     assert!(text.len() > 900_000);
     for name in ["byte_level", "llama3", "qwen2", "smollm", "gpt_neox", "metaspace", "mistral"] {
         let tokenizer = tokenizer(name);

@@ -123,7 +123,8 @@ fn the_patched_file_has_the_new_rows_and_nothing_else() {
     }
     let changed: Vec<usize> = (0..original.len()).filter(|&at| original[at] != patched[at]).collect();
     let row_bytes = patches[0].bytes.len();
-    let inside = |at: &usize| ids.iter().any(|&id| (0..row_bytes).contains(&at.wrapping_sub(offset(&original, id) as usize)));
+    let inside =
+        |at: &usize| ids.iter().any(|&id| (0..row_bytes).contains(&at.wrapping_sub(offset(&original, id) as usize)));
     assert!(!changed.is_empty() && changed.iter().all(inside));
     let mut files = HashMap::from([("model.safetensors".to_owned(), patched)]);
     for name in ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"] {
@@ -194,7 +195,9 @@ fn texts(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<String> {
     let mut rng = Rng::new(3);
     let rows = tokenizer.vocab_size() as u32;
     let mut texts: Vec<String> = ids.iter().map(|&id| format!("a {} b", tokenizer.token_text(id))).collect();
-    texts.extend((0..300).map(|_| (0..rng.below(12)).map(|_| tokenizer.token_text(rng.below(rows))).collect::<String>()));
+    texts.extend(
+        (0..300).map(|_| (0..rng.below(12)).map(|_| tokenizer.token_text(rng.below(rows))).collect::<String>()),
+    );
     texts
 }
 
@@ -213,7 +216,12 @@ fn patched_tokenizers_agree_with_the_library_and_lose_only_the_chosen_tokens() {
         let options = MergeOptions::default();
         let (repair, patched) = block_on(merges::prune(&ours, &json, &chosen, &options, &mut Silent)).unwrap();
         assert_eq!(repair.tokens.len() + repair.refused.len(), chosen.len(), "{name}");
-        assert!(!repair.tokens.is_empty(), "{name}");
+        if name == "llama3" {
+            // This one has entries that merges do not make: with `ignore_merges` off they would be lost.
+            assert!(repair.refused.iter().any(|token| token.reason.contains("ignore_merges")), "{:?}", repair.refused);
+        } else {
+            assert!(!repair.tokens.is_empty(), "{name}");
+        }
         assert_eq!((repair.others_before, repair.lost.len()), (repair.others_after, 0), "{name}");
         assert!(repair.refused.iter().all(|token| !token.dependents.is_empty() && !token.reason.is_empty()));
         let gone: Vec<u32> = repair.tokens.iter().map(|token| token.id).collect();
@@ -265,11 +273,17 @@ fn what_cannot_be_pruned_is_refused() {
     let (repair, patched) = block_on(merges::prune(&tokenizer, &json, &[0, 65, 514], &options, &mut Silent)).unwrap();
     assert!(patched == json && repair.tokens.is_empty() && repair.refused.len() == 3);
     let reasons: Vec<&str> = repair.refused.iter().map(|token| token.reason.as_str()).collect();
-    assert!(reasons[0].contains("added") && reasons[1].contains("of its own") && reasons[2].contains("added"), "{reasons:?}");
+    assert!(
+        reasons[0].contains("added") && reasons[1].contains("of its own") && reasons[2].contains("added"),
+        "{reasons:?}"
+    );
     assert!(block_on(merges::prune(&tokenizer, &json, &[], &options, &mut Silent)).is_err());
     assert!(block_on(merges::prune(&tokenizer, &json, &[9999], &options, &mut Silent)).is_err());
     for (model, name) in [
-        (r#"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0], ["ab", -1.0]]}"#, "Unigram"),
+        (
+            r#"{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0], ["ab", -1.0]]}"#,
+            "Unigram",
+        ),
         (
             r###"{"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 1, "##b": 2, "ab": 3}, "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9}"###,
             "WordPiece",

@@ -8,6 +8,7 @@ const DOCUMENTS: &[&str] = &[
     "CONTRIBUTING.md",
     "docs/GLOSSARY.md",
     "docs/ORACLES.md",
+    "docs/PREVALENCE_AND_REPAIR.md",
     "docs/THREADS.md",
     "shaders/README.md",
     "tools/specimen/README.md",

@@ -77,6 +77,12 @@ impl CsvRows {
     /// Takes bytes up to the end of a row at most.
     fn step(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<usize> {
         let mut taken = 0;
+        if self.used == 0 && self.n_ends == 0 {
+            // Where the row begins: behind the end of the line before, half of which may still be to come.
+            let ends = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+            let (skipped, lines) = ends.fold((0, 0), |(n, lines), &byte| (n + 1, lines + u64::from(byte == b'\n')));
+            self.row_at = Place { line: self.reader.line() + lines, offset: self.offset + skipped };
+        }
         loop {
             let (result, read, written, ended) =
                 self.reader.read_record(&bytes[taken..], &mut self.cells[self.used..], &mut self.ends[self.n_ends..]);
@@ -103,7 +109,6 @@ impl CsvRows {
                 ReadRecordResult::Record => {
                     self.row(sink)?;
                     (self.used, self.n_ends) = (0, 0);
-                    self.row_at = Place { line: self.reader.line(), offset: self.offset };
                     return Ok(taken);
                 }
                 ReadRecordResult::End => return Ok(taken),
@@ -155,7 +160,11 @@ impl CsvRows {
             return Ok((n, wanted, Layout::Fields));
         }
         if let (Some(instruction), Some(output)) = (place("instruction"), place("output")) {
-            return Ok((n, [Some(instruction), place("input"), Some(output)].into_iter().flatten().collect(), Layout::Alpaca));
+            return Ok((
+                n,
+                [Some(instruction), place("input"), Some(output)].into_iter().flatten().collect(),
+                Layout::Alpaca,
+            ));
         }
         Ok((n, (0..n).collect(), Layout::EveryString))
     }

@@ -28,8 +28,13 @@ impl Format {
             "jsonl" | "ndjson" => Format::JsonLines,
             "csv" => Format::Csv { delimiter: b',' },
             "tsv" => Format::Csv { delimiter: b'\t' },
+            "parquet" => {
+                let reason = "Parquet is read in the page only; save it as JSON Lines for the command".into();
+                return Err(CorpusError::Format { file: name.into(), reason });
+            }
             other => {
-                let reason = format!("its ending .{} is none of the known ones", other.chars().take(20).collect::<String>());
+                let reason =
+                    format!("its ending .{} is none of the known ones", other.chars().take(20).collect::<String>());
                 return Err(CorpusError::Format { file: name.into(), reason });
             }
         })

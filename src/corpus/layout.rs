@@ -91,7 +91,9 @@ fn every_string<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
 pub fn records(value: Value, fields: &[String]) -> Vec<Value> {
     let Value::Object(object) = value else { return vec![value] };
     let holds_records = |value: &Value| {
-        value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(|item| item.is_object() || item.is_string()))
+        value
+            .as_array()
+            .is_some_and(|list| !list.is_empty() && list.iter().all(|item| item.is_object() || item.is_string()))
     };
     let is_record = known(&object, &mut Vec::new()).is_some() || fields.iter().any(|field| object.contains_key(field));
     if is_record || !object.values().any(holds_records) {
@@ -127,14 +129,18 @@ mod tests {
         };
         let alpaca = json!({"instruction": "a", "input": "", "output": "c", "text": "whole prompt"});
         assert_eq!(found(&alpaca), (Layout::Alpaca, vec!["a".into(), String::new(), "c".into()]));
-        let sharegpt = json!({"id": "x1", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]});
+        let sharegpt =
+            json!({"id": "x1", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]});
         assert_eq!(found(&sharegpt), (Layout::Conversation, vec!["a".into(), "b".into()]));
         let messages = json!({"messages": [{"role": "user", "content": "a"}]});
         assert_eq!(found(&messages), (Layout::Conversation, vec!["a".into()]));
         let parts = json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]});
         assert_eq!(found(&parts).0, Layout::EveryString);
         assert_eq!(found(&json!("a")), (Layout::Strings, vec!["a".into()]));
-        assert_eq!(found(&json!([1, null, {"x": ["a", {"y": "b"}]}])), (Layout::EveryString, vec!["a".into(), "b".into()]));
+        assert_eq!(
+            found(&json!([1, null, {"x": ["a", {"y": "b"}]}])),
+            (Layout::EveryString, vec!["a".into(), "b".into()])
+        );
         assert_eq!(texts(&alpaca, &["text".into()]), (Layout::Fields, vec!["whole prompt"]));
         assert_eq!(texts(&alpaca, &["none".into()]), (Layout::Fields, vec![]));
     }

@@ -14,8 +14,8 @@ use super::cut::{CUT_BYTES, Join, parts};
 use super::excerpt::{Excerpt, Window, windows};
 use super::layout::Layout;
 use super::{CorpusError, Format, Place, Reader, Sink};
-use crate::checkpoint::source::{Source, read_exactly};
 use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::{Source, read_exactly};
 use crate::error::Result;
 use crate::progress::{Event, Monitor, pause};
 use crate::report::{Report, Status};
@@ -186,10 +186,12 @@ pub async fn prevalence(
     let mut counter = Counter::new(tokenizer, report, options)?;
     let mut lengths = Vec::new();
     for file in files {
-        lengths.push(file.source.len(&file.name).await?.ok_or_else(|| CheckpointError::MissingFile {
-            file: file.name.clone(),
-            place: file.source.name(),
-        })?);
+        lengths.push(
+            file.source
+                .len(&file.name)
+                .await?
+                .ok_or_else(|| CheckpointError::MissingFile { file: file.name.clone(), place: file.source.name() })?,
+        );
     }
     let total = lengths.iter().sum();
     let mut status = Status::Complete;

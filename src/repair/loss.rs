@@ -41,7 +41,8 @@ pub struct LossChange {
 pub fn rows(tokenizer: &Tokenizer, text: &str, context: usize) -> Result<Vec<Vec<u32>>> {
     let mut ids = tokenizer.encode(text, true)?.ids;
     ids.truncate(MAX_TOKENS);
-    let rows: Vec<Vec<u32>> = ids.chunks(ROW_TOKENS.min(context)).filter(|row| row.len() > 1).map(<[u32]>::to_vec).collect();
+    let rows: Vec<Vec<u32>> =
+        ids.chunks(ROW_TOKENS.min(context)).filter(|row| row.len() > 1).map(<[u32]>::to_vec).collect();
     if rows.is_empty() {
         return Err(RepairError::TextTooShort { tokens: ids.len() }.into());
     }

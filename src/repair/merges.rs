@@ -140,12 +140,30 @@ pub async fn prune(
         let other = |id: &u32| !wanted.contains(id) && before[*id as usize] == TokenClass::Ok;
         let lost: Vec<u32> =
             (0..rows as u32).filter(other).filter(|&id| classes_after[id as usize] != TokenClass::Ok).collect();
-        let reached: Vec<u32> = wanted.iter().copied().filter(|&id| classes_after[id as usize] == TokenClass::Ok).collect();
+        let reached: Vec<u32> =
+            wanted.iter().copied().filter(|&id| classes_after[id as usize] == TokenClass::Ok).collect();
         if !reached.is_empty() {
-            return Err(RepairError::NoMerges { reason: format!("the tokens {reached:?} can still be produced") }.into());
+            return Err(
+                RepairError::NoMerges { reason: format!("the tokens {reached:?} can still be produced") }.into()
+            );
         }
         if lost.is_empty() || options.with_dependents {
             break (pruned, patched, lost);
+        }
+        // Entries that merges do not make are lost with the flag, whichever merges go.
+        let by_flag: Vec<u32> = lost
+            .iter()
+            .copied()
+            .filter(|&id| pruned.ignore_merges_off && tokenizer.derivation(id).last() != Some(&id))
+            .collect();
+        if !by_flag.is_empty() {
+            let reason = format!(
+                "{} other tokens are found only because of ignore_merges, which would have to be switched off",
+                by_flag.len()
+            );
+            let named: Vec<u32> = by_flag.into_iter().take(NAMED).collect();
+            refused.extend(std::mem::take(&mut wanted).into_iter().map(|id| refusal(id, &reason, named.clone())));
+            continue;
         }
         // Whoever a lost token is built from stays.
         let mut blamed: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -155,8 +173,11 @@ pub async fn prune(
             }
         }
         if blamed.is_empty() {
-            // Not by being built from them: by taking part in how a text is cut. Then none of them can go.
-            blamed = wanted.iter().map(|&id| (id, lost.clone())).collect();
+            // Not by being built from them. Then none of them can go.
+            let reason = format!("{} other tokens would be cut otherwise", lost.len());
+            let named: Vec<u32> = lost.iter().copied().take(NAMED).collect();
+            refused.extend(std::mem::take(&mut wanted).into_iter().map(|id| refusal(id, &reason, named.clone())));
+            continue;
         }
         wanted.retain(|id| !blamed.contains_key(id));
         built_from.append(&mut blamed);
@@ -228,7 +249,8 @@ pub async fn prune_and_ask(
     let prompt = &info.prompts[0];
     repair.question = format!("{}: {}", info.id, info.rules.first().map_or("", String::as_str));
     let total = 2 * repair.tokens.len() as u64;
-    monitor.event(Event::Stage { stage: "probing", detail: format!("{} tokens, before and after", repair.tokens.len()) });
+    monitor
+        .event(Event::Stage { stage: "probing", detail: format!("{} tokens, before and after", repair.tokens.len()) });
     for i in 0..repair.tokens.len() {
         let PrunedToken { id, ref text, ref ids_after, .. } = repair.tokens[i];
         let mut said = Vec::with_capacity(2);

@@ -55,14 +55,7 @@ pub struct RowOptions {
 
 impl Default for RowOptions {
     fn default() -> Self {
-        RowOptions {
-            method: RowMethod::Mean,
-            alpha: 1.0,
-            k: 4,
-            unit_length: false,
-            allowed_rise: 0.01,
-            keep: false,
-        }
+        RowOptions { method: RowMethod::Mean, alpha: 1.0, k: 4, unit_length: false, allowed_rise: 0.01, keep: false }
     }
 }
 
@@ -182,11 +175,7 @@ pub async fn repair(
             }
             let at = id as usize * row_bytes;
             old.push((id as usize, stored[at..at + row_bytes].to_vec()));
-            patches.push(Patch {
-                file: place.file.clone(),
-                offset: place.offset + at as u64,
-                bytes: bytes.clone(),
-            });
+            patches.push(Patch { file: place.file.clone(), offset: place.offset + at as u64, bytes: bytes.clone() });
             new.push((id as usize, bytes));
         }
         originals.push(DeviceRows { tensor: place.tensor.clone(), rows: old });
@@ -324,9 +313,11 @@ fn places(session: &Session) -> Result<Vec<Place>> {
         .into_iter()
         .map(|tensor| {
             let refuse = |reason: String| RepairError::Rows { tensor: tensor.label().into(), reason };
-            let parameter = model.weights.parameters.iter().find(|parameter| {
-                parameter.copies.iter().any(|copy| copy.tensor.id() == tensor.id())
-            });
+            let parameter = model
+                .weights
+                .parameters
+                .iter()
+                .find(|parameter| parameter.copies.iter().any(|copy| copy.tensor.id() == tensor.id()));
             let origin = model.origin.as_ref().ok_or_else(|| refuse("the model was not read from a file".into()))?;
             let name = parameter.map_or(tensor.label(), |parameter| &parameter.name).to_owned();
             let entry = origin.checkpoint.require(&name)?;

@@ -7,16 +7,16 @@ use std::path::Path;
 
 use ts_rs::{Config, TS};
 
+use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::corpus::excerpt::{Excerpt, Span};
 use crate::corpus::prevalence::*;
-use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
-use crate::report::*;
 use crate::repair::loss::LossChange;
 use crate::repair::merges::*;
 use crate::repair::probes::Said;
 use crate::repair::rows::*;
+use crate::report::*;
 use crate::session::{ClassCount, ProbeDetail, SessionInfo, TopToken};
 use crate::tokenizer::TokenClass;
 

@@ -87,7 +87,9 @@ impl Characters {
 fn ranges(class: &str) -> Vec<(char, char)> {
     let hir = Parser::new().parse(class).expect("OK because the expression is written above");
     match hir.kind() {
-        HirKind::Class(Class::Unicode(class)) => class.ranges().iter().map(|range| (range.start(), range.end())).collect(),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().map(|range| (range.start(), range.end())).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -51,10 +51,8 @@ pub fn prune(json: &[u8], ids: &BTreeSet<u32>) -> Result<Pruned, TokenizerError>
         file: "tokenizer.json".into(),
         reason: error.to_string(),
     };
-    let text = std::str::from_utf8(json).map_err(|error| TokenizerError::Malformed {
-        file: "tokenizer.json".into(),
-        reason: error.to_string(),
-    })?;
+    let text = std::str::from_utf8(json)
+        .map_err(|error| TokenizerError::Malformed { file: "tokenizer.json".into(), reason: error.to_string() })?;
     let outer: Outer = serde_json::from_str(text).map_err(malformed)?;
     let inner: Inner = serde_json::from_str(outer.model.get()).map_err(malformed)?;
     let model: ModelFile = serde_json::from_str(outer.model.get()).map_err(malformed)?;
@@ -72,7 +70,7 @@ pub fn prune(json: &[u8], ids: &BTreeSet<u32>) -> Result<Pruned, TokenizerError>
 
     let mut patches: Vec<(Range<usize>, String)> = vec![(place_in(text, raw.get()), list)];
     let mut ignore_merges_off = false;
-    if let Some(flag) = inner.ignore_merges.filter(|flag| flag.get() == "true") {
+    if let Some(flag) = inner.ignore_merges.filter(|flag| flag.get() == "true" && !merges.is_empty()) {
         patches.push((place_in(text, flag.get()), "false".into()));
         ignore_merges_off = true;
     }
@@ -101,8 +99,10 @@ fn without(
     vocabulary: &Vocabulary,
     prefix: &str,
 ) -> Result<(String, Vec<(usize, String, String)>), TokenizerError> {
-    let malformed =
-        |reason: String| TokenizerError::Malformed { file: "tokenizer.json".into(), reason: format!("its merges: {reason}") };
+    let malformed = |reason: String| TokenizerError::Malformed {
+        file: "tokenizer.json".into(),
+        reason: format!("its merges: {reason}"),
+    };
     let items: Vec<&RawValue> = serde_json::from_str(list).map_err(|error| malformed(error.to_string()))?;
     let mut kept = String::with_capacity(list.len());
     let mut removed = Vec::new();
@@ -116,7 +116,8 @@ fn without(
         let (left, right) = match merge {
             Merge::Pair(left, right) => (left, right),
             Merge::Line(line) => {
-                let (left, right) = line.split_once(' ').ok_or_else(|| malformed(format!("merge {rank} is no pair")))?;
+                let (left, right) =
+                    line.split_once(' ').ok_or_else(|| malformed(format!("merge {rank} is no pair")))?;
                 (left.to_owned(), right.to_owned())
             }
         };
@@ -171,9 +172,8 @@ mod tests {
     /// Oracle: by hand. The text is the original without the elements, in both ways of writing a merge.
     #[test]
     fn only_the_merges_are_missing() {
-        let written = |merges: &[&str], ignore: &str| {
-            FILE.replace("MERGES", &merges.join(",\n      ")).replace("IGNORE", ignore)
-        };
+        let written =
+            |merges: &[&str], ignore: &str| FILE.replace("MERGES", &merges.join(",\n      ")).replace("IGNORE", ignore);
         for all in [[r#""a b""#, r#""ab a""#, r#""b c""#], [r#"["a", "b"]"#, r#"[ "ab","a" ]"#, r#"["b","\u0063"]"#]] {
             let original = written(&all, "false");
             let without = |ids: &[u32]| {
@@ -186,7 +186,9 @@ mod tests {
             assert_eq!(without(&[2, 3]).0, written(&all[2..], "false"));
             assert_eq!(without(&[0, 4]), (original.clone(), vec![]));
             let none = without(&[2, 3, 5]).0;
-            assert!(serde_json::from_str::<serde_json::Value>(&none).unwrap()["model"]["merges"] == serde_json::json!([]));
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&none).unwrap()["model"]["merges"] == serde_json::json!([])
+            );
         }
         let pruned = prune(written(&[r#""a b""#], "true").as_bytes(), &BTreeSet::from([2])).unwrap();
         assert!(pruned.ignore_merges_off);
@@ -198,7 +200,10 @@ mod tests {
     fn other_models_are_refused_by_name() {
         for (model, name) in [
             (r#"{"type": "Unigram", "vocab": [["a", 0.0]]}"#, "Unigram"),
-            (r###"{"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "a", "continuing_subword_prefix": "##"}"###, "WordPiece"),
+            (
+                r###"{"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "a", "continuing_subword_prefix": "##"}"###,
+                "WordPiece",
+            ),
         ] {
             let error = prune(format!(r#"{{"model": {model}}}"#).as_bytes(), &BTreeSet::from([0])).unwrap_err();
             assert!(error.to_string().contains(name), "{error}");

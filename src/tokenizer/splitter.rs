@@ -152,11 +152,8 @@ mod tests {
     use serde_json::json;
     use tokenizers::utils::SysRegex;
 
-    const SPLITTERS: [(&str, Splitter); 3] = [
-        (GPT2, Splitter::Gpt2),
-        (LLAMA3, Splitter::Llama3 { digits: 3 }),
-        (QWEN2, Splitter::Llama3 { digits: 1 }),
-    ];
+    const SPLITTERS: [(&str, Splitter); 3] =
+        [(GPT2, Splitter::Gpt2), (LLAMA3, Splitter::Llama3 { digits: 3 }), (QWEN2, Splitter::Llama3 { digits: 1 })];
 
     fn pieces(splitter: Splitter, text: &str) -> Vec<(usize, usize)> {
         let mut start = 0;
@@ -173,9 +170,54 @@ mod tests {
     /// Texts in which every alternative and every border between two of them is common.
     fn random_text(rng: &mut Rng) -> String {
         const COMMON: &[&str] = &[
-            " ", " ", "  ", "\n", "\r\n", "\r", "\t", "\u{a0}", "\u{3000}", "\u{85}", "'", "'s", "'S", "'ſ", "'re", "'Ve",
-            "'LL", "'l", "'d", "a", "Zz", "é", "e\u{301}", "ß", "東", "한", "ש", "١", "7", "42", "1234", "½", "Ⅷ", "²", "!",
-            "...", "_", "€", "😀", "\u{200b}", "\u{200d}", "\u{feff}", "\0", "\u{fffd}", "\u{10ffff}", "ǅ", "ʰ", "ª",
+            " ",
+            " ",
+            "  ",
+            "\n",
+            "\r\n",
+            "\r",
+            "\t",
+            "\u{a0}",
+            "\u{3000}",
+            "\u{85}",
+            "'",
+            "'s",
+            "'S",
+            "'ſ",
+            "'re",
+            "'Ve",
+            "'LL",
+            "'l",
+            "'d",
+            "a",
+            "Zz",
+            "é",
+            "e\u{301}",
+            "ß",
+            "東",
+            "한",
+            "ש",
+            "١",
+            "7",
+            "42",
+            "1234",
+            "½",
+            "Ⅷ",
+            "²",
+            "!",
+            "...",
+            "_",
+            "€",
+            "😀",
+            "\u{200b}",
+            "\u{200d}",
+            "\u{feff}",
+            "\0",
+            "\u{fffd}",
+            "\u{10ffff}",
+            "ǅ",
+            "ʰ",
+            "ª",
         ];
         (0..rng.below(24))
             .map(|_| match rng.below(10) {
@@ -211,12 +253,8 @@ mod tests {
     /// Oracle: the forms in which published files have them.
     #[test]
     fn an_unknown_pre_tokenizer_has_no_splitter() {
-        let byte_level = |prefix: bool, expression: bool| {
-            json!({"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": true, "use_regex": expression})
-        };
-        let split = |expression: &str, behavior: &str| {
-            json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": behavior, "invert": false})
-        };
+        let byte_level = |prefix: bool, expression: bool| json!({"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": true, "use_regex": expression});
+        let split = |expression: &str, behavior: &str| json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": behavior, "invert": false});
         let sequence = |parts: &[Value]| json!({"type": "Sequence", "pretokenizers": parts});
         assert_eq!(Splitter::of(Some(&byte_level(false, true))), Some(Splitter::Gpt2));
         let old = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true});

@@ -6,9 +6,10 @@
  * worker with the same model loaded again.
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
-import type { GranularityRow, Prevalence, PrevalenceOptions, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions } from "../report/types";
+import type { GranularityRow, MergeOptions, MergeRepair, Prevalence, PrevalenceOptions, ProbeDetail, RowOptions, RowRepair, ScanEvent, ScanOptions, TrainingOptions } from "../report/types";
 import type * as corpus from "./corpus";
 import type * as functions from "./functions";
+import type * as repair from "./repair";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
@@ -19,11 +20,12 @@ import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, Trai
 export type { Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
+export type { Repaired } from "./repair";
 export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof corpus & typeof training;
+type Functions = typeof functions & typeof corpus & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -74,6 +76,16 @@ export class Core {
 
   prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
     return this.call((remote) => remote.prevalenceCsv(result, tokens));
+  }
+
+  /** The loaded model's tokenizer without the merges of tokens. */
+  repairMerges(report: string, ids: Uint32Array, options: Partial<MergeOptions>, on: Listener): Promise<repair.Repaired<MergeRepair>> {
+    return this.withModel((remote) => remote.repairMerges(this.last!.spec, report, ids, options, listening(on)));
+  }
+
+  /** Other rows for tokens; the model in memory is as before when this ends. */
+  repairRows(report: string, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
+    return this.withModel((remote) => remote.repairRows(this.last!.spec, report, ids, text, options, listening(on)));
   }
 
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */

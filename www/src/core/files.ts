@@ -19,7 +19,7 @@ export function isGguf(path: string): boolean {
 }
 
 /** Files in which glitch tokens can be counted. */
-const TEXTS = /\.(txt|text|md|markdown|rst|log|tex|json|jsonl|ndjson|csv|tsv)$/i;
+const TEXTS = /\.(txt|text|md|markdown|rst|log|tex|json|jsonl|ndjson|csv|tsv|parquet)$/i;
 
 /** What lies beside weights, and is no collection of texts. */
 const OF_A_MODEL = /(^|\/)(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|model\.safetensors\.index)\.json$/i;

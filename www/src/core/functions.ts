@@ -122,6 +122,12 @@ export function fresh(): Cancel {
   return cancel;
 }
 
+/** Aborted when what is running is stopped: for work that is done outside the package. */
+export function stoppable(): AbortSignal {
+  fetching = new AbortController();
+  return fetching.signal;
+}
+
 /** Milliseconds between two `advance` events: more often than a screen is drawn is of no use to anyone. */
 const ADVANCE_MS = 50;
 

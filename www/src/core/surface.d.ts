@@ -3,7 +3,7 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, PrevalenceOptions, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
+  DevicePreference, GranularityRow, MergeOptions, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(options?: { threads?: number }): Promise<unknown>;
@@ -41,7 +41,21 @@ export class Session {
   prevalence(
     report_json: string, source: JsSource, files: string[], options: Partial<PrevalenceOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<string>;
+  repair_merges(
+    report_json: string, tokenizer_json: Uint8Array, ids: Uint32Array, options: Partial<MergeOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<{ repair: string; json: Uint8Array }>;
+  repair_rows(
+    report_json: string, ids: Uint32Array, text: string | null | undefined, options: Partial<RowOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<{ repair: string; patches: FilePatch[] }>;
+  restore_rows(): boolean;
   free(): void;
+}
+
+/** Bytes of a file of the model that are other ones after a repair. */
+export interface FilePatch {
+  file: string;
+  offset: number;
+  bytes: Uint8Array;
 }
 
 export type TrainingMask = "causal" | "full" | { prefix: number } | { given: Uint32Array } | { segments: Uint32Array };

@@ -21,6 +21,7 @@ import "../views/token_map";
 import "../views/token_table";
 import { answer } from "./glitch/answer";
 import "./glitch/prevalence";
+import "./glitch/repair";
 import { settings } from "./glitch/settings";
 
 /** Which rows the table lists before any filter. */
@@ -181,6 +182,7 @@ export class GlitchLab extends GlitchscopeElement {
           .scaled=${scaledResolution(rows?.length ?? 0)} .stem=${`${this.stem()}-granularity`}></gs-granularity>` : nothing}
       </section>` : nothing}
       <section aria-label=${t("prevalence.heading")}><gs-prevalence id="prevalence" .session=${session} @pick=${this.pick}></gs-prevalence></section>
+      <section aria-label=${t("repair.heading")}><gs-repair .session=${session} @pick=${this.pick}></gs-repair></section>
       <section class="how">
         <details><summary>${t("how.title")}</summary>
           <p>${t("how.oracle")}</p><p>${t("how.search")}</p><p>${t("how.limits")}</p>
@@ -271,6 +273,7 @@ export class GlitchLab extends GlitchscopeElement {
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
       prevalence: null,
+      repair: null,
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
       export: null,
     };

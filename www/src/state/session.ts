@@ -2,12 +2,12 @@
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
-import { asFailure, Core, type Failure, type Placement, type SourceSpec } from "../core/client";
+import { asFailure, Core, type Failure, type Placement, type Repaired, type SourceSpec } from "../core/client";
 import { parseAddress } from "../core/address";
 import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
-  GranularityRow, Method, Prevalence, PrevalenceOptions, Probe, ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  GranularityRow, MergeOptions, MergeRepair, Method, Prevalence, PrevalenceOptions, Probe, ProbeDetail, Report, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
   TokenTable,
 } from "../report/types";
 import { resolutionLadder } from "../report/resolution";
@@ -30,7 +30,7 @@ export interface LoadedModel {
 
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "prevalence" | "report" | "export";
+  during: "load" | "scan" | "granularity" | "prevalence" | "repair" | "report" | "export";
 }
 
 export class Session extends EventTarget {
@@ -57,6 +57,8 @@ export class Session extends EventTarget {
   /** Files of texts, and the glitch tokens that were counted in them. */
   corpus: NamedFile[] = [];
   prevalence: Prevalence | null = null;
+  /** The last repair with its files. */
+  repaired: Repaired<MergeRepair> | Repaired<RowRepair> | null = null;
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -162,6 +164,26 @@ export class Session extends EventTarget {
     const files = this.corpus.map(({ path, file }) => ({ name: path, file }));
     await this.work(new Job("prevalence"), async (on) => {
       this.prevalence = await this.core.prevalence(JSON.stringify(report), files, options, on);
+    });
+  }
+
+  async repairMerges(ids: number[], options: Partial<MergeOptions>): Promise<void> {
+    await this.repairWith(async (report, on) => this.core.repairMerges(report, Uint32Array.from(ids), options, on));
+  }
+
+  /** `text` is what the loss is compared on; null for the built-in one. */
+  async repairRows(ids: number[], text: string | null, options: Partial<RowOptions>): Promise<void> {
+    await this.repairWith(async (report, on) => this.core.repairRows(report, Uint32Array.from(ids), text, options, on));
+  }
+
+  private async repairWith(
+    run: (report: string, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
+  ): Promise<void> {
+    const { report } = this;
+    if (!report || !this.model || this.job) return;
+    this.repaired = null;
+    await this.work(new Job("repair"), async (on) => {
+      this.repaired = await run(JSON.stringify(report), on);
     });
   }
 
@@ -364,7 +386,7 @@ export class Session extends EventTarget {
         break;
       case "probes":
         // Controls are asked first and are not verdicts of the scan.
-        if (job.stage !== "controls" && job.kind !== "granularity" || job.part < job.parts) this.rows?.addProbes(event.probes);
+        if (job.kind !== "repair" && (job.stage !== "controls" && job.kind !== "granularity" || job.part < job.parts)) this.rows?.addProbes(event.probes);
         this.announce();
         return;
       case "graph":
@@ -384,6 +406,7 @@ export class Session extends EventTarget {
     this.fromFile = null;
     this.granularity = null;
     this.prevalence = null;
+    this.repaired = null;
     this.detail = null;
   }
 

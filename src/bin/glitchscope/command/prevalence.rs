@@ -67,8 +67,7 @@ pub fn prevalence_of(args: &PrevalenceArgs) -> Result<i32, Failure> {
     };
     let mut monitor = Terminal::new();
     listen_for_ctrl_c();
-    let result =
-        pollster::block_on(prevalence::prevalence(&tokenizer, &report, &files, &options, &mut monitor))?;
+    let result = pollster::block_on(prevalence::prevalence(&tokenizer, &report, &files, &options, &mut monitor))?;
     monitor.finish();
     if let Some(path) = &args.out {
         write(path, &result.to_json())?;
@@ -152,11 +151,21 @@ fn table(result: &Prevalence) -> String {
         let _ = writeln!(out, "\n{:>7}  {:<24} {:>9} {:>10}", "id", "token", "count", "documents");
     }
     for token in result.tokens.iter().take(SHOWN) {
-        let _ =
-            writeln!(out, "{:>7}  {:<24} {:>9} {:>10}", token.id, visible(&token.text, 24), token.count, token.documents);
+        let _ = writeln!(
+            out,
+            "{:>7}  {:<24} {:>9} {:>10}",
+            token.id,
+            visible(&token.text, 24),
+            token.count,
+            token.documents
+        );
     }
     if !result.densest.is_empty() {
-        let _ = writeln!(out, "\n{:>9}  {:>7} {:>7}  document, and glitch tokens in context", "density", "glitch", "tokens");
+        let _ = writeln!(
+            out,
+            "\n{:>9}  {:>7} {:>7}  document, and glitch tokens in context",
+            "density", "glitch", "tokens"
+        );
     }
     for document in &result.densest {
         let file = result.files.get(document.file as usize).map_or("", |file| &file.name);

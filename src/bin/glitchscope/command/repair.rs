@@ -234,7 +234,12 @@ fn row_table(repair: &RowRepair) -> String {
     use std::fmt::Write;
     let mut out = String::new();
     for (tensor, dtype) in &repair.tensors {
-        let _ = writeln!(out, "\n{} rows of {tensor} ({dtype}) replaced; {} rows are trained", repair.rows.len(), repair.trained_rows);
+        let _ = writeln!(
+            out,
+            "\n{} rows of {tensor} ({dtype}) replaced; {} rows are trained",
+            repair.rows.len(),
+            repair.trained_rows
+        );
     }
     let _ = writeln!(
         out,

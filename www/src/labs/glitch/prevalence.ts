@@ -171,5 +171,5 @@ function share(ratio: number | null): string {
 
 /** Text around a token stays on its line, and nothing in it turns the reading direction. */
 function plainly(text: string): string {
-  return text.replace(/\s*\n\s*/g, " ⏎ ").replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "�");
+  return text.replace(/\s*\n\s*/g, " ⏎ ").replace(/[\p{Cc}\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/gu, "�");
 }
