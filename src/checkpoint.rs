@@ -14,6 +14,7 @@ mod error;
 pub mod gguf;
 pub(crate) mod json;
 mod load;
+mod mistaken_download;
 mod safetensors;
 mod shards;
 pub mod source;

@@ -128,6 +128,7 @@ fn every_fault_of_a_header_is_named() {
     refused(good[..20].to_vec(), &["model.gguf", "20 bytes", "24"]);
     refused(patched(0, b"GGML"), &["begins with", "GGML"]);
     refused(patched(0, b"version https://git-lfs"), &["Git LFS"]);
+    refused(patched(0, b"<html><head>"), &["web page"]);
     refused(patched(4, &3_u32.to_be_bytes()), &["big-endian"]);
     refused(patched(4, &1_u32.to_le_bytes()), &["version 1"]);
     refused(patched(4, &4_u32.to_le_bytes()), &["version 4"]);

@@ -136,7 +136,11 @@ fn what_people_download_by_mistake_is_recognised() {
     let error = open_weights(pointer).map(|_| ()).expect_err("a pointer");
     assert_says(&error, &["Git LFS"]);
     assert!(error.hint().is_some_and(|hint| hint.contains("git lfs pull")));
-    assert_says(&open_weights(b"<!DOCTYPE html><html>".to_vec()).map(|_| ()).expect_err("a page"), &["web page"]);
+    for page in [&b"<!DOCTYPE html><html>"[..], b"<!doctype html>", b"<HTML><head>", b"<html lang=\"en\">"] {
+        let error = open_weights(page.to_vec()).map(|_| ()).expect_err("a page");
+        assert_says(&error, &["web page"]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("address of the file")));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What can be wrong with a model's files. Every message names the file and the numbers.
 
+use super::mistaken_download;
+
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -82,8 +84,10 @@ impl CheckpointError {
             CheckpointError::OtherFormat { .. } => "Convert the weights, in Python: \
                 AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)."
                 .into(),
-            CheckpointError::NotSafetensors { found, .. } if found.contains("Git LFS") => {
-                "Fetch the file itself: run `git lfs pull` in the folder, or download it from the model's page.".into()
+            CheckpointError::NotSafetensors { found, .. } | CheckpointError::NotGguf { found, .. }
+                if mistaken_download::hint(found).is_some() =>
+            {
+                mistaken_download::hint(found)?.into()
             }
             CheckpointError::Unreadable { .. } | CheckpointError::ShortRead { .. } => {
                 "Check that the file is still there and has not changed, then start again.".into()

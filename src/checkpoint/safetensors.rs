@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Change, CheckpointError};
+use super::{Change, CheckpointError, mistaken_download};
 use crate::compute::DType;
 
 /// Largest header, as in the reference implementation. It is read whole, after a comparison with the file's length.
@@ -99,11 +99,8 @@ const TYPES: &[(&str, u64, Option<DType>)] = &[
 /// The header's length from the file's first eight bytes, checked against the file.
 pub(super) fn header_bytes(file: &str, first: [u8; 8], file_bytes: u64) -> Result<u64, CheckpointError> {
     let not_safetensors = |found: &str| CheckpointError::NotSafetensors { file: file.into(), found: found.into() };
-    // What people really have in hand when a download went wrong.
-    match &first {
-        b"version " => return Err(not_safetensors("it is a Git LFS pointer, not the weights")),
-        b"<!DOCTYP" | b"<!doctyp" => return Err(not_safetensors("it is a web page")),
-        _ => {}
+    if let Some(found) = mistaken_download::recognise(&first) {
+        return Err(not_safetensors(found));
     }
     let length = u64::from_le_bytes(first);
     if length > MAX_HEADER_BYTES || length > file_bytes.saturating_sub(LENGTH_BYTES) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The loss curves of a recorded training side by side: a table and an SVG for README.md.
 
-    python tools/specimen/curves.py --record .cache/record
+    python tools/specimen/curves.py --record .cache/record --exact .cache/exact
 
-Reads PyTorch's curve, that of the replay with other rounding, and what `glitchscope train --json` printed for each chunk
-(`ours-000.json` and so on), all over the same batches.
+Reads PyTorch's curve, that of the replay with other rounding, that of the replay with an exact norm, and what
+`glitchscope train --json` printed for each chunk (`ours-000.json` and so on), all over the same batches.
 """
 import argparse
 import json
@@ -39,22 +39,25 @@ def svg(curves, steps):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--record", type=Path, default=Path(".cache/record"))
+    parser.add_argument("--exact", type=Path, default=Path(".cache/exact"))
     parser.add_argument("--svg", type=Path, default=HERE / "curves.svg")
     args = parser.parse_args()
-    torch, replayed = ([loss for _, loss, _ in json.loads((args.record / f"{name}_curve.json").read_text())] for name in ("torch", "replayed"))
+    curve = lambda folder, name: [loss for _, loss, _ in json.loads((folder / f"{name}_curve.json").read_text())]
+    torch, replayed, exact = curve(args.record, "torch"), curve(args.record, "replayed"), curve(args.exact, "replayed")
     ours = [point["loss"] for path in sorted(args.record.glob("ours-*.json")) for point in json.loads(path.read_text())["curve"]]
     steps = len(torch)
-    assert len(ours) == len(replayed) == steps, (len(ours), len(replayed), steps)
+    assert len(ours) == len(replayed) == len(exact) == steps, (len(ours), len(replayed), len(exact), steps)
     args.svg.write_text(svg([("PyTorch f32", torch, 'stroke="#1b6ca8" stroke-width="4" stroke-opacity=".35"'),
                              ("PyTorch f32, rounded otherwise", replayed, 'stroke="#c05a00" stroke-width="1.2" stroke-dasharray="4 3"'),
+                             ("PyTorch f32, exact norm", exact, 'stroke="#4d8f3a" stroke-width="4" stroke-opacity=".35"'),
                              ("glitchscope train, CPU", ours, 'stroke="#111" stroke-width="1.2"')], steps))
-    print("| steps | PyTorch f32 | glitchscope train | difference | PyTorch, rounded otherwise | difference |\n| --- | --- | --- | --- | --- | --- |")
+    print("| steps | PyTorch, exact norm | `glitchscope train`, CPU | | PyTorch, its own norm | | the same, rounded otherwise | |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
     tenth = steps // 10
     for first in range(0, steps, tenth):
-        mean = [sum(curve[first:first + tenth]) / tenth for curve in (torch, ours, replayed)]
-        print(f"| {first + 1} to {first + tenth} | {mean[0]:.4f} | {mean[1]:.4f} | {mean[1] - mean[0]:+.4f} | {mean[2]:.4f} | {mean[2] - mean[0]:+.4f} |")
-    for name, other in (("glitchscope train", ours), ("PyTorch, rounded otherwise", replayed)):
-        apart = [abs(a - b) for a, b in zip(torch, other)]
+        base, *others = (sum(losses[first:first + tenth]) / tenth for losses in (exact, ours, torch, replayed))
+        print(f"| {first + 1} to {first + tenth} | {base:.4f} | " + " | ".join(f"{mean:.4f} | {mean - base:+.4f}" for mean in others) + " |")
+    for name, other in (("glitchscope train", ours), ("PyTorch, its own norm", torch), ("the same, rounded otherwise", replayed)):
+        apart = [abs(a - b) for a, b in zip(exact, other)]
         rest = apart[100:]
         print(f"{name}: mean {sum(apart) / steps:.5f}, largest {max(apart):.4f} at step {apart.index(max(apart)) + 1}; "
               f"from step 101 on mean {sum(rest) / len(rest):.5f}")

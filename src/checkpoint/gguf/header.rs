@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::reader::Reader;
 use crate::checkpoint::safetensors::shown;
 use crate::checkpoint::source::Source;
-use crate::checkpoint::{CheckpointError, MAX_RANK};
+use crate::checkpoint::{CheckpointError, MAX_RANK, mistaken_download};
 use crate::compute::DType;
 
 /// Most metadata entries. Published files have fewer than a hundred.
@@ -335,11 +335,11 @@ async fn counts(reader: &mut Reader<'_>, file: &str) -> Result<(u64, u64), Check
         return Err(not_gguf(format!("it has {} bytes, and the format begins with 24", reader.left())));
     }
     let first: [u8; 8] = reader.array("the magic").await?;
-    match &first {
-        b"version " => return Err(not_gguf("it is a Git LFS pointer, not the weights".into())),
-        b"<!DOCTYP" | b"<!doctyp" => return Err(not_gguf("it is a web page".into())),
-        [b'G', b'G', b'U', b'F', ..] => {}
-        other => return Err(not_gguf(format!("it begins with {:?}", other[..4].escape_ascii().to_string()))),
+    if let Some(found) = mistaken_download::recognise(&first) {
+        return Err(not_gguf(found.into()));
+    }
+    if !first.starts_with(b"GGUF") {
+        return Err(not_gguf(format!("it begins with {:?}", first[..4].escape_ascii().to_string())));
     }
     let version = u32::from_le_bytes([first[4], first[5], first[6], first[7]]);
     if VERSIONS.contains(&version.swap_bytes()) {
