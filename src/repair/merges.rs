@@ -119,8 +119,8 @@ pub async fn prune(
             refused.push(refusal(id, "it is an added token, which is found before any merge", Vec::new()));
         } else if before[id as usize] != TokenClass::Ok {
             refused.push(refusal(id, "no text produces it as it is", Vec::new()));
-        } else if tokenizer.derivation(id).is_empty() {
-            refused.push(refusal(id, "no merge makes it: it is a character or byte of its own", Vec::new()));
+        } else if tokenizer.derivation(id).last() != Some(&id) {
+            refused.push(refusal(id, "no merge makes it: it is a character or byte of its own, or an entry found whole", Vec::new()));
         } else {
             wanted.insert(id);
         }

@@ -15,11 +15,14 @@ use super::{Tokenizer, vocabulary::Vocabulary};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pruned {
     pub json: Vec<u8>,
-    /// Merges that were taken out: their place in the original list, and both halves.
-    pub merges: Vec<(usize, String, String)>,
+    /// Merges that were taken out of the original list.
+    pub merges: Vec<RemovedMerge>,
     /// `ignore_merges` was true and is false: with it a piece that is an entry is that token, whatever the merges say.
     pub ignore_merges_off: bool,
 }
+
+/// Its place in the list, and both halves.
+pub type RemovedMerge = (usize, String, String);
 
 #[derive(Deserialize)]
 struct Outer<'a> {
@@ -98,7 +101,7 @@ fn without(
     ids: &BTreeSet<u32>,
     vocabulary: &Vocabulary,
     prefix: &str,
-) -> Result<(String, Vec<(usize, String, String)>), TokenizerError> {
+) -> Result<(String, Vec<RemovedMerge>), TokenizerError> {
     let malformed = |reason: String| TokenizerError::Malformed {
         file: "tokenizer.json".into(),
         reason: format!("its merges: {reason}"),
