@@ -210,7 +210,9 @@ fn patched_tokenizers_agree_with_the_library_and_lose_only_the_chosen_tokens() {
         let ours = Tokenizer::from_bytes(&json, None).unwrap();
         let rows = ours.vocab_size() as u32;
         let merged: Vec<u32> = (0..rows)
-            .filter(|&id| ours.class(id) == TokenClass::Ok && ours.derivation(id).last() == Some(&id) && !ours.is_added(id))
+            .filter(|&id| {
+                ours.class(id) == TokenClass::Ok && ours.derivation(id).last() == Some(&id) && !ours.is_added(id)
+            })
             .collect();
         let chosen: Vec<u32> = merged.iter().rev().step_by(merged.len() / 12).copied().collect();
         let options = MergeOptions::default();

@@ -120,7 +120,11 @@ pub async fn prune(
         } else if before[id as usize] != TokenClass::Ok {
             refused.push(refusal(id, "no text produces it as it is", Vec::new()));
         } else if tokenizer.derivation(id).last() != Some(&id) {
-            refused.push(refusal(id, "no merge makes it: it is a character or byte of its own, or an entry found whole", Vec::new()));
+            refused.push(refusal(
+                id,
+                "no merge makes it: it is a character or byte of its own, or an entry found whole",
+                Vec::new(),
+            ));
         } else {
             wanted.insert(id);
         }

@@ -212,6 +212,12 @@ pub async fn repair(
     if spoiled > 0 {
         notes.push(format!("{spoiled} of the tokens passed before and fail after"));
     }
+    let alone = rows.iter().filter(|row| row.made_of.is_empty()).count();
+    if options.method == RowMethod::Spelled && alone > 0 {
+        notes.push(format!(
+            "{alone} of the tokens are spelled like no trained one; they got the mean of all trained rows"
+        ));
+    }
     if options.keep {
         notes.push("the model in memory has the new rows until the originals are put back".into());
     }

@@ -12,6 +12,8 @@ import platform
 import random
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import tokenizers
 from tokenizers import Tokenizer
 
@@ -80,8 +82,13 @@ def main():
     for name, (content, _) in files.items():
         with open(OUT / name, "w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(content) if name.endswith(".csv") else file.write(content)
+    # The same records once more, compressed as most such files are; columns that are no text are left out.
+    records = json.loads(files["alpaca.json"][0])
+    columns = {name: [record[name] for record in records] for name in ["instruction", "input", "output"]}
+    columns |= {"n": list(range(len(records))), "bytes": [b"\xff\x00" for _ in records]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), OUT / "alpaca.parquet", row_group_size=25, compression="snappy")
     result = {"script": "tools/reference/corpus.py", "seed": SEED, "python": platform.python_version(),
-              "tokenizers": tokenizers.__version__, "counts": {}}
+              "tokenizers": tokenizers.__version__, "pyarrow": pyarrow.__version__, "counts": {}}
     for name in NAMES:
         tokenizer = Tokenizer.from_file(str(ROOT / f"tests/golden/tokenizer/{name}/tokenizer.json"))
         encode = lambda string: tokenizer.encode(string, add_special_tokens=False).ids

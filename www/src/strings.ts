@@ -330,7 +330,7 @@ const CATALOGUE = {
   "prevalence.cancelled": ["Cancelled. Until then {hits} of {tokens} tokens were glitch tokens ({share}); {hit} of {documents} documents had one.", "已取消。此前 {tokens} 个词元中有 {hits} 个故障词元（{share}）；{documents} 个文档中有 {hit} 个含有。"],
   "prevalence.source": ["Looked for: the {n} glitch tokens of {model} by {oracle}; {found} of them occur. Every text is encoded by itself, without special tokens.", "查找对象：{model} 按 {oracle} 判定的 {n} 个故障词元，其中 {found} 个出现。每段文本单独编码，不加特殊词元。"],
   "prevalence.files": ["Files", "文件"],
-  "prevalence.broken": ["{n} records could not be read and are not counted", "{n} 条记录无法读取，未计入"],
+  "prevalence.broken": ["Records that could not be read and are not counted: {n}", "{n} 条记录无法读取，未计入"],
   "prevalence.tokens": ["Most frequent", "最常出现"],
   "prevalence.more_tokens": ["and {n} more, in the saved tables", "另有 {n} 个，见保存的表格"],
   "prevalence.densest": ["Documents, the densest first", "文档（密度从高到低）"],

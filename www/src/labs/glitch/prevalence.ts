@@ -16,6 +16,8 @@ const TOKENS_SHOWN = 12;
 export class PrevalencePanel extends GlitchscopeElement {
   static override styles = [sheet, css`
     :host { display: block; }
+    h2 { margin-bottom: 8px; }
+    td.number { white-space: nowrap; }
     .about { max-width: 76ch; }
     .row { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin-top: 12px; }
     .row label { display: inline-flex; gap: 8px; align-items: center; }

@@ -17,6 +17,8 @@ const ROWS_SHOWN = 25;
 export class RepairPanel extends GlitchscopeElement {
   static override styles = [sheet, css`
     :host { display: block; }
+    h2 { margin-bottom: 8px; }
+    td.number { white-space: nowrap; }
     .about { max-width: 76ch; }
     .row { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin-top: 12px; }
     .row input[type="text"] { flex: 1; min-width: 160px; max-width: 420px; }
@@ -203,10 +205,10 @@ export class RepairPanel extends GlitchscopeElement {
       ${repair.notes.length > 0 ? html`<ul class="notes" lang="en">${repair.notes.map((note) => html`<li>${note}</li>`)}</ul>` : nothing}
       <div class="scroll" tabindex="0" role="region" aria-label=${t("repair.table")}><table>
         <thead><tr><th scope="col">${t("prevalence.column.token")}</th><th scope="col" class="number">${t("repair.column.norm")}</th>
-          ${this.method === "spelled" ? html`<th scope="col">${t("repair.column.made_of")}</th>` : nothing}<th scope="col">${t("repair.column.before")}</th><th scope="col">${t("repair.column.after")}</th></tr></thead>
+          ${repair.options.method === "spelled" ? html`<th scope="col">${t("repair.column.made_of")}</th>` : nothing}<th scope="col">${t("repair.column.before")}</th><th scope="col">${t("repair.column.after")}</th></tr></thead>
         <tbody>${repair.rows.slice(0, this.shown).map((row) => html`<tr><td>${this.chip(row.id, row.text)}</td>
           <td class="number">${decimal(row.norm_before, 2)} → ${decimal(row.norm_after, 2)}</td>
-          ${this.method === "spelled" ? html`<td>${row.made_of.slice(0, 6).map(([id]) => html`<gs-token .text=${this.session.model?.tokens.text[id] ?? ""} .bytesHex=${""} .token=${id}></gs-token> `)}</td>` : nothing}
+          ${repair.options.method === "spelled" ? html`<td>${row.made_of.slice(0, 6).map(([id]) => html`<gs-token .text=${this.session.model?.tokens.text[id] ?? ""} .bytesHex=${""} .token=${id}></gs-token> `)}</td>` : nothing}
           ${this.said(row.before)}${this.said(row.after)}</tr>`)}</tbody></table></div>${this.more(repair.rows.length)}`;
   }
 }
