@@ -1,5 +1,4 @@
 /** Counting glitch tokens in files, in the worker, beside what functions.ts does there. */
-import { prevalence_csv } from "glitchscope";
 import type { Prevalence, PrevalenceOptions, ScanEvent } from "../report/types";
 import { coalescing, fresh, loaded, plain, stoppable } from "./functions";
 import { parquetAsJsonLines } from "./parquet";
@@ -21,11 +20,6 @@ export async function prevalence(
     const names = readable.map(({ name }) => name);
     return JSON.parse(await loaded().prevalence(report, source, names, options, listener, fresh())) as Prevalence;
   }, events);
-}
-
-/** The densest documents as CSV, or the tokens. */
-export async function prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
-  return plain(async () => prevalence_csv(JSON.stringify(result), tokens));
 }
 
 /** Parquet files become JSON Lines under a name that says so. */

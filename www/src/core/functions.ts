@@ -3,15 +3,17 @@
  *
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
-import init, { Cancel, Session, check_report, gpu_tuning, report_csv, restore_gpu_tuning, version } from "glitchscope";
+import init, { Cancel, Session, check_report, gpu_tuning, prevalence_csv, report_csv, restore_gpu_tuning, version } from "glitchscope";
 import type {
-  GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+  GranularityRow, Prevalence, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
 import { keepTuning, keptTuning } from "./gpu_tuning";
 import { type CacheUse, openCache } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
 import { openSource, type SourceSpec } from "./sources";
+
+export type { FilePatch } from "glitchscope";
 
 let ready: Promise<unknown> | undefined;
 let session: Session | undefined;
@@ -106,6 +108,11 @@ export async function forgetCached(model: string | null): Promise<number> {
 
 export async function csv(report: string): Promise<string> {
   return plain(async () => report_csv(report));
+}
+
+/** The densest documents as CSV, or the tokens. */
+export async function prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
+  return plain(async () => prevalence_csv(JSON.stringify(result), tokens));
 }
 
 export async function check(report: string): Promise<void> {

@@ -1,7 +1,6 @@
 /** Repairs in the worker, beside what functions.ts does there, and the files that come of them. */
-import type { FilePatch } from "glitchscope";
 import type { MergeOptions, MergeRepair, RowOptions, RowRepair } from "../report/types";
-import { coalescing, fresh, loaded, plain } from "./functions";
+import { coalescing, type FilePatch, fresh, loaded, plain } from "./functions";
 import { openCache } from "./model_cache";
 import { type PageSource, openSource, type SourceSpec } from "./sources";
 
