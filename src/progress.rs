@@ -10,7 +10,7 @@ use std::pin::Pin;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::report::{Probe, TokenGraph};
+use crate::report::{DetectorTable, Probe, TokenGraph};
 
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -34,6 +34,8 @@ pub enum Event<'a> {
     Probes { probes: &'a [Probe] },
     /// The map is drawn; comes before the first question of a search.
     Graph { graph: &'a TokenGraph },
+    /// A detector is done; the comparison so far, with the status it has if it ends here.
+    Detectors { table: &'a DetectorTable },
     /// Something the user should know; also kept in the report.
     Note { text: String },
 }

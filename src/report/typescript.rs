@@ -17,7 +17,7 @@ use crate::repair::merges::*;
 use crate::repair::probes::Said;
 use crate::repair::rows::*;
 use crate::report::*;
-use crate::session::{ClassCount, ProbeDetail, SessionInfo, TopToken};
+use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -64,6 +64,8 @@ fn declarations() -> String {
     declare::<Comparison>(&mut out);
     declare::<GranularityRow>(&mut out);
     declare::<References>(&mut out);
+    declare::<IndicatorTable>(&mut out);
+    declare::<IndicatorColumn>(&mut out);
     declare::<DetectorInfo>(&mut out);
     declare::<DetectorTable>(&mut out);
     declare::<Mean>(&mut out);
@@ -74,6 +76,7 @@ fn declarations() -> String {
     declare::<SessionInfo>(&mut out);
     declare::<ClassCount>(&mut out);
     declare::<ProbeDetail>(&mut out);
+    declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);
     declare::<TrainingOptions>(&mut out);
     declare::<ScheduleName>(&mut out);

@@ -80,8 +80,8 @@ export async function granularity(
   return plain(() => loaded().granularity(truth, options, list, coalescing(events), fresh()), events);
 }
 
-export async function probe(id: number): Promise<ProbeDetail> {
-  return plain(() => loaded().probe(id));
+export async function probe(id: number, options: Partial<ScanOptions>): Promise<ProbeDetail> {
+  return plain(() => loaded().probe(id, options));
 }
 
 /** Stops what is running, at its next pause. */

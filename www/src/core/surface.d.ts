@@ -3,7 +3,8 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, MergeOptions, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent, ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
+  DevicePreference, GranularityRow, IndicatorTable, MergeOptions, OracleOffer, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent,
+  ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(options?: { threads?: number }): Promise<unknown>;
@@ -34,7 +35,13 @@ export class Session {
   granularity(
     truth_json: string, options: Partial<ScanOptions>, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<GranularityRow[]>;
-  probe(id: number): Promise<ProbeDetail>;
+  probe(id: number, options: Partial<ScanOptions>): Promise<ProbeDetail>;
+  oracles(options: Partial<ScanOptions>): OracleOffer[];
+  indicators(on: (event: ScanEvent) => void, cancel: Cancel): Promise<IndicatorTable>;
+  compare(
+    truth_json: string, options: Partial<ScanOptions>, names: string[], seeds: Uint32Array, budget: number,
+    on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<string>;
   static fresh(source: JsSource, seed: number, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
   trainer(options: Partial<TrainingOptions>): Promise<Trainer>;
   loss_and_gradients(batch: TrainingBatch, patterns: string[]): Promise<LossAndGradients>;
@@ -93,6 +100,7 @@ export class Trainer {
 export function report_csv(report_json: string): string;
 export function prevalence_csv(json: string, tokens: boolean): string;
 export function check_report(report_json: string): void;
+export function detectors_csv(table_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;
