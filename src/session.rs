@@ -18,6 +18,7 @@ use crate::glitch::oracle::panel::{self, Panel};
 use crate::glitch::state::{KeptAnswers, ScanIdentity};
 use crate::glitch::{self, Clock, Embedding, ORACLES, Part, ScanError, ScanState};
 use crate::progress::{Event, Monitor, Silent, pause};
+use crate::repair::rows::DeviceRows;
 use crate::report::{
     DetectorTable, GranularityRow, IndicatorTable, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName,
     TokenTable,
@@ -31,6 +32,8 @@ pub struct Session {
     pub tokenizer: Option<Tokenizer>,
     pub info: SessionInfo,
     pub tokens: TokenTable,
+    /// What a repair that was kept has replaced.
+    pub repaired: Option<Vec<DeviceRows>>,
     /// Ids that end an answer.
     stop: Vec<u32>,
 }
@@ -245,7 +248,7 @@ impl Session {
             oracle,
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
-        Ok(Session { model, tokenizer, info, tokens, stop })
+        Ok(Session { model, tokenizer, info, tokens, repaired: None, stop })
     }
 
     /// The glitch scan. `truth` is an earlier exhaustive report to compare with.

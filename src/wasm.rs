@@ -7,9 +7,11 @@ mod batch;
 #[cfg(feature = "bench")]
 mod bench;
 mod compare;
+mod corpus;
 mod evidence;
 mod monitor;
 mod oracles;
+mod repair;
 mod source;
 mod threads;
 mod trainer;

@@ -1,7 +1,7 @@
 //! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets, summaries for people, strings for
 //! test suites.
 
-mod csv;
+pub(crate) mod csv;
 mod detectors;
 mod diff;
 mod document;

@@ -82,7 +82,7 @@ fn write_label(out: &mut String, label: Option<&Label>) {
 }
 
 /// A text as a cell: escaped, disarmed, in quotes.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut cell = String::with_capacity(text.len() + 2);
     cell.push('"');
     let first = text.trim_start().chars().next();

@@ -7,8 +7,8 @@
  * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
  */
 import type {
-  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Probe,
-  ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
+  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
 
 interface JsSource {
@@ -397,6 +397,36 @@ export class Session {
     };
   }
 
+  async prevalence(_report: string, source: JsSource, files: string[], options: Partial<PrevalenceOptions>): Promise<string> {
+    const all = { documents: 2, documents_hit: 1, tokens: 40, glitch_tokens: 3 };
+    const [id, text] = [143, HOSTILE[3]!];
+    const result: Prevalence = {
+      schema: "glitchscope.prevalence", schema_version: 1, glitchscope: version(), model: this.name, oracle: ORACLE.id, looked_for: 23,
+      options: { line_by_line: false, fields: [], documents: 100, excerpts: 4, ...options }, status: "complete", all, ratio: 0.075,
+      files: files.map((name) => ({
+        name, format: "text, one document", layouts: [["plain text", 2]], bytes: 200, bytes_read: 200, count: all, broken: 1,
+        first_broken: [{ line: 3, offset: 17, reason: "column 1: expected value" }], error: null,
+      })),
+      tokens: [{ id, text, count: 3, documents: 1 }],
+      densest: [{ file: 0, document: 1, line: 1, offset: 0, tokens: 20, glitch_tokens: 3, density: 0.15, excerpts: [
+        { cut_before: true, cut_behind: true, spans: [{ text: `${source.name} says`, id: null }, { text, id }, { text: HOSTILE[1]!, id: null }] }] }],
+      notes: [],
+    };
+    return JSON.stringify(result);
+  }
+
+  async repair_merges(): Promise<never> {
+    throw { message: "the scripted core repairs nothing", hint: null, kind: "input" };
+  }
+
+  async repair_rows(): Promise<never> {
+    throw { message: "the scripted core repairs nothing", hint: null, kind: "input" };
+  }
+
+  restore_rows(): boolean {
+    return false;
+  }
+
   free(): void {}
 }
 
@@ -416,6 +446,10 @@ export function reopen_report(json: string): string {
   }
   if (schema !== "glitchscope.scan") throw { message: `schema is ${String(schema)}, expected glitchscope.scan`, hint: "Open a file saved by Glitchscope.", kind: "input" };
   return json;
+}
+
+export function prevalence_csv(): string {
+  return "file,document\r\n";
 }
 
 export function detectors_csv(json: string): string {

@@ -4,11 +4,11 @@
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
 import init, {
-  Cancel, Session, diff_csv, diff_reports, export_report, gpu_tuning, reopen_report, report_csv, restore_gpu_tuning, version,
-  whole_state_bytes,
+  Cancel, Session, diff_csv, diff_reports, export_report, gpu_tuning, prevalence_csv, reopen_report, report_csv, restore_gpu_tuning,
+  version, whole_state_bytes,
 } from "glitchscope";
 import type {
-  GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+  GranularityRow, Prevalence, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
 import { keepTuning, keptTuning } from "./gpu_tuning";
 import { type CacheUse, openCache } from "./model_cache";
@@ -16,6 +16,8 @@ import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
 import { forgetStates, listStates, readState, StateWriter } from "./scan_state";
 import { openSource, type SourceSpec } from "./sources";
+
+export type { FilePatch } from "glitchscope";
 
 let ready: Promise<unknown> | undefined;
 let session: Session | undefined;
@@ -172,6 +174,11 @@ export async function diffCsv(diff: string): Promise<string> {
   return plain(async () => diff_csv(diff));
 }
 
+/** The densest documents as CSV, or the tokens. */
+export async function prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
+  return plain(async () => prevalence_csv(JSON.stringify(result), tokens));
+}
+
 export function loaded(): Session {
   if (!session) throw { message: "no model is loaded", hint: "Load a model first.", kind: "input" } satisfies Failure;
   return session;
@@ -180,6 +187,12 @@ export function loaded(): Session {
 export function fresh(): Cancel {
   cancel = new Cancel();
   return cancel;
+}
+
+/** Aborted when what is running is stopped: for work that is done outside the package. */
+export function stoppable(): AbortSignal {
+  fetching = new AbortController();
+  return fetching.signal;
 }
 
 /** Milliseconds between two `advance` events: more often than a screen is drawn is of no use to anyone. */

@@ -2,12 +2,16 @@
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
-import { asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type SourceSpec } from "../core/client";
+import {
+  asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
+} from "../core/client";
 import { parseAddress } from "../core/address";
+import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
-  DetectorTable, GranularityRow, IndicatorTable, Label, Method, OracleInfo, OracleOffer, Probe, ProbeDetail, Report, ReportDiff,
-  ScanEvent, ScanOptions, SessionInfo, Skipped, TokenTable,
+  DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  TokenTable,
 } from "../report/types";
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
@@ -33,7 +37,7 @@ export interface LoadedModel {
 
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "report" | "export";
+  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | "report" | "export";
 }
 
 export class Session extends EventTarget {
@@ -70,6 +74,12 @@ export class Session extends EventTarget {
 
   /** A scan of the loaded model that a closed tab or a cancel left behind. */
   kept: KeptScan | null = null;
+
+  /** Files of texts, and the glitch tokens that were counted in them. */
+  corpus: NamedFile[] = [];
+  prevalence: Prevalence | null = null;
+  /** The last repair with its files. */
+  repaired: Repaired<MergeRepair> | Repaired<RowRepair> | null = null;
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -195,6 +205,44 @@ export class Session extends EventTarget {
       this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
     });
     this.changed("rows");
+  }
+
+  /** Texts to count glitch tokens in. They are read when that begins. */
+  setCorpus(files: NamedFile[]): void {
+    if (this.job || files.length === 0) return;
+    this.corpus = files;
+    this.prevalence = null;
+    this.changed();
+  }
+
+  /** Counts the glitch tokens of the report in view. */
+  async countGlitchTokens(options: Partial<PrevalenceOptions>): Promise<void> {
+    const { report } = this;
+    if (!report || !this.model || this.job) return;
+    const files = this.corpus.map(({ path, file }) => ({ name: path, file }));
+    await this.work(new Job("prevalence"), async (on) => {
+      this.prevalence = await this.core.prevalence(JSON.stringify(report), files, options, on);
+    });
+  }
+
+  async repairMerges(ids: number[], options: Partial<MergeOptions>): Promise<void> {
+    await this.repairWith(async (report, on) => this.core.repairMerges(report, Uint32Array.from(ids), options, on));
+  }
+
+  /** `text` is what the loss is compared on; null for the built-in one. */
+  async repairRows(ids: number[], text: string | null, options: Partial<RowOptions>): Promise<void> {
+    await this.repairWith(async (report, on) => this.core.repairRows(report, Uint32Array.from(ids), text, options, on));
+  }
+
+  private async repairWith(
+    run: (report: string, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
+  ): Promise<void> {
+    const { report } = this;
+    if (!report || !this.model || this.job) return;
+    this.repaired = null;
+    await this.work(new Job("repair"), async (on) => {
+      this.repaired = await run(JSON.stringify(report), on);
+    });
   }
 
   /** Measures every detector against the exhaustive report. Asks about every token first where it has to. */
@@ -552,6 +600,8 @@ export class Session extends EventTarget {
     this.shown = null;
     this.fromFile = null;
     this.granularity = null;
+    this.prevalence = null;
+    this.repaired = null;
     this.detectors = null;
     this.difference = null;
     this.detail = null;
