@@ -141,6 +141,8 @@ export class Session extends EventTarget {
     this.method = kept.choice as MethodChoice;
     this.options = { ...kept.options };
     this.relink();
+    // The scan that is gone on with may have asked by other oracles than those chosen here.
+    await this.reoffer();
     await this.scan(kept.job);
   }
 
