@@ -8,10 +8,16 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
+use crate::corpus::excerpt::{Excerpt, Span};
+use crate::corpus::prevalence::*;
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
+use crate::repair::loss::LossChange;
+use crate::repair::merges::*;
+use crate::repair::probes::Said;
+use crate::repair::rows::*;
 use crate::report::*;
-use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, TopToken};
+use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -58,6 +64,7 @@ fn declarations() -> String {
     declare::<Round>(&mut out);
     declare::<ClusterTest>(&mut out);
     declare::<Comparison>(&mut out);
+    declare::<Shard>(&mut out);
     declare::<GranularityRow>(&mut out);
     declare::<References>(&mut out);
     declare::<IndicatorTable>(&mut out);
@@ -67,6 +74,12 @@ fn declarations() -> String {
     declare::<Mean>(&mut out);
     declare::<DetectorRow>(&mut out);
     declare::<DetectorRun>(&mut out);
+    declare::<ReportDiff>(&mut out);
+    declare::<Matching>(&mut out);
+    declare::<DiffOracle>(&mut out);
+    declare::<DiffTokens>(&mut out);
+    declare::<Change>(&mut out);
+    declare::<Unmatched>(&mut out);
     declare::<Timing>(&mut out);
     declare::<Event<'static>>(&mut out);
     declare::<SessionInfo>(&mut out);
@@ -74,10 +87,30 @@ fn declarations() -> String {
     declare::<ProbeDetail>(&mut out);
     declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);
+    declare::<StateInfo>(&mut out);
     declare::<TrainingOptions>(&mut out);
     declare::<ScheduleName>(&mut out);
     declare::<Group>(&mut out);
     declare::<StepReport>(&mut out);
+    declare::<Prevalence>(&mut out);
+    declare::<PrevalenceOptions>(&mut out);
+    declare::<Tally>(&mut out);
+    declare::<FileCount>(&mut out);
+    declare::<BrokenRecord>(&mut out);
+    declare::<TokenCount>(&mut out);
+    declare::<DocumentCount>(&mut out);
+    declare::<RowOptions>(&mut out);
+    declare::<RowMethod>(&mut out);
+    declare::<RowRepair>(&mut out);
+    declare::<RowChange>(&mut out);
+    declare::<LossChange>(&mut out);
+    declare::<Said>(&mut out);
+    declare::<MergeOptions>(&mut out);
+    declare::<MergeRepair>(&mut out);
+    declare::<PrunedToken>(&mut out);
+    declare::<RefusedToken>(&mut out);
+    declare::<Excerpt>(&mut out);
+    declare::<Span>(&mut out);
     out
 }
 

@@ -7,10 +7,13 @@
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
 import type {
-  GranularityRow, IndicatorTable, OracleOffer, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions,
+  GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, RowOptions,
+  RowRepair, ScanEvent, ScanOptions, TrainingOptions,
 } from "../report/types";
+import type * as corpus from "./corpus";
 import type * as evaluation from "./evaluation";
 import type * as functions from "./functions";
+import type * as repair from "./repair";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
@@ -18,14 +21,15 @@ import type { SourceSpec } from "./sources";
 import type * as training from "./trainer";
 import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, TrainingRows, TrainingRun } from "./trainer";
 
-export type { Opened } from "./functions";
+export type { ExportFormat, KeptScan, Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
+export type { Repaired } from "./repair";
 export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof evaluation & typeof training;
+type Functions = typeof functions & typeof corpus & typeof evaluation & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -57,8 +61,18 @@ export class Core {
     });
   }
 
-  scan(options: Partial<ScanOptions>, truth: string | null, on: Listener): Promise<string> {
-    return this.withModel((remote) => remote.scan(options, truth, listening(on)));
+  /** The scan's state is kept in the journal of that name, and taken up where it is there. */
+  scan(options: Partial<ScanOptions>, truth: string | null, on: Listener, journal: string): Promise<string> {
+    return this.withModel((remote) => remote.scan(options, truth, listening(on), journal));
+  }
+
+  /** The newest scan of the loaded model that did not come to its end. */
+  keptScan(): Promise<functions.KeptScan | null> {
+    return this.withModel((remote) => remote.keptScan());
+  }
+
+  forgetScan(job: string): Promise<void> {
+    return this.call((remote) => remote.forgetScan(job));
   }
 
   granularity(truth: string, options: Partial<ScanOptions>, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
@@ -88,6 +102,25 @@ export class Core {
 
   detectorsCsv(table: string): Promise<string> {
     return this.call((remote) => remote.detectorsCsv(table));
+  }
+
+  /** Glitch tokens of a report in files; a cancelled call gives what it counted. */
+  prevalence(report: string, files: { name: string; file: Blob }[], options: Partial<PrevalenceOptions>, on: Listener): Promise<Prevalence> {
+    return this.withModel((remote) => remote.prevalence(report, files, options, listening(on)));
+  }
+
+  prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
+    return this.call((remote) => remote.prevalenceCsv(result, tokens));
+  }
+
+  /** The loaded model's tokenizer without the merges of tokens. */
+  repairMerges(report: string, ids: Uint32Array, options: Partial<MergeOptions>, on: Listener): Promise<repair.Repaired<MergeRepair>> {
+    return this.withModel((remote) => remote.repairMerges(this.last!.spec, report, ids, options, listening(on)));
+  }
+
+  /** Other rows for tokens; the model in memory is as before when this ends. */
+  repairRows(report: string, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
+    return this.withModel((remote) => remote.repairRows(this.last!.spec, report, ids, text, options, listening(on)));
   }
 
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */
@@ -147,9 +180,22 @@ export class Core {
     return this.call((remote) => remote.csv(report));
   }
 
-  /** Fails when the text is not a report this version can show. */
-  check(report: string): Promise<void> {
-    return this.call((remote) => remote.check(report));
+  /** A saved report as this version writes it; fails when the text is not one that can be shown. */
+  reopen(report: string): Promise<string> {
+    return this.call((remote) => remote.reopen(report));
+  }
+
+  exported(report: string, format: functions.ExportFormat): Promise<string> {
+    return this.call((remote) => remote.exported(report, format));
+  }
+
+  /** What changed from report `a` to report `b`, as JSON text. */
+  diff(a: string, b: string): Promise<string> {
+    return this.call((remote) => remote.diff(a, b));
+  }
+
+  diffCsv(diff: string): Promise<string> {
+    return this.call((remote) => remote.diffCsv(diff));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */

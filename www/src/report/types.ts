@@ -36,6 +36,8 @@ export interface Report {
   hunt: Hunt | null;
   /** GlitchHunter against the exhaustive truth; absent until both are known. */
   comparison: Comparison | null;
+  /** Which part of a scan this is; absent when it is the whole. */
+  shard?: Shard;
   /** Things the user should know: survived oddities of the files, fallbacks, limits. */
   notes: Array<string>;
   /** Seconds, measured by whoever ran the scan; never part of a comparison. */
@@ -453,6 +455,21 @@ export interface Comparison {
   query_share: number;
 }
 
+/** One part of an exhaustive scan that several machines share. */
+export interface Shard {
+  /** From 1 to `count`. */
+  index: number;
+  count: number;
+  /** The first so many of the report's notes are those of the whole scan. */
+  notes: number;
+  /** What happened to this part's device. */
+  incidents: Array<string>;
+  /** Tokens the model processed before the part's own: prompts and controls, which every part repeats. */
+  shared_model_tokens: number;
+  /** Ids of the part whose answers came with a number that is not finite. */
+  not_finite: Array<number>;
+}
+
 /** What a hunt would have found at one resolution, answered from a stored exhaustive scan. */
 export interface GranularityRow {
   resolution: number;
@@ -576,6 +593,85 @@ export interface DetectorRun {
   curve: Array<number>;
 }
 
+/** What changed from report `a` to report `b`. Everything a view of it needs is here. */
+export interface ReportDiff {
+  /** Always [`ReportDiff::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  a: Provenance;
+  b: Provenance;
+  /** In sentences a person could quote. */
+  summary: Array<string>;
+  /** What differs between the scans besides their verdicts, and may explain them; empty when they should agree. */
+  differences: Array<string>;
+  matching: Matching;
+  /** The scans' own verdicts first, then every other oracle that both asked. */
+  oracles: Array<DiffOracle>;
+  /** Every token that both scans asked about, ascending by the id in `a`. */
+  tokens: DiffTokens;
+  /** Places in `tokens` whose verdicts differ. */
+  flips: Array<number>;
+  /** Means over `tokens` of the absolute change, and the largest. */
+  p_target_change: Change;
+  entropy_change: Change;
+  /** Glitch tokens of one scan that the other has no verdict on, and why. */
+  only_a: Array<Unmatched>;
+  only_b: Array<Unmatched>;
+}
+
+/** How the two vocabularies go together, in entries that have text or bytes. */
+export interface Matching {
+  /** `id` when the vocabularies are the same, else `bytes`. */
+  by: string;
+  matched: number;
+  only_a: number;
+  only_b: number;
+  /** Entries for whose bytes one of the vocabularies has several entries, no single one of which is ordinary. */
+  ambiguous_a: number;
+  ambiguous_b: number;
+}
+
+/** One oracle's verdicts on the tokens that both scans asked about. */
+export interface DiffOracle {
+  /** Of `a`; the scans' own oracles may differ, which `differences` then say. */
+  oracle: string;
+  both_fail: number;
+  only_a_fails: number;
+  only_b_fails: number;
+  both_pass: number;
+  /** Tokens that fail both / tokens that fail one of them; null when none fails. */
+  jaccard: number | null;
+}
+
+/** Columns of equal length. */
+export interface DiffTokens {
+  id_a: Array<number>;
+  id_b: Array<number>;
+  /** In `a`. */
+  text: Array<string>;
+  passed_a: Array<boolean>;
+  passed_b: Array<boolean>;
+  p_target_a: Array<number>;
+  p_target_b: Array<number>;
+  entropy_a: Array<number>;
+  entropy_b: Array<number>;
+  /** The oracles' graded values. */
+  value_a: Array<number | null>;
+  value_b: Array<number | null>;
+}
+
+export interface Change {
+  mean: number;
+  largest: number;
+}
+
+/** A glitch token that cannot be compared. */
+export interface Unmatched {
+  id: number;
+  text: string;
+  reason: string;
+}
+
 export interface Timing {
   stage: string;
   seconds: number;
@@ -588,6 +684,7 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "detectors", table: DetectorTable, }
+  | { "event": "state", line: string, }
   | { "event": "note", text: string, };
 
 /** What was loaded, and what it can be asked. */
@@ -634,6 +731,13 @@ export interface OracleOffer {
 export interface TopToken {
   id: number;
   p: number;
+}
+
+/** A state that the loaded model can go on with. */
+export interface StateInfo {
+  options: ScanOptions;
+  /** Answers that need not be asked for again. */
+  answered: number;
 }
 
 /** A training's settings. What is left out has the default. */
@@ -691,4 +795,240 @@ export interface StepReport {
   learning_rate: number;
   /** Places of all batches, B·T, filling included. */
   tokens: number;
+}
+
+/** The glitch tokens of a report in a collection of texts. */
+export interface Prevalence {
+  /** Always [`Prevalence::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  glitchscope: string;
+  /** Of the report: whose glitch tokens they are, and by which oracle. */
+  model: string;
+  oracle: string;
+  /** Glitch tokens that were looked for. */
+  looked_for: number;
+  options: PrevalenceOptions;
+  status: Status;
+  /** All files together. */
+  all: Tally;
+  /** Glitch tokens / tokens of all files; null where there are no tokens. */
+  ratio: number | null;
+  files: Array<FileCount>;
+  /** Every glitch token that occurs, the most frequent first. */
+  tokens: Array<TokenCount>;
+  /** Documents with the largest share of glitch tokens, the largest first. */
+  densest: Array<DocumentCount>;
+  notes: Array<string>;
+}
+
+/** What is counted, and how much of it is listed. */
+export interface PrevalenceOptions {
+  /** Every line of a text file is a document. */
+  line_by_line: boolean;
+  /** Fields of a record whose texts count, by name; all of its texts when empty. */
+  fields: Array<string>;
+  /** Documents that are listed: those with the largest share of glitch tokens. Default 100. */
+  documents: number;
+  /** Excerpts of each. Default 4. */
+  excerpts: number;
+}
+
+/** Documents, their tokens, and how many of those are glitch tokens. */
+export interface Tally {
+  documents: number;
+  /** Documents with a glitch token. */
+  documents_hit: number;
+  tokens: number;
+  glitch_tokens: number;
+}
+
+export interface FileCount {
+  name: string;
+  format: string;
+  /** How the texts lie in its records, and in how many of them. */
+  layouts: [string, number][];
+  bytes: number;
+  /** Bytes that were read; fewer after a cancel or an error. */
+  bytes_read: number;
+  count: Tally;
+  /** Records that could not be read, and the first of them. */
+  broken: number;
+  first_broken: Array<BrokenRecord>;
+  /** Why the file was not read to its end; null when it was. */
+  error: string | null;
+}
+
+export interface BrokenRecord {
+  line: number;
+  offset: number;
+  reason: string;
+}
+
+export interface TokenCount {
+  id: number;
+  text: string;
+  count: number;
+  /** Documents it occurs in. */
+  documents: number;
+}
+
+export interface DocumentCount {
+  /** Place of its file in `files`. */
+  file: number;
+  /** Counted from 1 in its file. */
+  document: number;
+  /** Where it begins; line 1 and byte 0 for a whole file. */
+  line: number;
+  offset: number;
+  tokens: number;
+  glitch_tokens: number;
+  density: number;
+  excerpts: Array<Excerpt>;
+}
+
+export interface RowOptions {
+  method: RowMethod;
+  /** Share of the new row; the rest is the row as it was. 0 to 1, default 1. */
+  alpha: number;
+  /** Similarly spelled tokens. 1 to 64, default 4 (GlitchEdit's largest). */
+  k: number;
+  /** Scale the row to length 1 in the end, as GlitchEdit does. Default false. */
+  unit_length: boolean;
+  /** The rise of the loss that is allowed, in nats a token. Default 0.01 (chosen here). */
+  allowed_rise: number;
+  /** Leave the new rows in the model. Default false: the originals are put back. */
+  keep: boolean;
+}
+
+/** What a row is replaced with. */
+export type RowMethod = "mean" | "spelled";
+
+/** What replacing rows did. */
+export interface RowRepair {
+  /** Always [`RowRepair::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  glitchscope: string;
+  model: string;
+  /** Which oracle was asked before and after. */
+  oracle: string;
+  options: RowOptions;
+  /** Tensors of the checkpoint in which rows were replaced, with their types. */
+  tensors: Array<[string, string]>;
+  /** The file that holds them. */
+  files: Array<string>;
+  /** Rows that the means are made of, or chosen from. */
+  trained_rows: number;
+  rows: Array<RowChange>;
+  /** Tokens that failed before, and how many of these pass after. */
+  failed_before: number;
+  repaired: number;
+  loss: LossChange;
+  notes: Array<string>;
+}
+
+export interface RowChange {
+  id: number;
+  text: string;
+  before: Said;
+  after: Said;
+  /** Length of the input row. */
+  norm_before: number;
+  norm_after: number;
+  /** Similarly spelled tokens the row is made of, with their weights; empty for the mean of all. */
+  made_of: Array<[number, number]>;
+}
+
+/** The loss on a text before and after a repair. */
+export interface LossChange {
+  /** Whether the text is the built-in one. */
+  built_in: boolean;
+  /** Tokens that were predicted. */
+  tokens: number;
+  /** Of them, how many are repaired tokens. */
+  repaired_tokens: number;
+  /** Mean negative log-likelihood, in nats a token. */
+  before: number;
+  after: number;
+  /** The rise that was allowed, in nats a token. */
+  allowed_rise: number;
+  /** The rise is not above the allowed one. */
+  is_within: boolean;
+}
+
+/** What an oracle said of a token. */
+export interface Said {
+  passed: boolean;
+  answer: string;
+  /** Probability of the token itself as the first token of the answer; null where it is not one token. */
+  p_target: number | null;
+}
+
+export interface MergeOptions {
+  /**
+   * Take a token out even where others are built from it, which then cannot be produced either. Default false: such
+   * tokens are refused.
+   */
+  with_dependents: boolean;
+}
+
+/** What pruning merges did. */
+export interface MergeRepair {
+  /** Always [`MergeRepair::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  glitchscope: string;
+  model: string;
+  options: MergeOptions;
+  /** The question that was asked before and after, and how its answers are judged. */
+  question: string;
+  /** Tokens that cannot be produced any more. */
+  tokens: Array<PrunedToken>;
+  refused: Array<RefusedToken>;
+  /** Merges that were taken out, of how many, and whether `ignore_merges` had to be switched off. */
+  merges_removed: number;
+  ignore_merges_off: boolean;
+  /** Other tokens that came back from their text before, and how many of them still do. */
+  others_before: number;
+  others_after: number;
+  /** Other tokens that do not come back any more; empty unless dependents were agreed to. */
+  lost: Array<number>;
+  /** Tokens that failed before, and how many of their texts pass after. */
+  failed_before: number;
+  repaired: number;
+  notes: Array<string>;
+}
+
+export interface PrunedToken {
+  id: number;
+  text: string;
+  /** Ids of its text after. */
+  ids_after: Array<number>;
+  /** The model's answer with the token, and with what its text is made of after; null without a model. */
+  before: Said | null;
+  after: Said | null;
+}
+
+export interface RefusedToken {
+  id: number;
+  text: string;
+  reason: string;
+  /** Tokens that are built from it, the first of them. */
+  dependents: Array<number>;
+}
+
+/** Glitch tokens in their context. */
+export interface Excerpt {
+  /** The text goes on before and behind the excerpt. */
+  cut_before: boolean;
+  cut_behind: boolean;
+  spans: Array<Span>;
+}
+
+/** A stretch of ordinary text, or one glitch token. */
+export interface Span {
+  text: string;
+  /** The glitch token's id; null for ordinary text. */
+  id: number | null;
 }

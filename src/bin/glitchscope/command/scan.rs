@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use glitchscope::glitch::Part;
 use glitchscope::report::{Method, NeighbourChoice, Panel, Probe, Report, ScanOptions, Status};
+
+use glitchscope::session::ScanRun;
 
 use super::failure::Failure;
 use super::model_args::{ModelArgs, open};
 use super::oracle_args::{OracleArgs, TaskArg, resolution};
+use super::state_file::StateFile;
 use super::terminal::{Terminal, listen_for_ctrl_c, print, read, visible, write};
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -88,6 +92,12 @@ pub struct Scan {
     /// Compare with this saved exhaustive report
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
+    /// Keep what is answered in this file, every few seconds; where it is there, go on where it ends
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Scan one of n parts, from 1/n to n/n (with --method exhaustive); `merge` joins what --out writes
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Part>,
     /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -102,6 +112,22 @@ pub fn scan(args: &Scan) -> Result<i32, Failure> {
         None => None,
     };
     let mut monitor = Terminal::new();
+    if args.method == MethodArg::Compare && args.state.is_some() {
+        return Err(Failure::Usage(
+            "--state keeps one scan and --method compare makes two: scan with --method exhaustive --out FILE first, then \
+             with --method glitchhunter --truth FILE"
+                .into(),
+        ));
+    }
+    if args.method != MethodArg::Exhaustive && args.shard.is_some() {
+        return Err(Failure::Usage("--shard needs --method exhaustive: a search cannot be split into parts".into()));
+    }
+    let mut run = ScanRun { part: args.shard, ..ScanRun::default() };
+    if let Some(path) = &args.state {
+        let (file, kept) = StateFile::open(path)?;
+        monitor.state = Some(file);
+        run.state = Some(kept);
+    }
     listen_for_ctrl_c();
     let mut session = open(&args.model, &mut monitor)?;
     let mut options = ScanOptions {
@@ -130,7 +156,8 @@ pub fn scan(args: &Scan) -> Result<i32, Failure> {
         truth = Some(report);
     }
     options.method = if args.method == MethodArg::Exhaustive { Method::Exhaustive } else { Method::Glitchhunter };
-    let report = pollster::block_on(session.scan(&options, truth.as_ref(), &mut monitor))?;
+    run.truth = truth.as_ref();
+    let report = pollster::block_on(session.scan_run(&options, run, &mut monitor))?;
     finish(args, report, monitor)
 }
 
@@ -147,6 +174,12 @@ pub fn finish(args: &Scan, mut report: Report, mut monitor: Terminal) -> Result<
         print(&report.to_json()?)?
     } else {
         print(&table(&report))?
+    }
+    if let Some(state) = monitor.state {
+        match report.status {
+            Status::Complete | Status::NotTestable => state.remove(),
+            Status::Cancelled | Status::Failed => eprintln!("the same command goes on from here: the state is kept"),
+        }
     }
     Ok(match report.status {
         Status::Complete | Status::NotTestable => 0,
