@@ -1,7 +1,7 @@
 /** The session as a link: what was asked, in the fragment, so that no server sees it. Only what differs from a default. */
 import { isHubId, parseHub } from "../core/address";
 import type { WeightStorage } from "../core/client";
-import { accepted, DEFAULTS, FORMS, KEEP_RULES, namedOracles, NUMERIC, ORACLES, SAMPLING, SWITCHES } from "./options";
+import { accepted, DEFAULTS, FORMS, KEEP_RULES, namedOracles, NEIGHBOUR_CHOICES, NUMERIC, ORACLES, SAMPLING, SWITCHES } from "./options";
 import type { DevicePreference, ScanOptions } from "../report/types";
 
 export type MethodChoice = "glitchhunter" | "exhaustive" | "both";
@@ -40,6 +40,8 @@ export function parseLink(fragment: string): Linked {
   if (form && form !== DEFAULTS.form) linked.options.form = form;
   const rule = KEEP_RULES.find((rule) => rule === parameters.get("keep_rule"));
   if (rule && rule !== DEFAULTS.keep_rule) linked.options.keep_rule = rule;
+  const choice = NEIGHBOUR_CHOICES.find((choice) => choice === parameters.get("neighbours"));
+  if (choice && choice !== DEFAULTS.neighbours) linked.options.neighbours = choice;
   for (const spec of [...NUMERIC, ...SAMPLING]) {
     const text = parameters.get(spec.key);
     const value = text === null || text === "" ? null : accepted(spec, Number(text));
@@ -64,7 +66,7 @@ export function formatLink(linked: Linked): string {
   if (linked.weights && linked.weights !== "stored") parameters.set("weights", linked.weights);
   if (linked.method && linked.method !== "glitchhunter") parameters.set("method", linked.method);
   if (linked.options.oracles?.length) parameters.set("oracle", linked.options.oracles.join(","));
-  for (const { key } of [{ key: "form" }, { key: "keep_rule" }, ...NUMERIC, ...SAMPLING, ...SWITCHES] as const) {
+  for (const { key } of [{ key: "form" }, { key: "keep_rule" }, { key: "neighbours" }, ...NUMERIC, ...SAMPLING, ...SWITCHES] as const) {
     const value = linked.options[key];
     if (value !== undefined && value !== DEFAULTS[key]) parameters.set(key, String(value));
   }

@@ -53,6 +53,7 @@ export const ORACLES = [
 ] as const;
 export const FORMS = ["auto", "plain", "chat"] as const satisfies readonly PromptForm[];
 export const KEEP_RULES = ["ratio", "hypergeometric"] as const satisfies readonly KeepRule[];
+export const NEIGHBOUR_CHOICES = ["auto", "exact", "approximate"] as const;
 
 /** The oracles that options name, the leading one first. */
 export function chosenOracles({ oracles, task }: Pick<ScanOptions, "oracles" | "task">): string[] {

@@ -1,13 +1,13 @@
 /** Every option of the scan, with its default and where the default comes from. */
 import { html, nothing, type TemplateResult } from "lit";
 import { scaledResolution } from "../../report/resolution";
-import type { KeepRule } from "../../report/types";
+import type { KeepRule, NeighbourChoice } from "../../report/types";
 import type { Session } from "../../state/session";
-import { accepted, DEFAULTS, KEEP_RULES, NUMERIC, type OptionSpec, SWITCHES } from "../../state/options";
+import { accepted, DEFAULTS, KEEP_RULES, NEIGHBOUR_CHOICES, NUMERIC, type OptionSpec, SWITCHES } from "../../state/options";
 import { t, type Key } from "../../strings";
 
 /** What is set back; the choice of oracles stands elsewhere. */
-const OWN = [...NUMERIC, ...SWITCHES, { key: "keep_rule" as const }];
+const OWN = [...NUMERIC, ...SWITCHES, { key: "keep_rule" as const }, { key: "neighbours" as const }];
 
 export function settings(session: Session) {
   const searching = session.method !== "exhaustive";
@@ -28,6 +28,13 @@ export function settings(session: Session) {
             @change=${(event: Event) => session.setOptions({ keep_rule: (event.target as HTMLSelectElement).value as KeepRule })}>
             ${KEEP_RULES.map((rule) => html`<option value=${rule} .selected=${session.options.keep_rule === rule}>${t(`keep_rule.${rule}`)}</option>`)}</select>
           <span class="about" id="about-keep_rule">${t("settings.default", { value: t(`keep_rule.${DEFAULTS.keep_rule}`), source: t("source.paper") })}. ${t("option.keep_rule.about")}</span>
+        </div>
+        <div class="option">
+          <label for="option-neighbours">${t("option.neighbours")}</label>
+          <select id="option-neighbours" ?disabled=${session.job !== null} aria-describedby="about-neighbours"
+            @change=${(event: Event) => session.setOptions({ neighbours: (event.target as HTMLSelectElement).value as NeighbourChoice })}>
+            ${NEIGHBOUR_CHOICES.map((choice) => html`<option value=${choice} .selected=${session.options.neighbours === choice}>${t(`neighbours.${choice}`)}</option>`)}</select>
+          <span class="about" id="about-neighbours">${t("settings.default", { value: t(`neighbours.${DEFAULTS.neighbours}`), source: t("source.ours") })}. ${t("option.neighbours.about")}</span>
         </div>
         ${SWITCHES.map((spec) => html`<div class="option">
           <label class="switch"><input type="checkbox" .checked=${session.options[spec.key]} ?disabled=${(spec.of === "search" && !searching) || session.job !== null}

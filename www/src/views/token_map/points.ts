@@ -56,8 +56,7 @@ export function shuffled(n: number): Uint32Array {
 export function drawn(order: Uint32Array, state: Uint8Array): { ordinary: Uint32Array; failing: Uint32Array } {
   const [ordinary, failing] = [new Uint32Array(order.length), new Uint32Array(order.length)];
   let [n, m] = [0, 0];
-  for (let at = 0; at < order.length; at++) {
-    const i = order[at]!;
+  for (const i of order) {
     if (state[STATE_BYTES * i + 2] === 0) continue;
     if (state[STATE_BYTES * i] === 2) failing[m++] = i;
     else ordinary[n++] = i;
