@@ -20,14 +20,17 @@ mod keep_rule;
 mod options;
 pub mod oracle;
 pub mod reference_ids;
+pub(crate) mod rows;
 mod sampling;
 mod scope;
+pub mod shard;
 mod skipped;
 mod stages;
+pub mod state;
 mod stored_oracle;
 mod summary;
 pub mod taxonomy;
-mod token_graph;
+pub(crate) mod token_graph;
 mod verdicts;
 mod words;
 
@@ -37,13 +40,16 @@ pub use granularity::{granularity, scaled_resolution};
 pub use oracle::Oracle;
 pub use oracle::catalogue::ORACLES;
 pub use sampling::sample_size;
+pub use shard::{Part, merge};
 pub use stages::STAGES;
+pub use state::ScanState;
 pub use stored_oracle::StoredOracle;
 
-use crate::compute::Device;
+use crate::compute::{Device, Tensor};
 use crate::error::{Error, Result};
 use crate::progress::{Event, LocalBoxFuture, Monitor};
 use crate::report::{Hunt, LabelCounts, Method, ModelInfo, Panel, Provenance, Report, ScanOptions, Status, TokenTable};
+use rows::Rows;
 use scope::Scope;
 use token_graph::Mapped;
 use verdicts::Verdicts;
@@ -54,6 +60,11 @@ pub use crate::report::Probe;
 pub trait Subject: Oracle {
     /// The device that answers the oracle's questions; the scan's graph is computed on it too.
     fn device(&mut self) -> &mut Device;
+
+    /// The input embedding on that device, as it is stored; `None` where its numbers have to be handed over.
+    fn embedding(&self) -> Option<Tensor> {
+        None
+    }
 
     /// Stands on a device again after `error`, if that can be done, and keeps a sentence about it. False leaves the
     /// error as it is.
@@ -80,7 +91,7 @@ pub trait Subject: Oracle {
 pub struct Embedding {
     pub rows: usize,
     pub columns: usize,
-    /// `rows × columns`, row-major.
+    /// `rows × columns`, row-major. A scan does without them when its subject has the table on its device.
     pub values: Vec<f32>,
 }
 
@@ -116,6 +127,14 @@ pub enum ScanError {
     NotStored { id: u32 },
     #[error("the stored report cannot serve as the truth: {reason}")]
     NotATruth { reason: String },
+    #[error("this is not the state of a scan: {reason}")]
+    NotAState { reason: String },
+    #[error("the state is that of another scan: {difference}")]
+    OtherScan { difference: String },
+    #[error("{given:?} is not a part of a scan, expected i/n with i from 1 to n")]
+    Part { given: String },
+    #[error("the parts cannot be joined: {reason}")]
+    Parts { reason: String },
 }
 
 impl ScanError {
@@ -128,6 +147,16 @@ impl ScanError {
             }
             ScanError::NotStored { .. } | ScanError::NotATruth { .. } => {
                 "Run an exhaustive scan of this model to its end, and take its report.".into()
+            }
+            ScanError::NotAState { .. } => "Take the file that `scan --state` wrote, or one that does not exist yet.".into(),
+            ScanError::OtherScan { .. } => {
+                "Run the scan that the state belongs to, or give this one a file of its own.".into()
+            }
+            ScanError::Part { .. } => "The second of three parts is 2/3.".into(),
+            ScanError::Parts { .. } => {
+                "Give every part of one scan once; each has to be made by the same version with the same options, model \
+                 and kind of device."
+                    .into()
             }
             ScanError::UnknownDetector { .. } => "Leave the option out to run all of them.".into(),
             ScanError::UnknownOracle { .. } => "`glitchscope oracles` lists what each of them asks.".into(),
@@ -155,8 +184,43 @@ pub async fn scan(
     truth: Option<&Report>,
     monitor: &mut dyn Monitor,
 ) -> Result<Report> {
+    scan_part(subject, embedding, tokens, model, notes, options, None, truth, monitor).await
+}
+
+/// `scan`, or one part of an exhaustive one; [`merge`] joins the parts.
+pub async fn scan_part(
+    subject: &mut dyn Subject,
+    embedding: &Embedding,
+    tokens: &TokenTable,
+    model: ModelInfo,
+    notes: Vec<String>,
+    options: &ScanOptions,
+    part: Option<Part>,
+    truth: Option<&Report>,
+    monitor: &mut dyn Monitor,
+) -> Result<Report> {
     options::check(options)?;
-    let scope = Scope::new(embedding, tokens)?;
+    if part.is_some() && options.method != Method::Exhaustive {
+        return Err(ScanError::Option {
+            option: "method",
+            got: "glitchhunter".into(),
+            expected: "exhaustive: a search cannot be split into parts".into(),
+        }
+        .into());
+    }
+    let scope = match Rows::of(subject, embedding) {
+        Rows::Numbers(embedding) => Scope::new(embedding, tokens)?,
+        rows => {
+            let mut damaged = rows.damaged(subject.device(), embedding.rows, monitor).await;
+            if let Err(error) = &damaged
+                && subject.recover(error, monitor).await?
+            {
+                let rows = Rows::of(subject, embedding);
+                damaged = rows.damaged(subject.device(), embedding.rows, monitor).await;
+            }
+            Scope::of_rows(embedding.rows, damaged?, tokens)?
+        }
+    };
     let mut report = Report {
         schema: Report::SCHEMA.into(),
         schema_version: Report::SCHEMA_VERSION,
@@ -181,6 +245,7 @@ pub async fn scan(
         skipped: Vec::new(),
         hunt: None,
         comparison: None,
+        shard: part.map(Part::begun),
         notes,
         timings: Vec::new(),
     };
@@ -188,8 +253,13 @@ pub async fn scan(
         note(&mut report, monitor, text);
     }
     let mut verdicts = Verdicts::new(scope.len());
-    let outcome = run(subject, embedding, &scope, options, &mut report, &mut verdicts, monitor).await;
+    let outcome = run(subject, embedding, &scope, options, part, &mut report, &mut verdicts, monitor).await;
     let incidents = subject.take_incidents();
+    if let Some(shard) = &mut report.shard {
+        shard.notes = report.notes.len() as u32;
+        shard.incidents = incidents.clone();
+        shard.not_finite = verdicts.not_finite().to_vec();
+    }
     if !incidents.is_empty() {
         report.provenance.device = subject.device().info();
         report.notes.extend(incidents);
@@ -221,6 +291,7 @@ pub async fn scan(
     report.labels = taxonomy::labels(&report);
     report.label_counts = taxonomy::counts(&report.labels);
     report.model_tokens = subject.model_tokens();
+    shard::count_shared_tokens(&mut report);
     for text in controls::untestable(&report) {
         note(&mut report, monitor, text);
     }
@@ -246,22 +317,33 @@ async fn run(
     embedding: &Embedding,
     scope: &Scope,
     options: &ScanOptions,
+    part: Option<Part>,
     report: &mut Report,
     verdicts: &mut Verdicts,
     monitor: &mut dyn Monitor,
 ) -> Result<()> {
     let testable = controls::ask(subject, scope, options, report, monitor).await?;
+    if let Some(shard) = &mut report.shard {
+        shard.shared_model_tokens = subject.model_tokens();
+    }
     let hunting = options.method == Method::Glitchhunter;
     let mut first = None;
-    if hunting || options.with_graph || !testable {
-        let mut map = token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await;
+    // One part draws the map for all.
+    let drawing = part.is_none_or(|part| part.index == 1) && (options.with_graph || !testable);
+    if hunting || drawing {
+        let rows = Rows::of(subject, embedding);
+        let mut map = token_graph::map(subject.device(), &rows, scope.vertices(), options, monitor).await;
         if let Err(error) = &map
             && subject.recover(error, monitor).await?
         {
-            map = token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await;
+            let rows = Rows::of(subject, embedding);
+            map = token_graph::map(subject.device(), &rows, scope.vertices(), options, monitor).await;
         }
         match map {
             Ok(Some(Mapped { graph, partition })) => {
+                if let Some(text) = token_graph::searched(&graph.search) {
+                    note(report, monitor, text);
+                }
                 monitor.event(Event::Graph { graph: &graph });
                 report.graph = Some(graph);
                 first = Some(partition);
@@ -280,7 +362,7 @@ async fn run(
         let hunt = report.hunt.insert(Hunt::default());
         hunter::hunt(subject, embedding, scope, options, first, verdicts, hunt, monitor).await
     } else {
-        exhaustive::ask_all(subject, scope, verdicts, monitor).await
+        exhaustive::ask_all(subject, scope, part, verdicts, monitor).await
     }
 }
 

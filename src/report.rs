@@ -6,16 +6,20 @@ use serde::{Deserialize, Serialize};
 use crate::compute::DeviceInfo;
 use crate::tokenizer::TokenClass;
 
+mod diff;
 pub mod export;
+#[cfg(test)]
+mod schema;
 mod stored;
 #[cfg(test)]
 mod typescript;
 
-pub use export::{REPORT_BYTES_MAX, ReportError};
+pub use diff::{Change, DiffOracle, DiffTokens, Matching, ReportDiff, Unmatched, diff};
+pub use export::{ExportFormat, REPORT_BYTES_MAX, ReportError};
 
 /// The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Report {
     /// Always [`Report::SCHEMA`].
     pub schema: String,
@@ -29,7 +33,7 @@ pub struct Report {
     pub controls: Option<Controls>,
     /// Every id of the vocabulary, column by column.
     pub tokens: TokenTable,
-    /// The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it.
+    /// The Token Embedding Graph of the whole scope: map and neighbours; absent when the scan did not need it.
     pub graph: Option<TokenGraph>,
     /// Every verdict of the scan's first oracle, by token id; the controls keep theirs.
     pub probes: Vec<Probe>,
@@ -54,6 +58,10 @@ pub struct Report {
     pub hunt: Option<Hunt>,
     /// GlitchHunter against the exhaustive truth; absent until both are known.
     pub comparison: Option<Comparison>,
+    /// Which part of a scan this is; absent when it is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub shard: Option<Shard>,
     /// Things the user should know: survived oddities of the files, fallbacks, limits.
     pub notes: Vec<String>,
     /// Seconds, measured by whoever ran the scan; never part of a comparison.
@@ -67,7 +75,7 @@ impl Report {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Complete,
@@ -80,7 +88,7 @@ pub enum Status {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Provenance {
     pub glitchscope: String,
     pub model: ModelInfo,
@@ -90,7 +98,7 @@ pub struct Provenance {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ModelInfo {
     /// Folder, file or URL the user named; `specimen` for the built-in model.
     pub name: String,
@@ -115,7 +123,7 @@ pub struct ModelInfo {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct FileInfo {
     pub name: String,
     #[cfg_attr(test, ts(type = "number"))]
@@ -126,7 +134,7 @@ pub struct FileInfo {
 
 /// What is asked of a token, and how its answers are judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct OracleInfo {
     /// `repetition-zero-shot`.
     pub id: String,
@@ -142,7 +150,7 @@ pub struct OracleInfo {
 
 /// One question, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PromptInfo {
     pub name: String,
     /// `plain`, or `chat` when the model's chat template made the text.
@@ -159,7 +167,7 @@ pub struct PromptInfo {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     Glitchhunter,
@@ -168,7 +176,7 @@ pub enum Method {
 
 /// What is asked of a token: the paper's three proxy tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskName {
     #[default]
@@ -179,7 +187,7 @@ pub enum TaskName {
 
 /// How GlitchHunter judges a cluster by its sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeepRule {
     /// hits / sample above `keep_ratio`: the paper's, whose "hypothesis test" has no statistic.
@@ -192,7 +200,7 @@ pub enum KeepRule {
 
 /// Whether questions are put as plain text or through the model's chat template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PromptForm {
     #[default]
@@ -201,9 +209,21 @@ pub enum PromptForm {
     Chat,
 }
 
+/// How the nearest neighbours of the map and the search are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NeighbourChoice {
+    /// Exactly, but on a processor approximately above 100,000 tokens.
+    #[default]
+    Auto,
+    Exact,
+    Approximate,
+}
+
 /// Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ScanOptions {
     pub method: Method,
@@ -224,6 +244,8 @@ pub struct ScanOptions {
     pub seed: u32,
     /// Neighbours of a vertex, the vertex itself counted in. Default 50 (paper).
     pub n_neighbors: u32,
+    /// Exact or approximate neighbours. Default: whichever is fast enough (chosen here).
+    pub neighbours: NeighbourChoice,
     /// Leiden resolution. Default 75 (paper).
     pub resolution: f64,
     /// Principal components the embedding is reduced to. Default 50 (reference code).
@@ -270,6 +292,7 @@ impl Default for ScanOptions {
             top_p: 0.9,
             seed: 42,
             n_neighbors: 50,
+            neighbours: NeighbourChoice::Auto,
             resolution: 75.0,
             n_components: 50,
             keep_rule: KeepRule::Ratio,
@@ -292,7 +315,7 @@ impl Default for ScanOptions {
 
 /// Ordinary tokens, asked about first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Controls {
     pub asked: u32,
     pub passed: u32,
@@ -302,7 +325,7 @@ pub struct Controls {
 
 /// One row per id, as columns, because a vocabulary has up to hundreds of thousands of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct TokenTable {
     /// What the token decodes to; lone bytes appear as U+FFFD here and exactly in `bytes_hex`.
     pub text: Vec<String>,
@@ -313,7 +336,7 @@ pub struct TokenTable {
 
 /// The Token Embedding Graph of round 1.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct TokenGraph {
     /// Token id of each vertex.
     pub ids: Vec<u32>,
@@ -323,8 +346,8 @@ pub struct TokenGraph {
     /// Leiden community of each vertex.
     pub cluster: Vec<u32>,
     pub n_clusters: u32,
-    /// Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
-    /// `n_neighbors`; the report lists fewer, or they would make up most of it.
+    /// Nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first; `search` tells how they were
+    /// found. The graph itself uses `n_neighbors`; the report lists fewer, or they would make up most of it.
     pub neighbours_per_token: u32,
     pub neighbours: Vec<u32>,
     /// Euclidean, in the reduced space.
@@ -333,11 +356,29 @@ pub struct TokenGraph {
     pub explained_variance: f64,
     /// Modularity with resolution (RBConfiguration), as a share of the total weight.
     pub quality: f64,
+    /// How the neighbours were found; absent in reports from before there was a choice, whose neighbours are exact.
+    #[serde(default)]
+    pub search: Option<NeighbourSearch>,
+}
+
+/// How the neighbours of a graph were found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct NeighbourSearch {
+    /// `exact` or `inverted file`.
+    pub method: String,
+    /// Neighbours of a vertex, the vertex itself not counted.
+    pub n_neighbours: u32,
+    /// Share of the exact neighbours that were found, measured on `sample_rows` rows; absent for the exact search.
+    pub recall: Option<f64>,
+    pub sample_rows: u32,
+    /// Share of all pairs of vertices that were compared.
+    pub pairs: f64,
 }
 
 /// One answer of the oracle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Probe {
     pub id: u32,
     /// The oracle's verdict.
@@ -361,7 +402,7 @@ pub struct Probe {
 
 /// What a token is, GlitchHunter's types A to E. The rules are in `glitch/taxonomy.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TokenType {
     /// A: common words glued together.
@@ -378,7 +419,7 @@ pub enum TokenType {
 
 /// What a token does to the model, GlitchHunter's five symptoms. The rules are in `glitch/taxonomy.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Symptom {
     SpellingMistake,
@@ -390,7 +431,7 @@ pub enum Symptom {
 
 /// The labels of one glitch token. The raw answers stay in `probes` and `panel`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Label {
     pub id: u32,
     pub token_type: TokenType,
@@ -404,7 +445,7 @@ pub struct Label {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LabelCounts {
     pub types: Vec<(TokenType, u32)>,
     /// By question and symptom.
@@ -413,7 +454,7 @@ pub struct LabelCounts {
 
 /// Several oracles over the same tokens. Columns are as long as `ids`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Panel {
     /// The first is the scan's own.
     pub oracles: Vec<OracleInfo>,
@@ -429,7 +470,7 @@ pub struct Panel {
 
 /// What one oracle said.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct VerdictColumn {
     pub oracle: String,
     /// Ordinary words asked about first, and how many of them passed. Where they do not, verdicts say nothing.
@@ -444,7 +485,7 @@ pub struct VerdictColumn {
 
 /// What was answered to one question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct AnswerColumn {
     /// Name of the prompt.
     pub prompt: String,
@@ -467,7 +508,7 @@ pub struct AnswerColumn {
 
 /// How far two oracles agree about the tokens that both were asked about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Agreement {
     pub a: String,
     pub b: String,
@@ -482,7 +523,7 @@ pub struct Agreement {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Skipped {
     pub class: TokenClass,
     pub reason: String,
@@ -490,7 +531,7 @@ pub struct Skipped {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Hunt {
     pub rounds: Vec<Round>,
     /// The literal output of Algorithm 1: all tokens of the clusters that survived, verified or not, ascending. After
@@ -508,7 +549,7 @@ pub struct Hunt {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Round {
     pub round: u32,
     /// Tokens at the start, |B|.
@@ -533,7 +574,7 @@ pub struct Round {
 
 /// What a sample says of its cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ClusterTest {
     /// Members, of every class.
     pub size: u32,
@@ -553,7 +594,7 @@ pub struct ClusterTest {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Comparison {
     /// Glitch tokens of the exhaustive scan that the search verified.
     pub true_positives: u32,
@@ -567,6 +608,24 @@ pub struct Comparison {
     pub queries_exhaustive: u32,
     /// Queries of the hunt / queries of the exhaustive scan; 0 when there were none.
     pub query_share: f64,
+}
+
+/// One part of an exhaustive scan that several machines share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Shard {
+    /// From 1 to `count`.
+    pub index: u32,
+    pub count: u32,
+    /// The first so many of the report's notes are those of the whole scan.
+    pub notes: u32,
+    /// What happened to this part's device.
+    pub incidents: Vec<String>,
+    /// Tokens the model processed before the part's own: prompts and controls, which every part repeats.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub shared_model_tokens: u64,
+    /// Ids of the part whose answers came with a number that is not finite.
+    pub not_finite: Vec<u32>,
 }
 
 /// What a hunt would have found at one resolution, answered from a stored exhaustive scan.
@@ -719,7 +778,7 @@ pub struct DetectorRun {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Timing {
     pub stage: String,
     pub seconds: f64,

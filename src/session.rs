@@ -15,7 +15,8 @@ use crate::glitch::detectors::{self, Field, Machine};
 use crate::glitch::indicators;
 use crate::glitch::oracle::Oracle;
 use crate::glitch::oracle::panel::{self, Panel};
-use crate::glitch::{self, Clock, Embedding, ORACLES, ScanError};
+use crate::glitch::state::{KeptAnswers, ScanIdentity};
+use crate::glitch::{self, Clock, Embedding, ORACLES, Part, ScanError, ScanState};
 use crate::progress::{Event, Monitor, Silent, pause};
 use crate::repair::rows::DeviceRows;
 use crate::report::{
@@ -94,6 +95,26 @@ pub struct OracleOffer {
 }
 
 const TOP_TOKENS: usize = 8;
+
+/// A state that the loaded model can go on with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct StateInfo {
+    pub options: ScanOptions,
+    /// Answers that need not be asked for again.
+    pub answered: u32,
+}
+
+/// How a scan is run besides its options.
+#[derive(Default)]
+pub struct ScanRun<'a> {
+    /// An earlier exhaustive report to compare with.
+    pub truth: Option<&'a Report>,
+    /// Which part of the scan; the whole of it by default.
+    pub part: Option<Part>,
+    /// `Some` when the monitor is to be told the scan's state; `Some(Some(_))` goes on where an earlier run was.
+    pub state: Option<Option<ScanState>>,
+}
 
 /// How a model is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -237,22 +258,54 @@ impl Session {
         truth: Option<&Report>,
         monitor: &mut dyn Monitor,
     ) -> Result<Report> {
-        let (info, mut notes) = (self.info.model.clone(), self.info.notes.clone());
-        let embedding = match self.embedding().await {
-            // The device may have gone since the model was loaded: a laptop slept, another tab took the memory.
-            Err(error) => match self.model.recover(&error, monitor).await? {
-                Some(incident) => {
-                    monitor.event(Event::Note { text: incident.clone() });
-                    notes.push(incident);
-                    self.embedding().await?
-                }
-                None => return Err(error),
-            },
-            embedding => embedding?,
-        };
+        self.scan_run(options, ScanRun { truth, ..ScanRun::default() }, monitor).await
+    }
+
+    /// A scan that is resumed, can be resumed, or is one part of several.
+    ///
+    /// Errors   `OtherScan` when the state to resume is not of this model, these options and this device
+    pub async fn scan_run(
+        &mut self,
+        options: &ScanOptions,
+        run: ScanRun<'_>,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Report> {
+        let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
+        let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
+        // The numbers stay on the device.
+        let embedding = Embedding { rows, columns, values: Vec::new() };
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let device = self.model.device.info();
         let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, options)?;
-        glitch::scan(&mut oracle, &embedding, &self.tokens, info, notes, options, truth, monitor).await
+        if let Some(resumed) = run.state {
+            let scan = ScanIdentity::new(info.clone(), &self.tokens, device, oracle.infos(), options.clone(), run.part);
+            match resumed {
+                Some(state) => oracle.keep(state.into_answers(&scan)?),
+                None => {
+                    monitor.event(Event::State { line: scan.line() });
+                    oracle.keep(KeptAnswers::default());
+                }
+            }
+        }
+        let (tokens, part, truth) = (&self.tokens, run.part, run.truth);
+        glitch::scan_part(&mut oracle, &embedding, tokens, info, notes, options, part, truth, monitor).await
+    }
+
+    /// What a state holds, if this model on this device can go on with it.
+    ///
+    /// Errors   `OtherScan` with the first difference; what `Panel::new` says of the state's options
+    pub fn resumable(&self, state: &ScanState) -> Result<StateInfo> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let options = state.scan.options.clone();
+        let oracles = panel::specified(tokenizer, &options, self.model.architecture.context)?;
+        let oracles = oracles.into_iter().map(|(spec, prompts)| panel::info(&spec, prompts)).collect();
+        let part = state.scan.part.map(|(index, count)| Part { index, count });
+        let (model, device) = (self.info.model.clone(), self.model.device.info());
+        let scan = ScanIdentity::new(model, &self.tokens, device, oracles, options.clone(), part);
+        match state.scan.difference(&scan) {
+            Some(difference) => Err(ScanError::OtherScan { difference }.into()),
+            None => Ok(StateInfo { options, answered: state.answered as u32 }),
+        }
     }
 
     /// The hunt again at other resolutions, answered from an exhaustive report instead of the model.

@@ -6,10 +6,12 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "docs/EVIDENCE.md",
     "docs/GLOSSARY.md",
     "docs/ORACLES.md",
     "docs/PREVALENCE_AND_REPAIR.md",
     "docs/THREADS.md",
+    "examples/ray/README.md",
     "shaders/README.md",
     "tools/specimen/README.md",
 ];

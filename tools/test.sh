@@ -20,6 +20,7 @@ run() {
 [ -n "${XDG_RUNTIME_DIR:-}" ] || export NODEVICE_SELECT=1
 
 run "native: unit, property, golden, twins" cargo test
+run "example: Ray" tools/ray_example.sh
 run "build: wasm and page" make --no-print-directory build
 run "page: logic" npm --prefix www test --silent
 run "browser: core and page in Chromium" node --test --test-concurrency=1 tests/web/*.test.mjs

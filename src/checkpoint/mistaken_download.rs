@@ -15,7 +15,9 @@ pub(super) fn recognise(first: &[u8; 8]) -> Option<&'static str> {
 /// What to do about it.
 pub(super) fn hint(found: &str) -> Option<&'static str> {
     match found {
-        LFS_POINTER => Some("Fetch the file itself: run `git lfs pull` in the folder, or download it from the model's page."),
+        LFS_POINTER => {
+            Some("Fetch the file itself: run `git lfs pull` in the folder, or download it from the model's page.")
+        }
         WEB_PAGE => Some("The server answered with a page, perhaps to sign in: take the address of the file itself."),
         _ => None,
     }

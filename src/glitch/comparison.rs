@@ -19,6 +19,9 @@ pub fn not_a_truth(truth: &Report) -> Option<String> {
     if truth.provenance.options.method != Method::Exhaustive {
         return Some("the stored report is not that of an exhaustive scan".into());
     }
+    if let Some(shard) = &truth.shard {
+        return Some(format!("the stored report is part {} of {} of a scan", shard.index, shard.count));
+    }
     (truth.status != Status::Complete).then(|| "the stored scan did not run to its end".into())
 }
 
@@ -54,7 +57,7 @@ fn different_question(hunt: &Report, truth: &Report) -> Option<String> {
 
 /// The same weights and the same shape. Where both know the hash of a file the hash decides, else its size; the name
 /// the user gave the model does not count.
-fn same_model(a: &ModelInfo, b: &ModelInfo) -> bool {
+pub fn same_model(a: &ModelInfo, b: &ModelInfo) -> bool {
     let nameless = |model: &ModelInfo| ModelInfo { name: String::new(), files: Vec::new(), ..model.clone() };
     let same_file = |(a, b): (&FileInfo, &FileInfo)| {
         let same_hash = match (&a.sha256, &b.sha256) {
@@ -67,7 +70,7 @@ fn same_model(a: &ModelInfo, b: &ModelInfo) -> bool {
 }
 
 /// All that can change a number; why the device was chosen cannot.
-fn same_device(a: &DeviceInfo, b: &DeviceInfo) -> bool {
+pub fn same_device(a: &DeviceInfo, b: &DeviceInfo) -> bool {
     a.kind == b.kind && a.name == b.name && a.detail == b.detail && a.precision == b.precision
 }
 

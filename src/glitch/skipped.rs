@@ -5,6 +5,9 @@ use super::verdicts::Verdicts;
 use crate::report::{Report, Skipped, Status, TokenTable};
 use crate::tokenizer::TokenClass;
 
+/// Why a part of a scan did not ask about a token.
+pub const OTHER_PART: &str = "another part of the scan asks about it";
+
 /// Ids without a verdict, grouped by class and reason, both in a fixed order.
 pub fn skipped(scope: &Scope, tokens: &TokenTable, verdicts: &Verdicts, report: &Report) -> Vec<Skipped> {
     const CLASSES: [TokenClass; 6] = [
@@ -33,6 +36,7 @@ pub fn skipped(scope: &Scope, tokens: &TokenTable, verdicts: &Verdicts, report: 
 fn reason(class: TokenClass, report: &Report) -> &'static str {
     match class {
         TokenClass::Ok => match report.status {
+            Status::Complete if report.shard.is_some() => OTHER_PART,
             Status::Complete => "the search dropped its cluster: no failure in the sample",
             Status::Cancelled => "the scan was cancelled before its turn",
             Status::NotTestable => "the model fails ordinary words, so nothing was asked",

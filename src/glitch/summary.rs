@@ -48,6 +48,16 @@ pub fn summary(report: &Report) -> Vec<String> {
             }
         }
         (None, _) if report.status != Status::Complete => {}
+        (None, Method::Exhaustive) if report.shard.is_some() => {
+            let shard = report.shard.as_ref().map_or((0, 0), |shard| (shard.index, shard.count));
+            sentences.push(format!(
+                "Part {} of {}: {} of the {} tokens asked about fail the oracle {oracle}.",
+                shard.0,
+                shard.1,
+                number(found),
+                number(asked)
+            ));
+        }
         (None, Method::Exhaustive) => sentences.push(format!(
             "{} of {} tokens fail the oracle {oracle}; all {} that text can produce were asked about.",
             number(found),

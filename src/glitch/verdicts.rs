@@ -82,15 +82,14 @@ impl Verdicts {
         self.probes.push(probe);
     }
 
+    /// Tokens whose numbers were not finite, in the order in which they were asked about.
+    pub fn not_finite(&self) -> &[u32] {
+        &self.not_finite
+    }
+
     /// A sentence about answers whose numbers were not finite, if there were any.
     pub fn note(&self) -> Option<String> {
-        let first = self.not_finite.first()?;
-        Some(format!(
-            "{} of {} answers came with a probability or entropy that is not a finite number (the first for \
-             token {first}); they count as failures and show 0.",
-            number(self.not_finite.len()),
-            number(self.probes.len())
-        ))
+        not_finite_note(&self.not_finite, self.probes.len())
     }
 
     /// Every answer, by token id.
@@ -98,6 +97,17 @@ impl Verdicts {
         self.probes.sort_by_key(|probe| probe.id);
         self.probes
     }
+}
+
+/// A sentence about `ids`, whose numbers were not finite, out of `asked`.
+pub fn not_finite_note(ids: &[u32], asked: usize) -> Option<String> {
+    let first = ids.first()?;
+    Some(format!(
+        "{} of {} answers came with a probability or entropy that is not a finite number (the first for \
+         token {first}); they count as failures and show 0.",
+        number(ids.len()),
+        number(asked)
+    ))
 }
 
 /// Turns an answer with a number that is not finite into a failure that a report can hold (JSON has no NaN). Says

@@ -1,10 +1,17 @@
-//! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets.
+//! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets, summaries for people, strings for
+//! test suites.
 
 pub(crate) mod csv;
 mod detectors;
+mod diff;
+mod document;
+mod html;
+mod markdown;
+mod shown;
+mod strings;
 mod validation;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Report;
 
@@ -54,7 +61,37 @@ impl ReportError {
     }
 }
 
+/// What a report is exported as. The names are those of the command and of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportFormat {
+    /// The report itself, in today's version.
+    Json,
+    /// One row a token.
+    Csv,
+    /// A summary for people.
+    Markdown,
+    /// The same as a page that stands alone.
+    Html,
+    /// The glitch tokens, one a line.
+    Strings,
+    /// The glitch tokens, as an array.
+    StringsJson,
+}
+
 impl Report {
+    /// The report in another form.
+    pub fn export(&self, format: ExportFormat) -> Result<String, ReportError> {
+        Ok(match format {
+            ExportFormat::Json => self.to_json()?,
+            ExportFormat::Csv => self.to_csv(),
+            ExportFormat::Markdown => markdown::markdown(&document::document(self)),
+            ExportFormat::Html => html::html(self, &document::document(self)),
+            ExportFormat::Strings => strings::text(self),
+            ExportFormat::StringsJson => strings::json(self),
+        })
+    }
+
     /// JSON on one line, fields in the order of the structs: the same report gives the same bytes.
     pub fn to_json(&self) -> Result<String, ReportError> {
         serde_json::to_string(self).map_err(malformed)
@@ -110,6 +147,11 @@ impl Report {
     pub fn to_csv(&self) -> String {
         csv::csv(self)
     }
+}
+
+/// The name that the JSON gives a value of an enum.
+fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn malformed(error: serde_json::Error) -> ReportError {

@@ -17,7 +17,7 @@ use crate::repair::merges::*;
 use crate::repair::probes::Said;
 use crate::repair::rows::*;
 use crate::report::*;
-use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, TopToken};
+use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -43,11 +43,13 @@ fn declarations() -> String {
     declare::<TaskName>(&mut out);
     declare::<PromptForm>(&mut out);
     declare::<KeepRule>(&mut out);
+    declare::<NeighbourChoice>(&mut out);
     declare::<ScanOptions>(&mut out);
     declare::<Controls>(&mut out);
     declare::<TokenTable>(&mut out);
     declare::<TokenClass>(&mut out);
     declare::<TokenGraph>(&mut out);
+    declare::<NeighbourSearch>(&mut out);
     declare::<Probe>(&mut out);
     declare::<TokenType>(&mut out);
     declare::<Symptom>(&mut out);
@@ -62,6 +64,7 @@ fn declarations() -> String {
     declare::<Round>(&mut out);
     declare::<ClusterTest>(&mut out);
     declare::<Comparison>(&mut out);
+    declare::<Shard>(&mut out);
     declare::<GranularityRow>(&mut out);
     declare::<References>(&mut out);
     declare::<IndicatorTable>(&mut out);
@@ -71,6 +74,12 @@ fn declarations() -> String {
     declare::<Mean>(&mut out);
     declare::<DetectorRow>(&mut out);
     declare::<DetectorRun>(&mut out);
+    declare::<ReportDiff>(&mut out);
+    declare::<Matching>(&mut out);
+    declare::<DiffOracle>(&mut out);
+    declare::<DiffTokens>(&mut out);
+    declare::<Change>(&mut out);
+    declare::<Unmatched>(&mut out);
     declare::<Timing>(&mut out);
     declare::<Event<'static>>(&mut out);
     declare::<SessionInfo>(&mut out);
@@ -78,6 +87,7 @@ fn declarations() -> String {
     declare::<ProbeDetail>(&mut out);
     declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);
+    declare::<StateInfo>(&mut out);
     declare::<TrainingOptions>(&mut out);
     declare::<ScheduleName>(&mut out);
     declare::<Group>(&mut out);

@@ -13,7 +13,7 @@ use super::Tokenizer;
 
 /// Only `Ok` tokens are asked about: a token that text cannot produce is not called a glitch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TokenClass {
     /// Decoding and encoding again gives exactly this id.

@@ -3,17 +3,22 @@
 mod attention;
 mod chat;
 mod compare;
+mod compare_models;
+mod diff;
+mod export;
 mod failure;
 mod generate;
 mod info;
 mod logits;
 mod loss;
+mod merge;
 mod model_args;
 mod oracle_args;
 mod oracles;
 mod prevalence;
 mod repair;
 mod scan;
+mod state_file;
 mod terminal;
 mod tokens;
 mod train;
@@ -35,6 +40,14 @@ enum Command {
     Scan(scan::Scan),
     /// Every way of finding glitch tokens against an exhaustive scan, over several seeds
     Compare(compare::Compare),
+    /// Scan two models, or one in two precisions, and say what changed
+    CompareModels(compare_models::CompareModels),
+    /// Join the parts of a scan that machines have shared
+    Merge(merge::Merge),
+    /// A saved report as CSV, Markdown, HTML or a list of strings
+    Export(export::Export),
+    /// What changed between two saved reports
+    Diff(diff::Diff),
     /// The oracles there are, with the bytes of their questions
     Oracles(oracles::Oracles),
     /// How often a report's glitch tokens occur in files of text
@@ -69,6 +82,10 @@ pub fn main() -> i32 {
     let result = match cli.command {
         Command::Scan(args) => scan::scan(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::CompareModels(args) => compare_models::compare_models(&args),
+        Command::Merge(args) => merge::merge(&args),
+        Command::Export(args) => export::export(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Oracles(args) => oracles::oracles(&args),
         Command::Prevalence(args) => prevalence::prevalence_of(&args),
         Command::Repair(args) => repair::repair(&args),

@@ -26,6 +26,8 @@ pub struct Asker {
     fan_out: Option<FanOut>,
     /// Tokens that fan-outs before this one have processed.
     model_tokens_before: u64,
+    /// Tokens that an earlier run processed for answers that were kept.
+    model_tokens_kept: u64,
 }
 
 /// What a token's answer, or its answers, came to.
@@ -42,6 +44,8 @@ pub struct Answer {
     /// Attempts, and those that failed the question's rule; 1 attempt when the answer is greedy.
     pub attempts: u32,
     pub failures: u32,
+    /// Tokens the model processed for it, without what stands before the first hole.
+    pub model_tokens: u64,
     /// The answer; of several attempts the first that failed, else the first.
     pub ids: Vec<u32>,
     pub text: String,
@@ -64,7 +68,7 @@ struct Row {
 
 impl Asker {
     pub fn new(question: Question, prompt: PromptInfo, stop: Vec<u32>, batch: usize) -> Asker {
-        Asker { question, prompt, stop, batch, fan_out: None, model_tokens_before: 0 }
+        Asker { question, prompt, stop, batch, fan_out: None, model_tokens_before: 0, model_tokens_kept: 0 }
     }
 
     /// Tokens that fit a batch.
@@ -105,7 +109,8 @@ impl Asker {
             self.fan_out = Some(fan_out);
             answered.extend(batch?);
         }
-        Ok(answered.chunks(attempts.max(1) as usize).map(joined).collect())
+        let (_, row_tokens) = lengths(&self.prompt);
+        Ok(answered.chunks(attempts.max(1) as usize).map(|rows| joined(rows, row_tokens)).collect())
     }
 
     async fn batch_of(
@@ -206,13 +211,26 @@ impl Asker {
         }
     }
 
+    /// Tokens the model has processed, those of kept answers included.
     pub fn model_tokens(&self) -> u64 {
+        let processed = self.processed();
+        // The run that gave the kept answers ran what stands before the hole; once is enough.
+        let prefix = if processed == 0 && self.model_tokens_kept > 0 { lengths(&self.prompt).0 as u64 } else { 0 };
+        processed + self.model_tokens_kept + prefix
+    }
+
+    fn processed(&self) -> u64 {
         self.model_tokens_before + self.fan_out.as_ref().map_or(0, |fan_out| fan_out.model_tokens)
+    }
+
+    /// Counts an answer of an earlier run as if it had been asked for now.
+    pub fn count_kept(&mut self, answer: &Answer) {
+        self.model_tokens_kept += answer.model_tokens;
     }
 
     /// The device is gone, and the prefix and its keys with it.
     pub fn forget(&mut self) {
-        self.model_tokens_before = self.model_tokens();
+        self.model_tokens_before = self.processed();
         self.fan_out = None;
     }
 
@@ -236,8 +254,8 @@ impl Row {
     }
 }
 
-/// The attempts of one token, at least one.
-fn joined(rows: &[Row]) -> Answer {
+/// The attempts of one token, at least one, each of `row_tokens` tokens before its answer.
+fn joined(rows: &[Row], row_tokens: usize) -> Answer {
     let failures = rows.iter().filter(|row| row.verdict != Grade::Pass).count() as u32;
     let shown = rows.iter().find(|row| row.verdict != Grade::Pass).unwrap_or(&rows[0]);
     Answer {
@@ -248,6 +266,8 @@ fn joined(rows: &[Row]) -> Answer {
         passed_strict: rows.iter().all(|row| row.strict == Grade::Pass),
         attempts: rows.len() as u32,
         failures,
+        // The first token of an answer comes with the row, each other one with a token more.
+        model_tokens: rows.iter().map(|row| (row_tokens + row.answer.len() - 1) as u64).sum(),
         ids: shown.answer.clone(),
         text: shown.text.clone(),
     }

@@ -350,6 +350,7 @@ mod tests {
             passed_strict: passed,
             attempts: 10,
             failures,
+            model_tokens: 1,
             ids: vec![argmax],
             text: String::new(),
         }

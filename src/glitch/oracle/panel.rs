@@ -7,14 +7,18 @@ use super::Oracle;
 use super::asker::{Answer, Asker};
 use super::catalogue::{OracleSpec, Shots, Verdict, oracle};
 use super::question::{is_chat, lengths};
-use crate::compute::Device;
+use crate::compute::{Device, Tensor};
 use crate::engine::{EngineError, Model};
 use crate::error::{Error, Result};
 use crate::glitch::Subject;
 use crate::glitch::agreement::agreement;
+use crate::glitch::state::{self, KeptAnswers};
 use crate::progress::{Event, LocalBoxFuture, Monitor, pause};
 use crate::report::{AnswerColumn, OracleInfo, Panel as PanelReport, Probe, PromptInfo, ScanOptions, VerdictColumn};
 use crate::tokenizer::Tokenizer;
+
+/// Kept answers that are given between two pauses.
+const KEPT_AT_ONCE: usize = 512;
 
 /// Oracles over one loaded model.
 pub struct Panel<'a> {
@@ -27,6 +31,10 @@ pub struct Panel<'a> {
     answered: BTreeMap<u32, Vec<Answer>>,
     /// What happened to the device, for the report.
     incidents: Vec<String>,
+    /// Answers of an earlier run that have not been asked for yet.
+    kept: KeptAnswers,
+    /// Whether answers are told to the monitor, so that another run can take them up.
+    keeping: bool,
 }
 
 struct Member {
@@ -57,7 +65,35 @@ impl<'a> Panel<'a> {
             }
             oracles.push(Member { spec, info, askers: of_this });
         }
-        Ok(Panel { oracles, askers, model, tokenizer, answered: BTreeMap::new(), incidents: Vec::new() })
+        let (answered, incidents) = (BTreeMap::new(), Vec::new());
+        let kept = KeptAnswers::default();
+        Ok(Panel { oracles, askers, model, tokenizer, answered, incidents, kept, keeping: false })
+    }
+
+    /// Tells every answer to the monitor as a line of a state, and gives those of an earlier run in their turn.
+    pub fn keep(&mut self, kept: KeptAnswers) {
+        self.kept = kept;
+        self.keeping = true;
+    }
+
+    /// Probes of the tokens at the head of `ids` whose answers are kept; at most so many that a cancel is seen.
+    fn next_kept(&mut self, ids: &[u32]) -> Vec<Probe> {
+        let mut probes = Vec::new();
+        for &id in ids.iter().take(KEPT_AT_ONCE) {
+            let Some(answers) = self.kept.take(id) else { break };
+            self.askers.iter_mut().zip(&answers).for_each(|(asker, answer)| asker.count_kept(answer));
+            probes.push(self.oracles[0].probe(&answers));
+            self.answered.insert(id, answers);
+        }
+        probes
+    }
+
+    /// The answers to all questions about tokens that have just been asked about, for whoever keeps them.
+    fn tell(&self, batch: &[Probe], monitor: &mut dyn Monitor) {
+        if self.keeping {
+            let answers = batch.iter().filter_map(|probe| Some((probe.id, self.answered.get(&probe.id)?)));
+            monitor.event(Event::State { line: state::answers_line(answers) });
+        }
     }
 
     /// The oracles, to the byte, in their order.
@@ -117,7 +153,8 @@ impl<'a> Panel<'a> {
         for asker in &mut self.askers {
             width = width.max(asker.tokens_of_batch(self.model).await?);
         }
-        let ids = &ids[..width.min(ids.len())];
+        let fresh = ids.iter().take_while(|&&id| !self.kept.has(id)).count();
+        let ids = &ids[..width.min(fresh)];
         let mut by_token: Vec<Vec<Answer>> = vec![Vec::with_capacity(self.askers.len()); ids.len()];
         for asker in &mut self.askers {
             let answers = asker.ask(self.model, self.tokenizer, ids, monitor).await?;
@@ -230,13 +267,21 @@ impl Oracle for Panel<'_> {
             let mut done = 0;
             while done < ids.len() {
                 pause(monitor).await?;
-                let batch = match self.next_tokens(&ids[done..], monitor).await {
-                    Ok(batch) => batch,
-                    Err(error) => {
-                        if !self.recover(&error, monitor).await? {
-                            return Err(error);
+                let kept = self.next_kept(&ids[done..]);
+                let batch = if !kept.is_empty() {
+                    kept
+                } else {
+                    match self.next_tokens(&ids[done..], monitor).await {
+                        Ok(batch) => {
+                            self.tell(&batch, monitor);
+                            batch
                         }
-                        continue;
+                        Err(error) => {
+                            if !self.recover(&error, monitor).await? {
+                                return Err(error);
+                            }
+                            continue;
+                        }
                     }
                 };
                 done += batch.len();
@@ -256,6 +301,10 @@ impl Oracle for Panel<'_> {
 impl Subject for Panel<'_> {
     fn device(&mut self) -> &mut Device {
         &mut self.model.device
+    }
+
+    fn embedding(&self) -> Option<Tensor> {
+        Some(self.model.embedding_tensor())
     }
 
     fn recover<'b>(&'b mut self, error: &'b Error, monitor: &'b mut dyn Monitor) -> LocalBoxFuture<'b, Result<bool>> {

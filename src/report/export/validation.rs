@@ -51,6 +51,17 @@ pub fn check(report: &Report) -> Result<(), ReportError> {
     for skipped in &report.skipped {
         ids("skipped", &skipped.ids, len)?;
     }
+    if let Some(shard) = &report.shard {
+        if shard.index == 0 || shard.index > shard.count {
+            return Err(ReportError::Value {
+                what: "shard.index",
+                place: 0,
+                value: shard.index.to_string(),
+                expected: "from 1 to shard.count",
+            });
+        }
+        ids("shard.not_finite", &shard.not_finite, len)?;
+    }
     if let Some(hunt) = &report.hunt {
         ids("hunt.surviving", &hunt.surviving, len)?;
         ascending("hunt.surviving", hunt.surviving.iter().copied())?;

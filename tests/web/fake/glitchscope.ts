@@ -4,11 +4,11 @@
  * never becomes part of the page: only a build with GLITCHSCOPE_CORE contains it.
  *
  * What it does is chosen by the model's name: `…hang…` stops pausing in the middle of a scan, `…large…` has 150,000
- * tokens, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
+ * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
  */
 import type {
-  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence, PrevalenceOptions, Probe,
-  ProbeDetail, Report, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
+  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
 
 interface JsSource {
@@ -123,6 +123,7 @@ function graphOf(n: number, failing: Set<number>): TokenGraph {
   return {
     ids: ids!, x: x!, y: y!, cluster: cluster!, n_clusters: clusters, neighbours_per_token: k, neighbours: neighbours!,
     distances: distances!, explained_variance: 0.81, quality: 0.72,
+    search: { method: "exact", n_neighbours: 49, recall: null, sample_rows: 0, pairs: 1 },
   };
 }
 
@@ -148,7 +149,9 @@ export class Session {
   private readonly graph: TokenGraph;
 
   private constructor(private readonly name: string, private readonly device: DeviceInfo) {
-    const made = vocabulary(name.includes("large") ? 150_000 : 4_096);
+    const made = vocabulary(
+      name.includes("huge") ? 262_144 : name.includes("large") ? 150_000 : name.includes("middle") ? 50_000 : 4_096,
+    );
     this.tokenTable = made.tokens;
     this.failing = made.failing;
     this.graph = graphOf(made.tokens.text.length, made.failing);
@@ -360,6 +363,15 @@ export class Session {
     return JSON.stringify(report);
   }
 
+  /** Keeps nothing: resuming is tested with the real core. */
+  scan_kept(options: Partial<ScanOptions>, truth: string | undefined, _state: Uint8Array | undefined, on: On, cancel: Cancel): Promise<string> {
+    return this.scan(options, truth, on, cancel);
+  }
+
+  resumable(): null {
+    return null;
+  }
+
   async granularity(_truth: string, _options: Partial<ScanOptions>, resolutions: Float64Array, on: On, cancel: Cancel): Promise<GranularityRow[]> {
     const rows: GranularityRow[] = [];
     for (const [i, resolution] of resolutions.entries()) {
@@ -422,10 +434,10 @@ const DEFAULTS: ScanOptions = {
   method: "glitchhunter", task: "repetition", oracles: [], form: "auto", attempts: 10, temperature: 0.7, top_p: 0.9, seed: 42, n_neighbors: 50,
   resolution: 75, n_components: 50, keep_rule: "ratio", keep_ratio: 0, alpha: 0.05, sample_min: 5, sample_fraction: 0.1,
   sample_max: 50, max_rounds: 20, stop_below: 100, verify_final: true, leiden_iterations: 10, batch_size: 0, n_controls: 24,
-  controls_pass_ratio: 0.5, with_graph: true,
+  controls_pass_ratio: 0.5, neighbours: "auto", with_graph: true,
 };
 
-export function check_report(json: string): void {
+export function reopen_report(json: string): string {
   let schema: unknown;
   try {
     schema = (JSON.parse(json) as Partial<Report>).schema;
@@ -433,6 +445,7 @@ export function check_report(json: string): void {
     throw { message: `the report is not JSON: ${String(error)}`, hint: "Open a file saved by Glitchscope.", kind: "input" };
   }
   if (schema !== "glitchscope.scan") throw { message: `schema is ${String(schema)}, expected glitchscope.scan`, hint: "Open a file saved by Glitchscope.", kind: "input" };
+  return json;
 }
 
 export function prevalence_csv(): string {
@@ -447,4 +460,39 @@ export function detectors_csv(json: string): string {
 export function report_csv(json: string): string {
   const report = JSON.parse(json) as Report;
   return `id,passed\r\n${report.probes.map((probe) => `${probe.id},${probe.passed}`).join("\r\n")}\r\n`;
+}
+
+export function export_report(json: string, format: string): string {
+  return `${format}: ${(JSON.parse(json) as Report).glitch_tokens.length} glitch tokens\n`;
+}
+
+/** Both scripted reports are of one vocabulary; the verdicts are those of the files. */
+export function diff_reports(a: string, b: string): string {
+  reopen_report(b);
+  const [first, second] = [JSON.parse(a) as Report, JSON.parse(b) as Report];
+  const inB = new Map(second.probes.map((probe) => [probe.id, probe]));
+  const pairs = first.probes.flatMap((probe) => (inB.has(probe.id) ? [[probe, inB.get(probe.id)!] as const] : []));
+  const of = <T>(get: (probe: Probe) => T) => [pairs.map(([probe]) => get(probe)), pairs.map(([, probe]) => get(probe))] as const;
+  const [passed, p, entropy, value] = [of(({ passed }) => passed), of(({ p_target }) => p_target), of(({ entropy }) => entropy), of(({ value }) => value)];
+  const n = (x: boolean, y: boolean) => pairs.filter(([one, other]) => one.passed === x && other.passed === y).length;
+  return JSON.stringify({
+    schema: "glitchscope.diff", schema_version: 1, a: first.provenance, b: second.provenance, summary: ["A scripted comparison."],
+    differences: ["precision: f32 and int8"], matching: { by: "id", matched: first.tokens.text.length, only_a: 0, only_b: 0, ambiguous_a: 0, ambiguous_b: 0 },
+    oracles: [{ oracle: ORACLE.id, both_fail: n(false, false), only_a_fails: n(false, true), only_b_fails: n(true, false), both_pass: n(true, true), jaccard: 0.9 }],
+    tokens: {
+      id_a: pairs.map(([{ id }]) => id), id_b: pairs.map(([{ id }]) => id), text: pairs.map(([{ id }]) => first.tokens.text[id]!),
+      passed_a: passed[0], passed_b: passed[1], p_target_a: p[0], p_target_b: p[1], entropy_a: entropy[0], entropy_b: entropy[1], value_a: value[0], value_b: value[1],
+    },
+    flips: [...pairs.keys()].filter((at) => passed[0][at] !== passed[1][at]),
+    p_target_change: { mean: 0.01, largest: 0.5 }, entropy_change: { mean: 0.1, largest: 2 },
+    only_a: first.glitch_tokens.filter((id) => !inB.has(id)).map((id) => ({ id, text: first.tokens.text[id]!, reason: "not asked about there" })), only_b: [],
+  } satisfies ReportDiff);
+}
+
+export function whole_state_bytes(): number {
+  return 0;
+}
+
+export function diff_csv(json: string): string {
+  return `id_a\r\n${(JSON.parse(json) as ReportDiff).tokens.id_a.join("\r\n")}\r\n`;
 }

@@ -21,7 +21,7 @@ import type { SourceSpec } from "./sources";
 import type * as training from "./trainer";
 import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, TrainingRows, TrainingRun } from "./trainer";
 
-export type { Opened } from "./functions";
+export type { ExportFormat, KeptScan, Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
 export type { Repaired } from "./repair";
@@ -61,8 +61,18 @@ export class Core {
     });
   }
 
-  scan(options: Partial<ScanOptions>, truth: string | null, on: Listener): Promise<string> {
-    return this.withModel((remote) => remote.scan(options, truth, listening(on)));
+  /** The scan's state is kept in the journal of that name, and taken up where it is there. */
+  scan(options: Partial<ScanOptions>, truth: string | null, on: Listener, journal: string): Promise<string> {
+    return this.withModel((remote) => remote.scan(options, truth, listening(on), journal));
+  }
+
+  /** The newest scan of the loaded model that did not come to its end. */
+  keptScan(): Promise<functions.KeptScan | null> {
+    return this.withModel((remote) => remote.keptScan());
+  }
+
+  forgetScan(job: string): Promise<void> {
+    return this.call((remote) => remote.forgetScan(job));
   }
 
   granularity(truth: string, options: Partial<ScanOptions>, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
@@ -170,9 +180,22 @@ export class Core {
     return this.call((remote) => remote.csv(report));
   }
 
-  /** Fails when the text is not a report this version can show. */
-  check(report: string): Promise<void> {
-    return this.call((remote) => remote.check(report));
+  /** A saved report as this version writes it; fails when the text is not one that can be shown. */
+  reopen(report: string): Promise<string> {
+    return this.call((remote) => remote.reopen(report));
+  }
+
+  exported(report: string, format: functions.ExportFormat): Promise<string> {
+    return this.call((remote) => remote.exported(report, format));
+  }
+
+  /** What changed from report `a` to report `b`, as JSON text. */
+  diff(a: string, b: string): Promise<string> {
+    return this.call((remote) => remote.diff(a, b));
+  }
+
+  diffCsv(diff: string): Promise<string> {
+    return this.call((remote) => remote.diffCsv(diff));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */

@@ -3,7 +3,10 @@
  *
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
-import init, { Cancel, Session, check_report, gpu_tuning, prevalence_csv, report_csv, restore_gpu_tuning, version } from "glitchscope";
+import init, {
+  Cancel, Session, diff_csv, diff_reports, export_report, gpu_tuning, prevalence_csv, reopen_report, report_csv, restore_gpu_tuning,
+  version, whole_state_bytes,
+} from "glitchscope";
 import type {
   GranularityRow, Prevalence, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
@@ -11,6 +14,7 @@ import { keepTuning, keptTuning } from "./gpu_tuning";
 import { type CacheUse, openCache } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
+import { forgetStates, listStates, readState, StateWriter } from "./scan_state";
 import { openSource, type SourceSpec } from "./sources";
 
 export type { FilePatch } from "glitchscope";
@@ -68,9 +72,48 @@ export async function open(spec: SourceSpec, { device, weights, untrained }: Pla
   }, events);
 }
 
-/** The report as JSON text. */
-export async function scan(options: Partial<ScanOptions>, truth: string | null, events: MessagePort): Promise<string> {
-  return plain(() => loaded().scan(options, truth ?? undefined, coalescing(events), fresh()), events);
+/** The report as JSON text. The scan's state is kept in the journal of that name, and taken up where it is there. */
+export async function scan(options: Partial<ScanOptions>, truth: string | null, events: MessagePort, journal: string): Promise<string> {
+  return plain(async () => {
+    const listener = coalescing(events);
+    const kept = (await readState(journal)) ?? new Uint8Array();
+    const state = kept.length > 0 ? kept : undefined;
+    const writer = await StateWriter.open(journal, state ? whole_state_bytes(state) : 0);
+    try {
+      return await loaded().scan_kept(options, truth ?? undefined, state, (event) => {
+        if (event.event === "state") writer?.push(event.line);
+        else listener(event);
+      }, fresh());
+    } finally {
+      writer?.close();
+    }
+  }, events);
+}
+
+/** The newest scan of the loaded model that did not come to its end. */
+export interface KeptScan {
+  job: string;
+  choice: string;
+  options: ScanOptions;
+  answered: number;
+}
+
+export async function keptScan(): Promise<KeptScan | null> {
+  return plain(async () => {
+    const jobs = new Map<string, KeptScan>();
+    for (const { name, job, choice } of await listStates()) {
+      const state = await readState(name);
+      const info = state && loaded().resumable(state);
+      if (!info) continue;
+      const known = jobs.get(job);
+      jobs.set(job, { job, choice, options: info.options, answered: info.answered + (known?.answered ?? 0) });
+    }
+    return [...jobs.values()][0] ?? null;
+  });
+}
+
+export async function forgetScan(job: string): Promise<void> {
+  return forgetStates(job);
 }
 
 export async function granularity(
@@ -110,13 +153,30 @@ export async function csv(report: string): Promise<string> {
   return plain(async () => report_csv(report));
 }
 
+/** The report as this version writes it. */
+export async function reopen(report: string): Promise<string> {
+  return plain(async () => reopen_report(report));
+}
+
+/** What a report is saved as, besides its own JSON and CSV. */
+export type ExportFormat = "html" | "markdown" | "strings" | "strings-json";
+
+export async function exported(report: string, format: ExportFormat): Promise<string> {
+  return plain(async () => export_report(report, format));
+}
+
+/** What changed from report `a` to report `b`, as JSON text. */
+export async function diff(a: string, b: string): Promise<string> {
+  return plain(async () => diff_reports(a, b));
+}
+
+export async function diffCsv(diff: string): Promise<string> {
+  return plain(async () => diff_csv(diff));
+}
+
 /** The densest documents as CSV, or the tokens. */
 export async function prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
   return plain(async () => prevalence_csv(JSON.stringify(result), tokens));
-}
-
-export async function check(report: string): Promise<void> {
-  return plain(async () => check_report(report));
 }
 
 export function loaded(): Session {

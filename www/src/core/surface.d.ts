@@ -4,7 +4,7 @@
  */
 import type {
   DevicePreference, GranularityRow, IndicatorTable, MergeOptions, OracleOffer, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent,
-  ScanOptions, SessionInfo, StepReport, TokenTable, TrainingOptions,
+  ScanOptions, SessionInfo, StateInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(options?: { threads?: number }): Promise<unknown>;
@@ -32,6 +32,12 @@ export class Session {
   scan(
     options: Partial<ScanOptions>, truth_json: string | null | undefined, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<string>;
+  /** `scan` whose state is told line by line; `state` is what the lines of an earlier one came to. */
+  scan_kept(
+    options: Partial<ScanOptions>, truth_json: string | null | undefined, state: Uint8Array | null | undefined,
+    on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<string>;
+  resumable(state: Uint8Array): StateInfo | null;
   granularity(
     truth_json: string, options: Partial<ScanOptions>, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<GranularityRow[]>;
@@ -98,9 +104,14 @@ export class Trainer {
 }
 
 export function report_csv(report_json: string): string;
+export function reopen_report(report_json: string): string;
 export function prevalence_csv(json: string, tokens: boolean): string;
-export function check_report(report_json: string): void;
 export function detectors_csv(table_json: string): string;
+export function export_report(report_json: string, format: string): string;
+/** A comparison as JSON text. */
+export function diff_reports(a_json: string, b_json: string): string;
+export function whole_state_bytes(state: Uint8Array): number;
+export function diff_csv(diff_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;

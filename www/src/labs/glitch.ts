@@ -26,6 +26,7 @@ import "../views/token_table";
 import { answer } from "./glitch/answer";
 import { detectors } from "./glitch/detectors";
 import { oracles } from "./glitch/oracles";
+import { comparison, exports, keptScan } from "./glitch/evidence";
 import "./glitch/prevalence";
 import "./glitch/repair";
 import { settings } from "./glitch/settings";
@@ -81,6 +82,7 @@ export class GlitchLab extends GlitchscopeElement {
     .filter { display: flex; flex-wrap: wrap; gap: 8px; margin-bottom: 8px; }
     .filter input { flex: 1; min-width: 160px; }
     .filter-problem { color: var(--warn); font-size: 13px; min-height: 20px; margin-bottom: 4px; }
+    .forms { flex-basis: 100%; }
     .how { max-width: 70ch; }
     .how p { margin-top: 12px; }
   `];
@@ -149,6 +151,7 @@ export class GlitchLab extends GlitchscopeElement {
       </div>
       ${oracles(session)}
       <p class="device" title=${this.deviceLine()}>${this.deviceLine()}</p>
+      ${keptScan(session)}
       ${session.fromFile === null ? nothing : html`<p class="row small">${t("report.open", { name: session.fromFile })}
         <button @click=${() => session.closeReport()}>${t("report.close")}</button></p>`}
       ${session.trouble ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
@@ -184,8 +187,10 @@ export class GlitchLab extends GlitchscopeElement {
           <button ?disabled=${!session.report} @click=${() => void this.saveCsv()}>${t("export.csv")}</button>
           <button ?disabled=${!rows} @click=${() => void this.savePicture()}>${t("export.map")}</button>
           <button @click=${() => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true }))}>${t("export.open")}</button>
+          ${exports(session, this.stem())}
         </div>
       </section>
+      ${comparison(session, this.stem())}
       ${rows && rows.length > 0 ? html`<section aria-label=${t("granularity.heading")}>
         <h2>${t("granularity.heading")}</h2>
         <p class="how">${t("granularity.about", { paper: PAPER_RESOLUTION, scaled: scaledResolution(rows?.length ?? 0).toPrecision(3), n: count(rows?.length ?? 0) })}</p>

@@ -16,7 +16,7 @@ export interface Report {
   controls: Controls | null;
   /** Every id of the vocabulary, column by column. */
   tokens: TokenTable;
-  /** The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it. */
+  /** The Token Embedding Graph of the whole scope: map and neighbours; absent when the scan did not need it. */
   graph: TokenGraph | null;
   /** Every verdict of the scan's first oracle, by token id; the controls keep theirs. */
   probes: Array<Probe>;
@@ -36,6 +36,8 @@ export interface Report {
   hunt: Hunt | null;
   /** GlitchHunter against the exhaustive truth; absent until both are known. */
   comparison: Comparison | null;
+  /** Which part of a scan this is; absent when it is the whole. */
+  shard?: Shard;
   /** Things the user should know: survived oddities of the files, fallbacks, limits. */
   notes: Array<string>;
   /** Seconds, measured by whoever ran the scan; never part of a comparison. */
@@ -141,6 +143,9 @@ export type PromptForm = "auto" | "plain" | "chat";
 /** How GlitchHunter judges a cluster by its sample. */
 export type KeepRule = "ratio" | "hypergeometric";
 
+/** How the nearest neighbours of the map and the search are found. */
+export type NeighbourChoice = "auto" | "exact" | "approximate";
+
 /** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
 export interface ScanOptions {
   method: Method;
@@ -163,6 +168,8 @@ export interface ScanOptions {
   seed: number;
   /** Neighbours of a vertex, the vertex itself counted in. Default 50 (paper). */
   n_neighbors: number;
+  /** Exact or approximate neighbours. Default: whichever is fast enough (chosen here). */
+  neighbours: NeighbourChoice;
   /** Leiden resolution. Default 75 (paper). */
   resolution: number;
   /** Principal components the embedding is reduced to. Default 50 (reference code). */
@@ -232,8 +239,8 @@ export interface TokenGraph {
   cluster: Array<number>;
   n_clusters: number;
   /**
-   * Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
-   * `n_neighbors`; the report lists fewer, or they would make up most of it.
+   * Nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first; `search` tells how they were
+   * found. The graph itself uses `n_neighbors`; the report lists fewer, or they would make up most of it.
    */
   neighbours_per_token: number;
   neighbours: Array<number>;
@@ -243,6 +250,21 @@ export interface TokenGraph {
   explained_variance: number;
   /** Modularity with resolution (RBConfiguration), as a share of the total weight. */
   quality: number;
+  /** How the neighbours were found; absent in reports from before there was a choice, whose neighbours are exact. */
+  search: NeighbourSearch | null;
+}
+
+/** How the neighbours of a graph were found. */
+export interface NeighbourSearch {
+  /** `exact` or `inverted file`. */
+  method: string;
+  /** Neighbours of a vertex, the vertex itself not counted. */
+  n_neighbours: number;
+  /** Share of the exact neighbours that were found, measured on `sample_rows` rows; absent for the exact search. */
+  recall: number | null;
+  sample_rows: number;
+  /** Share of all pairs of vertices that were compared. */
+  pairs: number;
 }
 
 /** One answer of the oracle. */
@@ -433,6 +455,21 @@ export interface Comparison {
   query_share: number;
 }
 
+/** One part of an exhaustive scan that several machines share. */
+export interface Shard {
+  /** From 1 to `count`. */
+  index: number;
+  count: number;
+  /** The first so many of the report's notes are those of the whole scan. */
+  notes: number;
+  /** What happened to this part's device. */
+  incidents: Array<string>;
+  /** Tokens the model processed before the part's own: prompts and controls, which every part repeats. */
+  shared_model_tokens: number;
+  /** Ids of the part whose answers came with a number that is not finite. */
+  not_finite: Array<number>;
+}
+
 /** What a hunt would have found at one resolution, answered from a stored exhaustive scan. */
 export interface GranularityRow {
   resolution: number;
@@ -556,6 +593,85 @@ export interface DetectorRun {
   curve: Array<number>;
 }
 
+/** What changed from report `a` to report `b`. Everything a view of it needs is here. */
+export interface ReportDiff {
+  /** Always [`ReportDiff::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  a: Provenance;
+  b: Provenance;
+  /** In sentences a person could quote. */
+  summary: Array<string>;
+  /** What differs between the scans besides their verdicts, and may explain them; empty when they should agree. */
+  differences: Array<string>;
+  matching: Matching;
+  /** The scans' own verdicts first, then every other oracle that both asked. */
+  oracles: Array<DiffOracle>;
+  /** Every token that both scans asked about, ascending by the id in `a`. */
+  tokens: DiffTokens;
+  /** Places in `tokens` whose verdicts differ. */
+  flips: Array<number>;
+  /** Means over `tokens` of the absolute change, and the largest. */
+  p_target_change: Change;
+  entropy_change: Change;
+  /** Glitch tokens of one scan that the other has no verdict on, and why. */
+  only_a: Array<Unmatched>;
+  only_b: Array<Unmatched>;
+}
+
+/** How the two vocabularies go together, in entries that have text or bytes. */
+export interface Matching {
+  /** `id` when the vocabularies are the same, else `bytes`. */
+  by: string;
+  matched: number;
+  only_a: number;
+  only_b: number;
+  /** Entries for whose bytes one of the vocabularies has several entries, no single one of which is ordinary. */
+  ambiguous_a: number;
+  ambiguous_b: number;
+}
+
+/** One oracle's verdicts on the tokens that both scans asked about. */
+export interface DiffOracle {
+  /** Of `a`; the scans' own oracles may differ, which `differences` then say. */
+  oracle: string;
+  both_fail: number;
+  only_a_fails: number;
+  only_b_fails: number;
+  both_pass: number;
+  /** Tokens that fail both / tokens that fail one of them; null when none fails. */
+  jaccard: number | null;
+}
+
+/** Columns of equal length. */
+export interface DiffTokens {
+  id_a: Array<number>;
+  id_b: Array<number>;
+  /** In `a`. */
+  text: Array<string>;
+  passed_a: Array<boolean>;
+  passed_b: Array<boolean>;
+  p_target_a: Array<number>;
+  p_target_b: Array<number>;
+  entropy_a: Array<number>;
+  entropy_b: Array<number>;
+  /** The oracles' graded values. */
+  value_a: Array<number | null>;
+  value_b: Array<number | null>;
+}
+
+export interface Change {
+  mean: number;
+  largest: number;
+}
+
+/** A glitch token that cannot be compared. */
+export interface Unmatched {
+  id: number;
+  text: string;
+  reason: string;
+}
+
 export interface Timing {
   stage: string;
   seconds: number;
@@ -568,6 +684,7 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "detectors", table: DetectorTable, }
+  | { "event": "state", line: string, }
   | { "event": "note", text: string, };
 
 /** What was loaded, and what it can be asked. */
@@ -614,6 +731,13 @@ export interface OracleOffer {
 export interface TopToken {
   id: number;
   p: number;
+}
+
+/** A state that the loaded model can go on with. */
+export interface StateInfo {
+  options: ScanOptions;
+  /** Answers that need not be asked for again. */
+  answered: number;
 }
 
 /** A training's settings. What is left out has the default. */

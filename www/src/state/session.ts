@@ -2,13 +2,16 @@
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
-import { asFailure, Core, type Failure, type Placement, type Repaired, type SourceSpec } from "../core/client";
+import {
+  asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
+} from "../core/client";
 import { parseAddress } from "../core/address";
 import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
   DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
-  PrevalenceOptions, Probe, ProbeDetail, Report, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenTable,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  TokenTable,
 } from "../report/types";
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
@@ -66,6 +69,11 @@ export class Session extends EventTarget {
   offers: OracleOffer[] = [];
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
+  /** The report in view against one from a file. */
+  difference: { name: string; diff: ReportDiff } | null = null;
+
+  /** A scan of the loaded model that a closed tab or a cancel left behind. */
+  kept: KeptScan | null = null;
 
   /** Files of texts, and the glitch tokens that were counted in them. */
   corpus: NamedFile[] = [];
@@ -115,6 +123,7 @@ export class Session extends EventTarget {
     });
     this.relink();
     this.changed("rows");
+    await this.lookForKept();
   }
 
   /** Loads what a person typed: `owner/name`, `owner/name@revision` or a URL. False when it is none of these. */
@@ -125,7 +134,32 @@ export class Session extends EventTarget {
     return true;
   }
 
-  async scan(): Promise<void> {
+  /** Goes on with the scan that was left behind: what it has asked is not asked again. */
+  async resume(): Promise<void> {
+    const { kept } = this;
+    if (!kept || this.job) return;
+    this.method = kept.choice as MethodChoice;
+    this.options = { ...kept.options };
+    this.relink();
+    await this.scan(kept.job);
+  }
+
+  async dropKept(): Promise<void> {
+    const { kept } = this;
+    this.kept = null;
+    this.changed();
+    if (kept) await this.core.forgetScan(kept.job).catch(() => {});
+  }
+
+  private async lookForKept(): Promise<void> {
+    this.kept = null;
+    if (!this.model?.info.oracle) return;
+    this.kept = await this.core.keptScan().catch(() => null);
+    this.changed();
+  }
+
+  /** `name` is that of the journals of a scan to go on with. */
+  async scan(name = String(Date.now())): Promise<void> {
     if (!this.model || this.job) return;
     const methods: Method[] = this.method === "both" ? ["exhaustive", "glitchhunter"] : [this.method];
     const kept = this.fromFile === null ? this.reports.exhaustive : undefined;
@@ -138,14 +172,19 @@ export class Session extends EventTarget {
     }
     this.rows = new TokenRows(this.model.tokens);
     const job = new Job("scan", methods.length);
+    this.kept = null;
+    let ended = true;
     await this.work(job, async (on) => {
       for (const [i, method] of methods.entries()) {
         job.part = i + 1;
         this.rows!.clear();
-        const report = await this.scanOnce(method, job, on);
+        const report = await this.scanOnce(method, job, on, `${name}.${this.method}.${method}.state`);
+        ended = report.status === "complete" || report.status === "not_testable";
         if (report.status !== "complete") break;
       }
     });
+    if (ended) await this.core.forgetScan(name).catch(() => {});
+    else await this.lookForKept();
     this.changed("rows");
   }
 
@@ -157,8 +196,7 @@ export class Session extends EventTarget {
     await this.work(job, async (on) => {
       let truth = stored;
       if (!truth) {
-        this.rows = new TokenRows(this.model!.tokens);
-        truth = await this.scanOnce("exhaustive", job, on);
+        truth = await this.askAll(job, on);
         if (truth.status !== "complete") return;
         job.part = 2;
       }
@@ -216,8 +254,7 @@ export class Session extends EventTarget {
     await this.work(job, async (on) => {
       let truth = stored;
       if (!truth) {
-        this.rows = new TokenRows(this.model!.tokens);
-        truth = await this.scanOnce("exhaustive", job, on);
+        truth = await this.askAll(job, on);
         if (truth.status !== "complete") return;
         job.part = 2;
       }
@@ -281,8 +318,7 @@ export class Session extends EventTarget {
   async openReport(text: string, name: string): Promise<void> {
     if (this.job) return;
     try {
-      await this.core.check(text);
-      const report = JSON.parse(text) as Report;
+      const report = JSON.parse(await this.core.reopen(text)) as Report;
       this.forget();
       this.trouble = null;
       this.fromFile = name;
@@ -305,6 +341,7 @@ export class Session extends EventTarget {
   show(method: Method): void {
     const report = this.reports[method];
     if (!report) return;
+    if (this.report !== report) this.difference = null;
     this.shown = method;
     this.rows = TokenRows.of(report, method === "exhaustive" ? this.reports.glitchhunter : undefined);
     this.changed("rows");
@@ -362,11 +399,37 @@ export class Session extends EventTarget {
   }
 
   async exportCsv(): Promise<string | null> {
-    if (!this.report) return null;
+    return this.report && this.leaving(this.core.csv(JSON.stringify(this.report)));
+  }
+
+  async exportAs(format: ExportFormat): Promise<string | null> {
+    return this.report && this.leaving(this.core.exported(JSON.stringify(this.report), format));
+  }
+
+  /** Compares the report in view with another one, whose text may come from anybody. */
+  async compareWith(text: string, name: string): Promise<void> {
+    const { report } = this;
+    if (!report || this.job) return;
+    const json = await this.leaving(this.core.diff(JSON.stringify(report), text), "report");
+    if (json !== null && report === this.report) this.difference = { name, diff: JSON.parse(json) as ReportDiff };
+    this.changed();
+  }
+
+  dropComparison(): void {
+    this.difference = null;
+    this.changed();
+  }
+
+  async differenceCsv(): Promise<string | null> {
+    return this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.difference.diff)));
+  }
+
+  /** What the core makes of a report; null and a trouble when it cannot. */
+  private async leaving(made: Promise<string>, during: Trouble["during"] = "export"): Promise<string | null> {
     try {
-      return await this.core.csv(JSON.stringify(this.report));
+      return await made;
     } catch (error) {
-      this.trouble = { ...asFailure(error), during: "export" };
+      this.trouble = { ...asFailure(error), during };
       this.changed();
       return null;
     }
@@ -408,12 +471,21 @@ export class Session extends EventTarget {
     }
   }
 
-  private async scanOnce(method: Method, job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+  /** Asks about every token, for what needs all answers; a part of them is not kept for later. */
+  private async askAll(job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+    this.rows = new TokenRows(this.model!.tokens);
+    const name = String(Date.now());
+    const report = await this.scanOnce("exhaustive", job, on, `${name}.exhaustive.exhaustive.state`);
+    await this.core.forgetScan(name).catch(() => {});
+    return report;
+  }
+
+  private async scanOnce(method: Method, job: Job, on: (event: ScanEvent) => void, journal: string): Promise<Report> {
     const truth = method === "glitchhunter" ? this.reports.exhaustive : undefined;
     const options = { ...this.options, method };
     let report: Report;
     try {
-      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on);
+      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on, journal);
       report = JSON.parse(json) as Report;
     } catch (error) {
       const failure = asFailure(error);
@@ -531,6 +603,7 @@ export class Session extends EventTarget {
     this.prevalence = null;
     this.repaired = null;
     this.detectors = null;
+    this.difference = null;
     this.detail = null;
   }
 

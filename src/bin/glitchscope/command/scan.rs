@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use glitchscope::report::{Method, Panel, Probe, Report, ScanOptions, Status};
+use glitchscope::glitch::Part;
+use glitchscope::report::{Method, NeighbourChoice, Panel, Probe, Report, ScanOptions, Status};
+
+use glitchscope::session::ScanRun;
 
 use super::failure::Failure;
 use super::model_args::{ModelArgs, open};
 use super::oracle_args::{OracleArgs, TaskArg, resolution};
+use super::state_file::StateFile;
 use super::terminal::{Terminal, listen_for_ctrl_c, print, read, visible, write};
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -19,6 +23,23 @@ enum MethodArg {
     Exhaustive,
     /// Both, and how much of the truth GlitchHunter found
     Compare,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum NeighboursArg {
+    Auto,
+    Exact,
+    Approximate,
+}
+
+impl From<NeighboursArg> for NeighbourChoice {
+    fn from(argument: NeighboursArg) -> Self {
+        match argument {
+            NeighboursArg::Auto => NeighbourChoice::Auto,
+            NeighboursArg::Exact => NeighbourChoice::Exact,
+            NeighboursArg::Approximate => NeighbourChoice::Approximate,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -38,6 +59,9 @@ pub struct Scan {
     /// Neighbours of a token in the graph, itself counted in (50: the paper's)
     #[arg(long, default_value_t = 50)]
     n_neighbors: u32,
+    /// How neighbours are found; `auto` is exact, but on a processor approximate above 100,000 tokens, which the report says
+    #[arg(long, value_enum, default_value_t = NeighboursArg::Auto)]
+    neighbours: NeighboursArg,
     /// Leiden resolution (75: the paper's), or `scaled` for 75 · vocabulary / 32,000
     #[arg(long, default_value = "75")]
     resolution: String,
@@ -68,6 +92,12 @@ pub struct Scan {
     /// Compare with this saved exhaustive report
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
+    /// Keep what is answered in this file, every few seconds; where it is there, go on where it ends
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Scan one of n parts, from 1/n to n/n (with --method exhaustive); `merge` joins what --out writes
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Part>,
     /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -82,12 +112,29 @@ pub fn scan(args: &Scan) -> Result<i32, Failure> {
         None => None,
     };
     let mut monitor = Terminal::new();
+    if args.method == MethodArg::Compare && args.state.is_some() {
+        return Err(Failure::Usage(
+            "--state keeps one scan and --method compare makes two: scan with --method exhaustive --out FILE first, then \
+             with --method glitchhunter --truth FILE"
+                .into(),
+        ));
+    }
+    if args.method != MethodArg::Exhaustive && args.shard.is_some() {
+        return Err(Failure::Usage("--shard needs --method exhaustive: a search cannot be split into parts".into()));
+    }
+    let mut run = ScanRun { part: args.shard, ..ScanRun::default() };
+    if let Some(path) = &args.state {
+        let (file, kept) = StateFile::open(path)?;
+        monitor.state = Some(file);
+        run.state = Some(kept);
+    }
     listen_for_ctrl_c();
     let mut session = open(&args.model, &mut monitor)?;
     let mut options = ScanOptions {
         task: args.task.into(),
         seed: args.seed,
         n_neighbors: args.n_neighbors,
+        neighbours: args.neighbours.into(),
         resolution: resolution(&args.resolution, &session)?,
         n_components: args.n_components,
         keep_ratio: args.keep_ratio,
@@ -109,7 +156,8 @@ pub fn scan(args: &Scan) -> Result<i32, Failure> {
         truth = Some(report);
     }
     options.method = if args.method == MethodArg::Exhaustive { Method::Exhaustive } else { Method::Glitchhunter };
-    let report = pollster::block_on(session.scan(&options, truth.as_ref(), &mut monitor))?;
+    run.truth = truth.as_ref();
+    let report = pollster::block_on(session.scan_run(&options, run, &mut monitor))?;
     finish(args, report, monitor)
 }
 
@@ -126,6 +174,12 @@ pub fn finish(args: &Scan, mut report: Report, mut monitor: Terminal) -> Result<
         print(&report.to_json()?)?
     } else {
         print(&table(&report))?
+    }
+    if let Some(state) = monitor.state {
+        match report.status {
+            Status::Complete | Status::NotTestable => state.remove(),
+            Status::Cancelled | Status::Failed => eprintln!("the same command goes on from here: the state is kept"),
+        }
     }
     Ok(match report.status {
         Status::Complete | Status::NotTestable => 0,

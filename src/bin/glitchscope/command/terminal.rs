@@ -9,6 +9,7 @@ use glitchscope::progress::{Event, Monitor};
 use glitchscope::report::Timing;
 
 use super::failure::Failure;
+use super::state_file::StateFile;
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
@@ -78,11 +79,14 @@ pub struct Terminal {
     stage: Option<(String, Instant)>,
     shown: Instant,
     timings: Vec<Timing>,
+    /// Where the scan's state is kept, if it is.
+    pub state: Option<StateFile>,
 }
 
 impl Terminal {
     pub fn new() -> Self {
-        Terminal { live: std::io::stderr().is_terminal(), stage: None, shown: Instant::now(), timings: Vec::new() }
+        let (live, shown) = (std::io::stderr().is_terminal(), Instant::now());
+        Terminal { live, stage: None, shown, timings: Vec::new(), state: None }
     }
 
     fn end_stage(&mut self) {
@@ -97,6 +101,9 @@ impl Terminal {
     /// Ends the last stage and gives the times of all.
     pub fn finish(&mut self) -> Vec<Timing> {
         self.end_stage();
+        if let Some(state) = &mut self.state {
+            state.flush();
+        }
         std::mem::take(&mut self.timings)
     }
 }
@@ -118,6 +125,11 @@ impl Monitor for Terminal {
                 let rate = done as f64 / seconds.max(1e-3);
                 let left = total.saturating_sub(done) as f64 / rate.max(1e-9);
                 eprint!("\r\x1b[K  {done} of {total} {unit}, {rate:.0} a second, {left:.0} s left");
+            }
+            Event::State { line } => {
+                if let Some(state) = &mut self.state {
+                    state.push(&line);
+                }
             }
             Event::Note { text } => eprintln!("note: {text}"),
             _ => {}

@@ -1,0 +1,53 @@
+//! A comparison of two reports as CSV, by the rules of `csv.rs`: one row for every token that both scans asked about.
+
+use std::fmt::Write;
+
+use super::csv::quoted;
+use crate::report::ReportDiff;
+
+const HEADER: &str =
+    "id_a,id_b,token,change,passed_a,passed_b,p_target_a,p_target_b,entropy_a,entropy_b,value_a,value_b\r\n";
+
+impl ReportDiff {
+    /// `change` is `fixed` when only the first scan's model fails the token, `broken` when only the second's does.
+    pub fn to_csv(&self) -> String {
+        let mut out = String::from(HEADER);
+        let tokens = &self.tokens;
+        let optional = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
+        // A comparison from a file may have columns of any length.
+        let numbers = [&tokens.p_target_a, &tokens.p_target_b, &tokens.entropy_a, &tokens.entropy_b].map(Vec::len);
+        let others = [
+            tokens.id_a.len(),
+            tokens.id_b.len(),
+            tokens.text.len(),
+            tokens.passed_a.len(),
+            tokens.passed_b.len(),
+            tokens.value_a.len(),
+            tokens.value_b.len(),
+        ];
+        for at in 0..numbers.into_iter().chain(others).min().unwrap_or(0) {
+            let change = match (tokens.passed_a[at], tokens.passed_b[at]) {
+                (false, true) => "fixed",
+                (true, false) => "broken",
+                _ => "",
+            };
+            // OK because writing to a String cannot fail.
+            let _ = write!(
+                out,
+                "{},{},{},{change},{},{},{},{},{},{},{},{}\r\n",
+                tokens.id_a[at],
+                tokens.id_b[at],
+                quoted(&tokens.text[at]),
+                tokens.passed_a[at],
+                tokens.passed_b[at],
+                tokens.p_target_a[at],
+                tokens.p_target_b[at],
+                tokens.entropy_a[at],
+                tokens.entropy_b[at],
+                optional(tokens.value_a[at]),
+                optional(tokens.value_b[at])
+            );
+        }
+        out
+    }
+}
