@@ -154,7 +154,10 @@ pub async fn repair(
     monitor.event(Event::Stage { stage: "loss before", detail: "on the text".into() });
     let (loss_before, tokens) = loss::loss(&mut session.model, &text_rows, monitor).await?;
 
-    monitor.event(Event::Stage { stage: "making rows", detail: format!("{} of {}", ids.len(), places.len()) });
+    monitor.event(Event::Stage {
+        stage: "making rows",
+        detail: format!("{} in each of {} tensors", ids.len(), places.len()),
+    });
     let made_of = made_of(session, &ids, &trained, options, monitor).await?;
     let (mut originals, mut replaced, mut patches) = (Vec::new(), Vec::new(), Vec::new());
     let mut norms = Vec::new();

@@ -55,11 +55,6 @@ export async function repairRows(
   }, events);
 }
 
-/** Puts the original rows back; false when none were replaced. */
-export async function restoreRows(): Promise<boolean> {
-  return plain(async () => loaded().restore_rows());
-}
-
 async function withSource<T>(spec: SourceSpec, work: (source: PageSource) => Promise<T>): Promise<T> {
   const cache = spec.kind === "files" ? null : await openCache();
   const source = openSource(spec, cache, new AbortController().signal, () => {});
