@@ -209,12 +209,11 @@ pub enum PromptForm {
     Chat,
 }
 
-/// How the nearest neighbours of the map and the search are found.
+/// How nearest neighbours are found; auto is exact, but on a processor approximate above 100,000 tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NeighbourChoice {
-    /// Exactly, but on a processor approximately above 100,000 tokens.
     #[default]
     Auto,
     Exact,

@@ -143,7 +143,7 @@ export type PromptForm = "auto" | "plain" | "chat";
 /** How GlitchHunter judges a cluster by its sample. */
 export type KeepRule = "ratio" | "hypergeometric";
 
-/** How the nearest neighbours of the map and the search are found. */
+/** How nearest neighbours are found; auto is exact, but on a processor approximate above 100,000 tokens. */
 export type NeighbourChoice = "auto" | "exact" | "approximate";
 
 /** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
