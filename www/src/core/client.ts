@@ -142,8 +142,8 @@ export class Core {
     return this.call((remote) => remote.diff(a, b));
   }
 
-  diffCsv(diff: string): Promise<string> {
-    return this.call((remote) => remote.diffCsv(diff));
+  diffCsv(a: string, b: string): Promise<string> {
+    return this.call((remote) => remote.diffCsv(a, b));
   }
 
   /** Fails when the text is not a report this version can show. */
