@@ -34,7 +34,7 @@ mod verdicts;
 mod words;
 
 pub use comparison::{compare, incomparable};
-pub use detector_comparison::{CURVE_POINTS, Clock, compare_detectors};
+pub use detector_comparison::{CURVE_POINTS, Clock, compare_detectors, seconds_per_question};
 pub use granularity::{granularity, scaled_resolution};
 pub use oracle::Oracle;
 pub use oracle::catalogue::ORACLES;

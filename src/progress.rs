@@ -10,7 +10,7 @@ use std::pin::Pin;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::report::{Probe, TokenGraph};
+use crate::report::{DetectorTable, Probe, TokenGraph};
 
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -36,6 +36,8 @@ pub enum Event<'a> {
     Graph { graph: &'a TokenGraph },
     /// A line of the scan's state, ending in a newline, for whoever writes it somewhere; only of scans whose state is kept.
     State { line: String },
+    /// A detector is done; the comparison so far, with the status it has if it ends here.
+    Detectors { table: &'a DetectorTable },
     /// Something the user should know; also kept in the report.
     Note { text: String },
 }

@@ -623,6 +623,25 @@ pub struct References {
     pub mutual_cosine: f64,
 }
 
+/// Magikarp's indicators of every row of a model; low is suspicious.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct IndicatorTable {
+    /// What rows are compared with; absent when no group of untrained rows was found, and some indicators with it.
+    pub references: Option<References>,
+    pub columns: Vec<IndicatorColumn>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct IndicatorColumn {
+    /// That of the detector which ranks by it, `magikarp-cosine` for example.
+    pub name: String,
+    pub what: String,
+    /// By token id.
+    pub values: Vec<f32>,
+}
+
 /// What a detector is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -644,6 +663,8 @@ pub struct DetectorTable {
     /// Always [`DetectorTable::SCHEMA`].
     pub schema: String,
     pub schema_version: u32,
+    /// `complete`, or how the comparison ended before its last detector; the finished ones are here.
+    pub status: Status,
     /// Of the exhaustive scan: model, device, oracle, options.
     pub provenance: Provenance,
     /// Questions of the exhaustive scan, and how many of them found a glitch token.
@@ -695,6 +716,11 @@ pub struct DetectorRow {
     pub seconds: Mean,
     /// Recall after 0, 2, 4, … 100 % of the exhaustive scan's questions.
     pub curve: Vec<f32>,
+    /// Student's interval of every point of the curve at 95 %, within 0 and 1.
+    #[serde(default)]
+    pub curve_low: Vec<f32>,
+    #[serde(default)]
+    pub curve_high: Vec<f32>,
 }
 
 /// One search.

@@ -12,13 +12,15 @@ use crate::engine::recovery::Origin;
 use crate::engine::{EngineError, Model, generate};
 use crate::error::Result;
 use crate::glitch::detectors::{self, Field, Machine};
+use crate::glitch::indicators;
 use crate::glitch::oracle::Oracle;
 use crate::glitch::oracle::panel::{self, Panel};
 use crate::glitch::state::{KeptAnswers, ScanIdentity};
-use crate::glitch::{self, Clock, Embedding, Part, ScanError, ScanState};
+use crate::glitch::{self, Clock, Embedding, ORACLES, Part, ScanError, ScanState};
 use crate::progress::{Event, Monitor, Silent, pause};
 use crate::report::{
-    DetectorTable, GranularityRow, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName, TokenTable,
+    DetectorTable, GranularityRow, IndicatorTable, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName,
+    TokenTable,
 };
 use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
 
@@ -77,6 +79,16 @@ pub struct ProbeDetail {
 pub struct TopToken {
     pub id: u32,
     pub p: f32,
+}
+
+/// An oracle as the loaded model would be asked by it, or why it cannot be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct OracleOffer {
+    /// The id that options name; that of `oracle` says more, `-chat` for example.
+    pub id: String,
+    pub oracle: Option<OracleInfo>,
+    pub problem: Option<String>,
 }
 
 const TOP_TOKENS: usize = 8;
@@ -327,9 +339,7 @@ impl Session {
         clock: &mut Clock<'_>,
         monitor: &mut dyn Monitor,
     ) -> Result<DetectorTable> {
-        let embedding = self.embedding().await?;
-        let (output, bias) = self.model.head().await?;
-        let output = output.map(|values| Embedding { values, ..embedding_shape(&embedding) });
+        let (embedding, output, bias) = self.ends().await?;
         let mut wanted = detectors::detectors();
         let known: Vec<String> = wanted.iter().map(|detector| detector.info().name).collect();
         if let Some(name) = names.iter().find(|name| !known.contains(name)) {
@@ -343,14 +353,23 @@ impl Session {
         glitch::compare_detectors(&mut wanted, &mut field, seeds, clock, monitor).await
     }
 
-    /// The oracle's question for one token, with the whole answer and the alternatives to its first token.
-    pub async fn probe(&mut self, task: TaskName, id: u32) -> Result<ProbeDetail> {
+    /// Magikarp's indicators of every row, those that this model has.
+    pub async fn indicators(&mut self, monitor: &mut dyn Monitor) -> Result<IndicatorTable> {
+        let (embedding, output, bias) = self.ends().await?;
+        let output = output.as_ref().unwrap_or(&embedding);
+        indicators::indicators(&self.tokens, &embedding, output, &bias, monitor).await
+    }
+
+    /// The first question of the leading oracle for one token, with the whole greedy answer and the alternatives to its
+    /// first token.
+    pub async fn probe(&mut self, options: &ScanOptions, id: u32) -> Result<ProbeDetail> {
         let rows = self.model.architecture.n_vocabulary;
         if id as usize >= rows {
             return Err(EngineError::TokenOutOfRange { id, rows }.into());
         }
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-        let options = ScanOptions { task, batch_size: 1, ..ScanOptions::default() };
+        let leading = options.oracles.first().cloned().into_iter().collect();
+        let options = ScanOptions { oracles: leading, batch_size: 1, ..options.clone() };
         let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, &options)?;
         let prompt = oracle.info().prompts.swap_remove(0);
         let mut probes = Vec::new();
@@ -399,6 +418,26 @@ impl Session {
             Ok(panel::info(&spec, prompts))
         };
         Ok(ids.iter().map(one).collect())
+    }
+
+    /// Every oracle as this model would be asked by it, in the order of their list.
+    pub fn oracle_offers(&self, options: &ScanOptions) -> Result<Vec<OracleOffer>> {
+        let offer = |(id, oracle): (&&str, Result<OracleInfo>)| {
+            let (oracle, problem) = match oracle {
+                Ok(oracle) => (Some(oracle), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            OracleOffer { id: (*id).into(), oracle, problem }
+        };
+        Ok(ORACLES.iter().zip(self.oracles(&ORACLES, options)?).map(offer).collect())
+    }
+
+    /// Input embedding; output embedding where it is another; bias of the head, empty where there is none.
+    async fn ends(&mut self) -> Result<(Embedding, Option<Embedding>, Vec<f32>)> {
+        let embedding = self.embedding().await?;
+        let (output, bias) = self.model.head().await?;
+        let output = output.map(|values| Embedding { values, ..embedding_shape(&embedding) });
+        Ok((embedding, output, bias))
     }
 
     async fn embedding(&mut self) -> Result<Embedding> {

@@ -6,8 +6,10 @@
 mod batch;
 #[cfg(feature = "bench")]
 mod bench;
+mod compare;
 mod evidence;
 mod monitor;
+mod oracles;
 mod source;
 mod threads;
 mod trainer;
@@ -22,7 +24,7 @@ use wasm_bindgen::prelude::*;
 use crate::compute::DevicePreference;
 use crate::compute::quant::Quantised;
 use crate::error::Error;
-use crate::report::{Report, ReportError, ScanOptions, TaskName};
+use crate::report::{Report, ReportError, ScanOptions};
 use crate::session;
 use crate::tokenizer::{ChatDate, ChatMessage, ChatOptions};
 use monitor::PageMonitor;
@@ -81,8 +83,6 @@ extern "C" {
     pub type JsTokenTable;
     #[wasm_bindgen(typescript_type = "ProbeDetail")]
     pub type JsProbeDetail;
-    #[wasm_bindgen(typescript_type = "TaskName")]
-    pub type JsTaskName;
     #[wasm_bindgen(typescript_type = "GranularityRow[]")]
     pub type JsGranularityRows;
     #[wasm_bindgen(typescript_type = "(event: ScanEvent) => void")]
@@ -232,15 +232,12 @@ impl Session {
         to_js(&rows.map_err(failure)?).map(JsValue::unchecked_into)
     }
 
-    /// The oracle's question for one token, the whole answer, and the most probable first tokens.
-    pub async fn probe(&self, id: u32, task: Option<JsTaskName>) -> Result<JsProbeDetail, JsValue> {
-        let task = match task {
-            Some(task) => serde_wasm_bindgen::from_value(task.into())
-                .map_err(|error| thrown(&format!("the task cannot be read: {error}"), None, "input"))?,
-            None => TaskName::default(),
-        };
+    /// The first question of the options' leading oracle for one token, the whole answer, and the most probable first
+    /// tokens.
+    pub async fn probe(&self, id: u32, options: PartialScanOptions) -> Result<JsProbeDetail, JsValue> {
+        let options = scan_options(options)?;
         let mut session = self.take()?;
-        let detail = session.probe(task, id).await;
+        let detail = session.probe(&options, id).await;
         self.put_back(session);
         to_js(&detail.map_err(failure)?).map(JsValue::unchecked_into)
     }

@@ -11,7 +11,7 @@ use glitchscope::engine::hooks::{self, Action, Hook};
 use glitchscope::glitch::detectors::entropy_gradient::EntropyGradient;
 use glitchscope::glitch::detectors::{Field, Found, Ledger, Machine, detectors};
 use glitchscope::glitch::{CURVE_POINTS, Clock, Embedding};
-use glitchscope::progress::Silent;
+use glitchscope::progress::{Event, Monitor, Silent};
 use glitchscope::report::{DetectorTable, Method, Report, ScanOptions, Status};
 use glitchscope::rng::Rng;
 use glitchscope::session::Session;
@@ -55,6 +55,7 @@ fn every_detector_is_measured_against_the_truth() {
     assert!(total > 300 && total < questions / 2);
     assert_eq!((table.questions as usize, table.glitch_tokens as usize), (questions, total));
     assert!(table.tokens_per_question > 10.0 && table.tokens_per_question < 40.0, "{}", table.tokens_per_question);
+    assert_eq!(table.status, Status::Complete);
     assert_eq!(table.notes, ["magikarp-head-bias was left out: the head has no bias."]);
     let names: Vec<&str> = table.rows.iter().map(|row| row.info.name.as_str()).collect();
     assert_eq!(names.len(), detectors().len() - 1, "{names:?}");
@@ -63,6 +64,11 @@ fn every_detector_is_measured_against_the_truth() {
         assert_eq!((runs.len(), row.runs as usize), (if row.info.is_seeded { 2 } else { 1 }, runs.len()));
         let mean = runs.iter().map(|run| run.recall).sum::<f64>() / runs.len() as f64;
         assert!((row.recall.mean - mean).abs() < 1e-12 && row.recall.low <= mean && row.recall.high >= mean);
+        assert_eq!((row.curve.len(), row.curve_low.len(), row.curve_high.len()), (CURVE_POINTS + 1, 51, 51));
+        for (point, mean) in row.curve.iter().enumerate() {
+            let (low, high) = (row.curve_low[point], row.curve_high[point]);
+            assert!((0.0..=*mean).contains(&low) && (*mean..=1.0).contains(&high), "{low} {mean} {high}");
+        }
         for run in runs {
             let (tp, named) = (f64::from(run.true_positives), f64::from(run.named));
             assert_eq!(run.precision, if named == 0.0 { 1.0 } else { tp / named }, "{run:?}");
@@ -105,6 +111,40 @@ fn a_comparison_repeats() {
     let names = ["glitchhunter-statistical", "k-means", "random-rule-based"];
     assert_eq!(compare(&names, &[5]).runs, compare(&names, &[5]).runs);
     assert_ne!(compare(&["random"], &[5]).runs[0].curve, compare(&["random"], &[6]).runs[0].curve);
+}
+
+/// Ends a comparison as soon as its second detector is done.
+struct Impatient {
+    finished: usize,
+}
+
+impl Monitor for Impatient {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Detectors { table } = event {
+            assert_eq!(table.status, Status::Cancelled, "what it is if it ends here");
+            self.finished = table.rows.len();
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.finished == 2
+    }
+}
+
+/// Oracle: the same comparison to its end. What was done before a cancel is kept, and the table says that it is not all.
+#[test]
+fn a_cancelled_comparison_keeps_what_was_done() {
+    let whole = compare(&["random", "random-rule-based"], &[5]);
+    let mut now = || 0.0;
+    let mut clock = Clock { now: &mut now, per_question: 0.5 };
+    let (options, mut monitor) = (ScanOptions { resolution: 7.2, ..ScanOptions::default() }, Impatient { finished: 0 });
+    let mut session = open();
+    let work = session.compare(truth(), &options, &[], &[5], BUDGET, &mut clock, &mut monitor);
+    let table = pollster::block_on(work).unwrap();
+    assert_eq!((table.status, table.rows.len(), table.runs.len()), (Status::Cancelled, 2, 2));
+    let recall = |table: &DetectorTable| table.rows[..2].iter().map(|row| row.recall).collect::<Vec<_>>();
+    assert_eq!(recall(&table), recall(&whole));
+    assert_eq!(table.notes, ["The comparison was cancelled; 11 of 13 detectors are missing."]);
 }
 
 /// Asking counts each token once, and never what the truth was not asked.

@@ -7,7 +7,7 @@ mod hunter_support;
 use std::sync::OnceLock;
 
 use glitchscope::progress::Silent;
-use glitchscope::report::{REPORT_BYTES_MAX, Report, ReportError, ScanOptions, Timing};
+use glitchscope::report::{REPORT_BYTES_MAX, Report, ReportError, ScanOptions, Symptom, Timing, TokenType};
 use glitchscope::tokenizer::TokenClass;
 use hunter_support::{FakeModel, World, coarse};
 use proptest::prelude::*;
@@ -132,7 +132,10 @@ fn read_csv(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn csv_has_a_row_for_every_token() {
-    let report = report();
+    let mut report = report();
+    assert!(report.labels.len() > 1);
+    report.labels[0].corrected_type = Some(TokenType::Word);
+    report.labels[0].corrected_symptoms = vec![("=repetition".into(), Symptom::Incapability)];
     let csv = report.to_csv();
     assert_eq!(csv.matches('\n').count(), 61, "one line per token and the header");
     let rows = read_csv(&csv);
@@ -150,16 +153,26 @@ fn csv_has_a_row_for_every_token() {
             "argmax",
             "argmax_token",
             "answer",
-            "answer_text"
+            "answer_text",
+            "type",
+            "corrected_type",
+            "symptoms",
+            "corrected_symptoms"
         ]
     );
     assert_eq!(rows.len(), 61);
-    assert!(rows.iter().all(|row| row.len() == 12), "{rows:?}");
+    assert!(rows.iter().all(|row| row.len() == 16), "{rows:?}");
     assert_eq!(rows[41][1], "'=HYPERLINK(\"http://x\")");
     assert_eq!(rows[42][1], "<script>alert(1)</script>");
     assert_eq!(rows[43][1], "\\u{202e}gnp.exe");
     assert_eq!(rows[44][1], "a\\r\\nb,\"c\"\\t");
     assert_eq!(rows[8][1..4], ["\\u{fffd}", "c3", "byte"]);
+    for (place, label) in report.labels.iter().enumerate() {
+        let row = &rows[label.id as usize + 1];
+        assert!(!row[12].is_empty() && row[14].len() == row[14].trim().len());
+        let corrected = if place == 0 { ["word", "'=repetition:incapability"] } else { ["", ""] };
+        assert_eq!([&row[13], &row[15]], corrected);
+    }
     for probe in &report.probes {
         let row = &rows[probe.id as usize + 1];
         assert_eq!(row[0], probe.id.to_string());
@@ -175,7 +188,7 @@ fn csv_has_a_row_for_every_token() {
     }
     // Nothing a spreadsheet would run, in any cell that holds text.
     for row in &rows[1..] {
-        for cell in [1, 2, 9, 11] {
+        for cell in [1, 2, 9, 11, 14, 15] {
             assert!(!row[cell].trim_start().starts_with(['=', '+', '-', '@']), "{row:?}");
         }
     }

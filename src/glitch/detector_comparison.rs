@@ -2,8 +2,8 @@
 
 use super::detectors::{Detector, Field, Found, Ledger};
 use crate::error::Result;
-use crate::progress::{Event, Monitor, pause};
-use crate::report::{DetectorRow, DetectorRun, DetectorTable, Mean, Report};
+use crate::progress::{Event, LocalBoxFuture, Monitor, pause};
+use crate::report::{DetectorRow, DetectorRun, DetectorTable, Mean, Report, Status};
 use crate::stats::mean_interval;
 
 /// Intervals that a curve is drawn from.
@@ -18,10 +18,42 @@ pub struct Clock<'a> {
     pub per_question: f64,
 }
 
+/// Seconds that a scan took for each of its questions, controls included, by the timings that an edge put into its
+/// report; 0 without them.
+pub fn seconds_per_question(truth: &Report) -> f64 {
+    let asking = [super::stages::CONTROLS, super::stages::PROBING];
+    let spent = truth.timings.iter().filter(|timing| asking.contains(&timing.stage.as_str()));
+    spent.map(|timing| timing.seconds).sum::<f64>() / questions(truth).max(1) as f64
+}
+
+/// Questions of a scan, controls included.
+fn questions(truth: &Report) -> usize {
+    truth.probes.len() + truth.controls.as_ref().map_or(0, |controls| controls.probes.len())
+}
+
+/// Lets a detector pause and be cancelled and keeps its stages to itself: the listener hears of detectors and runs.
+struct Within<'a>(&'a mut dyn Monitor);
+
+impl Monitor for Within<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Note { .. } = event {
+            self.0.event(event);
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    fn give_way(&mut self) -> LocalBoxFuture<'_, ()> {
+        self.0.give_way()
+    }
+}
+
 /// Runs every detector of `detectors` over `seeds`, those that read no seed once. What a model cannot be searched by is in
-/// the notes, with the reason.
+/// the notes, with the reason. A cancel or an error keeps the detectors that were done; the status says so.
 ///
-/// Errors   `NotATruth`; those of the detectors; `Cancelled`
+/// Errors   `NotATruth`
 pub async fn compare_detectors(
     detectors: &mut [Box<dyn Detector>],
     field: &mut Field<'_>,
@@ -36,6 +68,7 @@ pub async fn compare_detectors(
     let mut table = DetectorTable {
         schema: DetectorTable::SCHEMA.into(),
         schema_version: DetectorTable::SCHEMA_VERSION,
+        status: Status::Cancelled,
         provenance: truth.provenance.clone(),
         questions: truth.probes.len() as u32,
         glitch_tokens: truth.glitch_tokens.len() as u32,
@@ -47,35 +80,59 @@ pub async fn compare_detectors(
         runs: Vec::new(),
         notes: Vec::new(),
     };
-    for detector in detectors {
+    let total = detectors.len();
+    let outcome = run_all(detectors, field, seeds, clock, &mut table, monitor).await;
+    if let Err(error) = outcome {
+        table.status = if error.is_cancelled() { Status::Cancelled } else { Status::Failed };
+        let done = table.rows.len() + table.notes.len();
+        let why = if error.is_cancelled() { "was cancelled".into() } else { format!("ended with an error: {error}") };
+        table.notes.push(format!("The comparison {why}; {} of {total} detectors are missing.", total - done));
+        return Ok(table);
+    }
+    table.status = Status::Complete;
+    Ok(table)
+}
+
+/// One detector after another into `table`, which holds whole detectors only, however this ends.
+async fn run_all(
+    detectors: &mut [Box<dyn Detector>],
+    field: &mut Field<'_>,
+    seeds: &[u32],
+    clock: &mut Clock<'_>,
+    table: &mut DetectorTable,
+    monitor: &mut dyn Monitor,
+) -> Result<()> {
+    let (truth, total) = (field.truth, detectors.len());
+    for (place, detector) in detectors.iter_mut().enumerate() {
         let info = detector.info();
         if let Some(reason) = detector.unmet(field) {
             table.notes.push(format!("{} was left out: {reason}.", info.name));
             continue;
         }
-        let first = table.runs.len();
+        monitor.event(Event::Stage {
+            stage: "detectors",
+            detail: format!("{}, detector {} of {total}", info.name, place + 1),
+        });
         let seeds = if info.is_seeded { seeds } else { &seeds[..1.min(seeds.len())] };
+        let mut runs = Vec::with_capacity(seeds.len());
         for (i, &seed) in seeds.iter().enumerate() {
             pause(monitor).await?;
-            monitor.event(Event::Stage {
-                stage: "detectors",
-                detail: format!("{}, {} of {}", info.name, i + 1, seeds.len()),
-            });
+            monitor.event(Event::Advance { done: i as u64, total: seeds.len() as u64, unit: "runs" });
             let mut ledger = Ledger::new(truth);
             let started = (clock.now)();
-            let found = detector.detect(field, &mut ledger, seed, monitor).await?;
+            let found = detector.detect(field, &mut ledger, seed, &mut Within(monitor)).await?;
             let own = (clock.now)() - started;
-            table.runs.push(measured(&info.name, seed, &found, &ledger, truth, own, &table));
+            runs.push(measured(&info.name, seed, &found, &ledger, truth, own, table));
         }
-        let row = summarised(info, &table.runs[first..]);
-        table.rows.push(row);
+        table.rows.push(summarised(info, &runs));
+        table.runs.extend(runs);
+        monitor.event(Event::Detectors { table });
     }
-    Ok(table)
+    Ok(())
 }
 
 fn tokens_per_question(truth: &Report) -> f64 {
-    let controls = truth.controls.as_ref().map_or(0, |controls| controls.probes.len());
-    truth.model_tokens as f64 / (truth.probes.len() + controls).max(1) as f64
+    truth.model_tokens as f64 / questions(truth).max(1) as f64
 }
 
 fn measured(
@@ -128,11 +185,9 @@ fn summarised(info: crate::report::DetectorInfo, runs: &[DetectorRun]) -> Detect
         let (mean, low, high) = mean_interval(&values, CONFIDENCE).unwrap_or_default();
         Mean { mean, low, high }
     };
-    let curves = runs.iter().map(|run| &run.curve);
-    let mut curve = vec![0.0f32; CURVE_POINTS + 1];
-    for one in curves {
-        curve.iter_mut().zip(one).for_each(|(sum, value)| *sum += value / runs.len() as f32);
-    }
+    let points = (0..=CURVE_POINTS).map(|point| of(&|run| run.curve[point].into()));
+    let points: Vec<Mean> = points.collect();
+    let curve = |part: fn(&Mean) -> f64| points.iter().map(|mean| part(mean).clamp(0.0, 1.0) as f32).collect();
     DetectorRow {
         info,
         runs: runs.len() as u32,
@@ -144,6 +199,8 @@ fn summarised(info: crate::report::DetectorInfo, runs: &[DetectorRun]) -> Detect
         model_tokens: of(&|run| run.model_tokens as f64),
         own_seconds: of(&|run| run.own_seconds),
         seconds: of(&|run| run.seconds),
-        curve,
+        curve: curve(|point| point.mean),
+        curve_low: curve(|point| point.low),
+        curve_high: curve(|point| point.high),
     }
 }

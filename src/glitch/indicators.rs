@@ -8,8 +8,11 @@
 //! Agrees   tools/reference/detectors.py (NumPy, scikit-learn) to 1e-5
 
 use super::Embedding;
+use super::reference_ids::reference_ids;
 use crate::error::Result;
 use crate::graph::{finite_rows, pca};
+use crate::progress::{Monitor, pause};
+use crate::report::{IndicatorColumn, IndicatorTable, TokenTable};
 
 /// Which indicator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +39,68 @@ impl Indicator {
     pub fn needs_references(self) -> bool {
         !matches!(self, Indicator::InputNorm | Indicator::HeadBias)
     }
+
+    /// Name of the detector that ranks by it, and what it is.
+    pub fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Indicator::InputNorm => ("magikarp-input-norm", "norm of the input row"),
+            Indicator::Cosine => ("magikarp-cosine", "cosine distance of the output row to the reference row"),
+            Indicator::CentredCosine => {
+                ("magikarp-cosine-centred", "that cosine distance after subtracting the mean row")
+            }
+            Indicator::CosineWithoutFirstComponent => {
+                ("magikarp-cosine-no-pc1", "that cosine distance after removing the first principal component")
+            }
+            Indicator::Distance => ("magikarp-distance", "Euclidean distance of the output row to the reference row"),
+            Indicator::HeadBias => ("magikarp-head-bias", "bias of the head"),
+        }
+    }
+
+    /// Why a model has none; `None` when it has.
+    pub fn unmet(self, has_references: bool, head_bias: &[f32]) -> Option<String> {
+        if self.needs_references() && !has_references {
+            return Some("no group of untrained rows was found to compare with".into());
+        }
+        let norm = head_bias.iter().map(|&bias| f64::from(bias).powi(2)).sum::<f64>().sqrt();
+        (self == Indicator::HeadBias && norm.partial_cmp(&BIAS_NORM_MIN) != Some(std::cmp::Ordering::Greater))
+            .then(|| "the head has no bias".into())
+    }
 }
 
 /// Share of ordinary tokens, lowest indicator first, that Magikarp verifies.
 pub const CANDIDATE_SHARE: f64 = 0.02;
 const DENOMINATOR_MIN: f64 = 1e-6;
 /// A bias of a smaller norm is taken for none.
-pub const BIAS_NORM_MIN: f64 = 1e-3;
+const BIAS_NORM_MIN: f64 = 1e-3;
+
+/// Every indicator that a model has, of every row, with the rows they are compared with.
+///
+/// Errors   those of the principal components; `Cancelled`
+pub async fn indicators(
+    tokens: &TokenTable,
+    input: &Embedding,
+    output: &Embedding,
+    head_bias: &[f32],
+    monitor: &mut dyn Monitor,
+) -> Result<IndicatorTable> {
+    let references = reference_ids(tokens, output);
+    let ids = references.as_ref().map_or(&[][..], |references| &references.ids);
+    let mut columns = Vec::with_capacity(Indicator::ALL.len());
+    for which in Indicator::ALL {
+        if which.unmet(references.is_some(), head_bias).is_some() {
+            continue;
+        }
+        pause(monitor).await?;
+        let values = indicator(which, input, output, head_bias, ids)?;
+        let (name, what) = which.described();
+        columns.push(IndicatorColumn {
+            name: name.into(),
+            what: what.into(),
+            values: values.into_iter().map(|value| value as f32).collect(),
+        });
+    }
+    Ok(IndicatorTable { references, columns })
+}
 
 /// The indicator of every row. `output` are the head's rows, which are the embedding's where the two are tied;
 /// `references` are ids of rows that were never trained, and are needed where `needs_references` says so.

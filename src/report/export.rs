@@ -149,11 +149,6 @@ impl Report {
     }
 }
 
-/// The name that the JSON gives a value of an enum.
-fn name(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
 fn malformed(error: serde_json::Error) -> ReportError {
     ReportError::Malformed { line: error.line(), column: error.column(), reason: error.to_string() }
 }

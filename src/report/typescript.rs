@@ -11,7 +11,7 @@ use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
 use crate::report::*;
-use crate::session::{ClassCount, ProbeDetail, SessionInfo, StateInfo, TopToken};
+use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -59,6 +59,8 @@ fn declarations() -> String {
     declare::<Shard>(&mut out);
     declare::<GranularityRow>(&mut out);
     declare::<References>(&mut out);
+    declare::<IndicatorTable>(&mut out);
+    declare::<IndicatorColumn>(&mut out);
     declare::<DetectorInfo>(&mut out);
     declare::<DetectorTable>(&mut out);
     declare::<Mean>(&mut out);
@@ -75,6 +77,7 @@ fn declarations() -> String {
     declare::<SessionInfo>(&mut out);
     declare::<ClassCount>(&mut out);
     declare::<ProbeDetail>(&mut out);
+    declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);
     declare::<StateInfo>(&mut out);
     declare::<TrainingOptions>(&mut out);

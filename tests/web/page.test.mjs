@@ -299,7 +299,7 @@ test("a model that fails ordinary words is called untestable, and its map is the
   const opened = await loaded({}, "#model=$/untestable/");
   const { page } = opened;
   await runButton(page).click();
-  await page.getByText("cannot be tested in this way: it repeated 0 of 24 ordinary words").waitFor();
+  await page.getByText("cannot be tested in this way: 0 of 24 ordinary words pass").waitFor();
   assert.match(await page.locator("gs-map figcaption").innerText(), /Token Embedding Graph/);
   await done(opened);
 });
@@ -321,6 +321,140 @@ test("settings: defaults with sources, presets of the resolution, a link that re
   const again = await openPage(browser, link);
   await again.page.getByText("2 changed").waitFor();
   await done(again);
+});
+
+const SEVERAL = "#method=exhaustive&oracle=repetition-zero-shot,glitchhunter-zero-shot,repetition-sampled";
+
+test("oracles: one leads, others are asked alongside, prompts to the byte, and a link restores the choice", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  const choice = page.locator("gs-oracles");
+  await choice.locator("summary").first().click();
+  await choice.getByRole("checkbox", { name: "ask glitchhunter-zero-shot too" }).check();
+  assert.match(await choice.getByRole("status").innerText(), /asked of each token: 2\..*One pass of repetition-zero-shot serves repetition-zero-shot, glitchhunter-zero-shot/);
+  await choice.getByRole("radio", { name: "glitchhunter-zero-shot leads the scan" }).check();
+  assert.match(await choice.locator("summary").first().innerText(), /Oracle: glitchhunter-zero-shot and 1 alongside/);
+  await choice.getByRole("checkbox", { name: "ask repetition-sampled too" }).check();
+  await page.getByLabel("Answers drawn").fill("3");
+  await page.getByLabel("Answers drawn").press("Tab");
+  assert.ok(await choice.getByRole("radio", { name: "magikarp-max-prob leads the scan" }).isDisabled());
+  assert.match(await choice.locator(".list").innerText(), /the prompt needs 600 tokens, the model's context is 512/);
+  await choice.getByText("The model has no chat template").waitFor();
+  await choice.locator("li details summary").first().click();
+  assert.equal(await choice.locator("li pre").first().innerText(), "Question: 'token' Answer:");
+  assert.match(await choice.locator("li .prompt").first().innerText(), /places of the token: 1; 20 bytes of text, 9 ids/);
+  const link = page.url();
+  assert.match(decodeURIComponent(link), /#oracle=glitchhunter-zero-shot,repetition-zero-shot,repetition-sampled&attempts=3$/);
+  await done(opened);
+  const again = await openPage(browser, link);
+  await runButton(again.page).and(again.page.locator(":enabled")).waitFor();
+  assert.match(await again.page.locator("gs-oracles summary").first().innerText(), /glitchhunter-zero-shot and 2 alongside; 3 questions/);
+  await done(again);
+});
+
+test("several oracles: counts with controls, a matrix whose cells list what differs, the detail of each", async () => {
+  const opened = await loaded({}, SEVERAL);
+  const { page } = opened;
+  const listed = async () => Number(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount")) - 1;
+  await runButton(page).click();
+  await page.locator(".sentence").waitFor();
+  assert.match(await page.locator(".sentence").innerText(), /361 of 4,096 tokens fail repetition-zero-shot/);
+  const rows = await page.locator("gs-agreement .counts tbody tr").allInnerTexts();
+  assert.match(rows[0], /repetition-zero-shot\s+361\s+361\s+24 \/ 24\s+leads/);
+  assert.match(rows[2], /repetition-sampled\s+267.*3 \/ 24\s+fails ordinary words too/s);
+  const cell = page.getByRole("button", { name: /repetition-zero-shot and glitchhunter-zero-shot: 361 tokens fail both, 0 only the first, 889 only the second/ });
+  assert.match(await cell.first().innerText(), /κ 0\.50\s+≠ 889/);
+  await cell.first().click();
+  assert.equal(await listed(), 889);
+  assert.equal(await page.getByRole("searchbox").inputValue(), "differ:repetition-zero-shot,glitchhunter-zero-shot");
+  await page.locator("gs-agreement .counts").getByRole("button", { name: "267" }).click();
+  assert.equal(await listed(), 267);
+  await page.locator("gs-table .space .row:not([hidden])").nth(1).click();
+  const detail = page.locator("gs-detail section");
+  assert.match(await detail.innerText(), /Why is this one flagged\?\s+It fails repetition-zero-shot: asked about it, the model answered .* Of the 2 other oracles it fails 2: glitchhunter-zero-shot, repetition-sampled\. In cluster \d+, \d+ of the \d+ others asked about fail\./s);
+  assert.match(await detail.innerText(), /repetition-sampled\s+◆ glitch\s+0\.700\s+0\.40 – 0\.89/);
+  await detail.getByText("Raw answers (3)").click();
+  assert.match(await detail.locator("details.raw").innerText(), /attempts that failed: 7/);
+  await page.getByRole("button", { name: "Read Magikarp's indicators" }).click();
+  await detail.getByText("lowest", { exact: false }).first().waitFor();
+  await done(opened);
+});
+
+test("a label is corrected by hand: counted, saved, and there when the report is opened again", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  await page.locator("details.labels > summary").click();
+  const words = page.locator("details.labels tr", { hasText: "A words" });
+  assert.match(await words.innerText(), /A words\s+0\s+0 %\s+Only letters/);
+  const corrected = async (shown) => {
+    await shown.locator("gs-table .space .row:not([hidden])").nth(4).click();
+    await shown.locator("gs-detail .labels summary").first().click();
+    return shown.locator("gs-detail .labels select").first();
+  };
+  await (await corrected(page)).selectOption("word");
+  assert.match(await page.locator("gs-detail .labels").innerText(), /Type A, words.*Corrected by hand; the rule says beyond ASCII/s);
+  assert.match(await words.innerText(), /A words\s+1/);
+  await words.getByRole("button").click();
+  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "2");
+  const [json] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save report" }).click()]);
+  const saved = JSON.parse(readFileSync(await json.path(), "utf8"));
+  assert.deepEqual(saved.labels.filter((label) => label.corrected_type !== null).map(({ token_type, corrected_type }) => [token_type, corrected_type]), [["special", "word"]]);
+  assert.deepEqual(saved.label_counts.types[0], ["word", 1]);
+  await done(opened);
+  const file = join(mkdtempSync(join(tmpdir(), "glitchscope-")), "report.json");
+  writeFileSync(file, JSON.stringify(saved));
+  const again = await loaded();
+  await again.page.getByRole("button", { name: "Change", exact: true }).click();
+  await again.page.locator("#report").setInputFiles(file);
+  await again.page.getByText("Shown from the file report.json").waitFor();
+  assert.equal(await (await corrected(again.page)).inputValue(), "word");
+  assert.match(await again.page.locator("details.labels").evaluate((details) => details.textContent), /Corrected by hand: 1/);
+  await done(again);
+});
+
+test("run all and compare: asks about every token first, then a table, curves with a legend, CSV and SVG", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  await page.getByRole("button", { name: "Ask about every token, then run all and compare" }).click();
+  await page.getByText("12 detectors over 10 seeds, against 361 of 3,946 tokens that fail repetition-zero-shot").waitFor();
+  assert.equal(await page.locator("gs-detectors tbody tr").count(), 12);
+  assert.match(await page.locator("gs-detectors tbody tr").nth(3).innerText(), /glitchhunter\s+193\s+100 %\s+54 %\s+52 % – 56 %/);
+  assert.match(await page.locator("gs-detectors .notes").innerText(), /magikarp-head-bias was left out/);
+  assert.equal(await page.locator("gs-recall path.curve").count(), 12);
+  assert.equal(await page.locator("gs-recall path.band").count(), 6);
+  const legend = page.locator("gs-recall .legend").getByRole("button", { name: "glitchhunter", exact: true });
+  await legend.focus();
+  assert.equal(await page.locator("gs-recall path.curve.faded").count(), 11);
+  await page.keyboard.press("Enter");
+  assert.equal(await legend.getAttribute("aria-pressed"), "false");
+  assert.equal(await page.locator("gs-recall path.curve").count(), 11);
+  const [csv] = await Promise.all([page.waitForEvent("download"), page.locator("gs-recall").getByRole("button", { name: "CSV" }).click()]);
+  assert.equal(readFileSync(await csv.path(), "utf8").trim().split("\r\n").length, 13);
+  const [svg] = await Promise.all([page.waitForEvent("download"), page.locator("gs-recall").getByRole("button", { name: "SVG" }).click()]);
+  const drawn = readFileSync(await svg.path(), "utf8");
+  assert.ok(drawn.startsWith("<svg ") && drawn.includes('xmlns="http://www.w3.org/2000/svg"') && drawn.includes('stroke="rgb(') && !drawn.includes("var("));
+  assert.equal(await page.getByRole("button", { name: "Run all and compare" }).isEnabled(), true);
+  await done(opened);
+});
+
+test("a comparison that is cancelled keeps the detectors that were done", async () => {
+  const opened = await loaded({}, "#model=$/slow/&method=exhaustive");
+  const { page } = opened;
+  // The scan of the slow model takes its time too, and is not what this is about.
+  await page.evaluate(() => {
+    const { session } = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab");
+    const scan = session.core.scan.bind(session.core);
+    session.core.scan = async (options, truth, on) => scan({ ...options, batch_size: 4096 }, truth, on);
+  });
+  await page.getByRole("button", { name: "Ask about every token, then run all and compare" }).click();
+  await page.locator("gs-detectors tbody tr").nth(2).waitFor({ timeout: 30_000 });
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText(/Ended early: \d+ detectors/).waitFor({ timeout: 1_500 });
+  assert.ok((await page.locator("gs-detectors tbody tr").count()) >= 3);
+  assert.ok((await page.locator("gs-detectors tbody tr").count()) < 12);
+  await done(opened);
 });
 
 test("150,000 tokens: the table holds a screenful of rows, scrolling and sorting work", async () => {
@@ -377,6 +511,10 @@ test("nothing is wider than a small phone", async () => {
   await page.locator("gs-table .space .row:not([hidden])").first().click();
   await page.getByRole("button", { name: "Compare resolutions" }).click();
   await page.locator("gs-granularity svg").waitFor();
+  await page.getByRole("button", { name: "Run all and compare" }).click();
+  await page.getByText("12 detectors over").waitFor();
+  await page.locator("gs-oracles summary").first().click();
+  await page.locator("details.labels > summary").click();
   const wide = await page.evaluate(() => {
     const found = [];
     const walk = (root) => {
@@ -395,7 +533,8 @@ test("nothing is wider than a small phone", async () => {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing, ${colorScheme}`, async () => {
-    const opened = await loaded({ colorScheme, bypassCSP: true, viewport: { width: 1280, height: 900 } });
+    const several = "#oracle=repetition-zero-shot,glitchhunter-zero-shot,repetition-sampled";
+    const opened = await loaded({ colorScheme, bypassCSP: true, viewport: { width: 1280, height: 900 } }, several);
     const { page } = opened;
     await page.addScriptTag({ path: AXE });
     const violations = async (where) => (await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }))).violations
@@ -408,7 +547,11 @@ for (const colorScheme of ["light", "dark"]) {
     await page.getByText("Most probable first tokens").waitFor();
     await page.getByRole("button", { name: "Compare resolutions" }).click();
     await page.locator("gs-granularity svg").waitFor();
-    for (const summary of await page.locator("summary:visible").all()) await summary.click();
+    await page.getByRole("button", { name: "Run all and compare" }).click();
+    await page.getByText("12 detectors over").waitFor();
+    for (const summary of await page.locator("summary:visible").all()) {
+      if (!(await summary.evaluate((element) => element.parentElement.open))) await summary.click();
+    }
     found = found.concat(await violations("done"));
     await page.getByRole("button", { name: "Change", exact: true }).click();
     found = found.concat(await violations("dialog"));

@@ -83,6 +83,84 @@ test("the specimen's scan to its end: the CPU and WebGPU give the same verdicts"
   }
 });
 
+const SESSION = `document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session`;
+
+test("several oracles on the specimen: the page's list is the core's, its counts are the core's, detectors are measured", { timeout: SCAN_MS }, async () => {
+  const oracles = "repetition-zero-shot,length-zero-shot";
+  const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu&method=exhaustive&with_graph=false&oracle=${oracles}`);
+  await ready(page);
+  const inPage = (work, value) => page.evaluate(`(${work})(${SESSION}, ${JSON.stringify(value ?? null)})`);
+  const offers = await inPage((session) => session.offers);
+  assert.equal(offers.length, 11);
+  // A link takes ids that the page knows, in the order they are named.
+  await inPage((_, ids) => { location.hash = `#device=cpu&oracle=${ids}`; }, offers.map(({ id }) => id).join(","));
+  await page.waitForFunction(`${SESSION}.options.oracles.length === 11`);
+  assert.deepEqual(await inPage((session) => session.options.oracles), offers.map(({ id }) => id));
+  const magikarp = offers.find(({ id }) => id === "magikarp-max-prob").oracle;
+  // 2n + 1 occurrences of the token for n shots: Magikarp's own check.
+  assert.deepEqual(magikarp.prompts.map(({ text }) => text.length - 1), [41, 1, 101]);
+  await inPage((_, ids) => { location.hash = `#device=cpu&method=exhaustive&with_graph=false&oracle=${ids}`; }, oracles);
+  await page.waitForFunction(`${SESSION}.options.oracles.length === 2`);
+
+  await runButton(page).click();
+  await page.locator("gs-agreement .matrix").waitFor({ timeout: SCAN_MS });
+  const report = await save(page);
+  assert.deepEqual(report.panel.verdicts.map(({ oracle }) => oracle), oracles.split(","));
+  const [pair] = report.panel.agreement;
+  assert.equal(pair.both_fail + pair.only_a_fails + pair.only_b_fails + pair.both_pass, report.probes.length);
+  assert.equal(report.labels.length, report.glitch_tokens.length);
+  await page.locator("gs-agreement .matrix button").first().click();
+  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), String(1 + pair.only_a_fails + pair.only_b_fails));
+
+  // The page counts labels after a correction; without one it must count what the core has counted.
+  const { before, same, changed } = await inPage((session) => {
+    const before = session.report.label_counts;
+    const label = session.report.labels[0];
+    session.relabel(label);
+    const same = session.report.label_counts;
+    session.relabel({ ...label, corrected_type: label.token_type === "word" ? "special" : "word" });
+    return { before, same, changed: session.report.label_counts };
+  });
+  assert.deepEqual(same, before);
+  assert.notDeepEqual(changed, before, "a correction must show");
+  const csv = await inPage((session) => session.exportCsv());
+  const [header, ...rows] = csv.split("\r\n");
+  const corrected = header.split(",").indexOf("corrected_type");
+  assert.ok(corrected > 0 && rows.filter((row) => /,(word|special),"[^"]*","[^"]*"$/.test(row)).length === 1);
+
+  const indicators = await inPage((session) => session.core.indicators(() => {}));
+  assert.equal(indicators.references.ids.length, 13);
+  assert.deepEqual(indicators.columns.map(({ values }) => values.length), [3072, 3072, 3072, 3072, 3072]);
+
+  // A few detectors, by the same call that the button makes.
+  const heard = await inPage(async (session) => {
+    const heard = [];
+    const names = ["random", "k-means", "glitchhunter", "magikarp-cosine"];
+    const options = { ...session.options, resolution: 7.2 };
+    const table = JSON.parse(await session.core.compare(JSON.stringify(session.report), options, names, [1, 2], 100, (event) => {
+      if (event.event === "detectors") heard.push(event.table.rows.length);
+    }));
+    return { heard, table, csv: await session.core.detectorsCsv(JSON.stringify(table)) };
+  });
+  assert.deepEqual(heard.heard, [1, 2, 3, 4]);
+  assert.equal(heard.table.status, "complete");
+  assert.deepEqual(heard.table.rows.map(({ runs }) => runs), [2, 2, 2, 1]);
+  const hunter = heard.table.rows.find(({ info }) => info.name === "glitchhunter");
+  assert.ok(hunter.recall.mean > 0.8 && hunter.precision.mean === 1 && hunter.own_seconds.mean > 0, JSON.stringify(hunter));
+  assert.ok(heard.table.seconds_per_question > 0, "the page's own timings are used");
+  assert.equal(heard.csv.trim().split("\r\n").length, 1 + 4 + 7);
+  await context.close();
+  assert.deepEqual(errors, []);
+
+  // The arithmetic of indicators reads weights back from the device: WebGPU gives what the CPU gives.
+  const gpu = await openPage(browser, `${server.url}/#device=gpu`);
+  await ready(gpu.page);
+  const there = await gpu.page.evaluate(`${SESSION}.core.indicators(() => {})`);
+  assert.deepEqual(there, indicators);
+  await gpu.context.close();
+  assert.deepEqual(gpu.errors, []);
+});
+
 test("picked files are loaded and scanned", { timeout: SCAN_MS }, async () => {
   const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu&resolution=7.2`);
   await ready(page);

@@ -1,7 +1,7 @@
 // Oracle: by hand; a clock that the test sets.
 import { expect, it } from "vitest";
 import { formatLink, parseLink } from "../src/state/link";
-import { DEFAULTS, NUMERIC, SWITCHES } from "../src/state/options";
+import { chosenOracles, DEFAULTS, namedOracles, NUMERIC, SAMPLING, SWITCHES } from "../src/state/options";
 import { Job } from "../src/state/progress";
 import { SENTENCES } from "../src/strings";
 import { hull, Places } from "../src/views/token_map/places";
@@ -10,15 +10,18 @@ it("a link carries what differs from the defaults, and comes back the same", () 
   expect(formatLink({ options: DEFAULTS })).toBe("");
   const linked = { model: "https://example.org/m/", device: "cpu" as const, weights: "int8" as const, method: "both" as const, options: { resolution: 9.6, verify_final: false }, token: 12, filter: "/a b/ p:<0.1" };
   expect(parseLink(formatLink(linked))).toEqual(linked);
+  const oracles = { options: { oracles: ["magikarp-max-prob", "repetition-sampled"], form: "chat" as const, attempts: 3, temperature: 1.5, keep_rule: "hypergeometric" as const } };
+  expect(parseLink(formatLink(oracles))).toEqual(oracles);
+  expect(formatLink({ options: { oracles: namedOracles(chosenOracles(DEFAULTS)) } })).toBe("");
 });
 
 it("a hostile link is read as far as it makes sense", () => {
-  const linked = parseLink("#model=javascript:alert(1)&device=toaster&resolution=-1&n_neighbors=2.5&seed=1e99&token=x&method=rm&verify_final=maybe");
+  const linked = parseLink("#model=javascript:alert(1)&device=toaster&resolution=-1&n_neighbors=2.5&seed=1e99&token=x&method=rm&verify_final=maybe&oracle=<b>,nothing&form=loud&keep_rule=all&top_p=0");
   expect(linked).toEqual({ options: {} });
 });
 
 it("every option but the method has a place in the settings", () => {
-  const listed = [...NUMERIC, ...SWITCHES].map(({ key }) => key as string).sort();
+  const listed = [...NUMERIC, ...SAMPLING, ...SWITCHES].map(({ key }) => key as string).concat("oracles", "form", "keep_rule").sort();
   expect(listed).toEqual(Object.keys(DEFAULTS).filter((key) => key !== "method" && key !== "task").sort());
 });
 

@@ -4,7 +4,7 @@
 
 use super::{Detector, Field, Found, Ledger};
 use crate::error::Result;
-use crate::glitch::indicators::{BIAS_NORM_MIN, CANDIDATE_SHARE, Indicator, candidates, indicator};
+use crate::glitch::indicators::{CANDIDATE_SHARE, Indicator, candidates, indicator};
 use crate::progress::{LocalBoxFuture, Monitor, pause};
 use crate::report::DetectorInfo;
 
@@ -14,16 +14,7 @@ pub struct Magikarp {
 
 impl Detector for Magikarp {
     fn info(&self) -> DetectorInfo {
-        let (name, what) = match self.which {
-            Indicator::InputNorm => ("magikarp-input-norm", "norm of the input row"),
-            Indicator::Cosine => ("magikarp-cosine", "cosine distance of the output row to the reference row"),
-            Indicator::CentredCosine => ("magikarp-cosine-centred", "the same after subtracting the mean row"),
-            Indicator::CosineWithoutFirstComponent => {
-                ("magikarp-cosine-no-pc1", "the same after removing the first principal component")
-            }
-            Indicator::Distance => ("magikarp-distance", "Euclidean distance of the output row to the reference row"),
-            Indicator::HeadBias => ("magikarp-head-bias", "bias of the head"),
-        };
+        let (name, what) = self.which.described();
         DetectorInfo {
             name: name.into(),
             what: format!("lowest {:.0} % by {what}, verified", 100.0 * CANDIDATE_SHARE),
@@ -39,12 +30,7 @@ impl Detector for Magikarp {
     }
 
     fn unmet(&self, field: &Field<'_>) -> Option<String> {
-        if self.which.needs_references() && field.references.is_none() {
-            return Some("no group of untrained rows was found to compare with".into());
-        }
-        let norm = field.head_bias.iter().map(|&bias| f64::from(bias).powi(2)).sum::<f64>().sqrt();
-        (self.which == Indicator::HeadBias && norm.partial_cmp(&BIAS_NORM_MIN) != Some(std::cmp::Ordering::Greater))
-            .then(|| "the head has no bias".into())
+        self.which.unmet(field.references.is_some(), field.head_bias)
     }
 
     fn detect<'a>(

@@ -9,10 +9,10 @@
 
 use std::fmt::Write;
 
-use crate::report::{Probe, Report};
+use crate::report::{Label, Probe, Report, Symptom};
 
-const HEADER: &str =
-    "id,token,bytes_hex,class,passed,passed_strict,p_target,entropy,argmax,argmax_token,answer,answer_text\r\n";
+const HEADER: &str = "id,token,bytes_hex,class,passed,passed_strict,p_target,entropy,argmax,argmax_token,answer,\
+     answer_text,type,corrected_type,symptoms,corrected_symptoms\r\n";
 
 pub fn csv(report: &Report) -> String {
     let tokens = &report.tokens;
@@ -22,11 +22,18 @@ pub fn csv(report: &Report) -> String {
             *place = Some(probe);
         }
     }
+    let mut labels = vec![None; tokens.text.len()];
+    for label in &report.labels {
+        if let Some(place) = labels.get_mut(label.id as usize) {
+            *place = Some(label);
+        }
+    }
     let mut out = String::from(HEADER);
     for (id, probe) in probes.iter().enumerate() {
         let hex = tokens.bytes_hex.get(id).map_or("", |hex| hex.as_str());
-        let class = tokens.class.get(id).map_or(String::new(), super::name);
+        let class = tokens.class.get(id).map_or(String::new(), named);
         write_row(&mut out, id, &tokens.text[id], hex, &class, *probe, &tokens.text);
+        write_label(&mut out, labels[id]);
     }
     out
 }
@@ -53,7 +60,30 @@ fn write_row(out: &mut String, id: usize, text: &str, hex: &str, class: &str, pr
         }
         None => out.push_str(",,,,,,,,"),
     }
+}
+
+/// The last columns: what the rules say, and what a person says instead; symptoms as `question:symptom`, with blanks
+/// between them.
+fn write_label(out: &mut String, label: Option<&Label>) {
+    let list = |symptoms: &[(String, Symptom)]| {
+        let each: Vec<String> =
+            symptoms.iter().map(|(question, symptom)| format!("{question}:{}", named(symptom))).collect();
+        quoted(&each.join(" "))
+    };
+    match label {
+        Some(label) => {
+            let corrected = label.corrected_type.as_ref().map_or(String::new(), named);
+            let (symptoms, instead) = (list(&label.symptoms), list(&label.corrected_symptoms));
+            let _ = write!(out, ",{},{corrected},{symptoms},{instead}", named(&label.token_type));
+        }
+        None => out.push_str(",,,,"),
+    }
     out.push_str("\r\n");
+}
+
+/// The name that a value has in the JSON.
+pub fn named(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).map_or(String::new(), |name| name.as_str().unwrap_or("").to_owned())
 }
 
 /// A text as a cell: escaped, disarmed, in quotes.

@@ -7,8 +7,8 @@
  * tokens, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
  */
 import type {
-  DeviceInfo, DevicePreference, GranularityRow, OracleInfo, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass,
-  TokenGraph, TokenTable,
+  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Probe,
+  ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
 
 interface JsSource {
@@ -136,6 +136,12 @@ const ORACLE: OracleInfo = {
   rules: ["The answer holds the token's text, letter case aside."], source: "arXiv 2404.09894",
 };
 
+/** A second oracle that shares the first one's question and fails every fourth token besides; a third that asks its own. */
+const OTHERS: OracleInfo[] = [
+  { ...ORACLE, id: "glitchhunter-zero-shot", title: "three tasks", prompts: [...ORACLE.prompts, { ...ORACLE.prompts[0]!, name: "length-zero-shot" }], value: "tasks that fail, 0 to 3" },
+  { ...ORACLE, id: "repetition-sampled", title: "sampled", prompts: [{ ...ORACLE.prompts[0]!, name: "repetition-sampled", decoding: "sampled 10 times" }], value: "share of attempts that fail" },
+];
+
 export class Session {
   private readonly tokenTable: TokenTable;
   private readonly failing: Set<number>;
@@ -193,6 +199,76 @@ export class Session {
     return this.tokenTable;
   }
 
+  oracles(): OracleOffer[] {
+    const known = [ORACLE, ...OTHERS].map((oracle) => ({ id: oracle.id, oracle, problem: null }));
+    return [...known, { id: "magikarp-max-prob", oracle: null, problem: "the prompt needs 600 tokens, the model's context is 512" }];
+  }
+
+  async indicators(): Promise<IndicatorTable> {
+    await pause(20);
+    const values = Array.from({ length: this.tokenTable.text.length }, (_, id) => (this.failing.has(id) ? 0.5 : 2) + (id % 97) / 100);
+    return {
+      references: { group: "bytes that UTF-8 never uses", ids: [128, 129], mutual_cosine: 0.99 },
+      columns: [{ name: "magikarp-input-norm", what: "norm of the input row", values }],
+    };
+  }
+
+  async compare(truth: string, _options: Partial<ScanOptions>, _names: string[], seeds: Uint32Array, _budget: number, on: On, cancel: Cancel): Promise<string> {
+    const report = JSON.parse(truth) as Report;
+    const curve = (steep: number, shift = 0) => Array.from({ length: 51 }, (_, i) => Math.min(1, Math.max(0, (i / 50) ** steep + shift)));
+    const mean = (value: number, spread = 0) => ({ mean: value, low: value - spread, high: value + spread });
+    const table: DetectorTable = {
+      schema: "glitchscope.detectors", schema_version: 1, status: "cancelled", provenance: report.provenance, questions: report.probes.length,
+      glitch_tokens: report.glitch_tokens.length, tokens_per_question: 20, seconds_per_question: 0.002, seeds: [...seeds], references: null, rows: [], runs: [], notes: [],
+    };
+    const names = ["random", "random-rule-based", "k-means", "glitchhunter", "glitchhunter-statistical", "magikarp-input-norm", "magikarp-cosine",
+      "magikarp-cosine-centred", "magikarp-cosine-no-pc1", "magikarp-distance", "glitchminer", "glitchprober"];
+    for (const [i, name] of names.entries()) {
+      on({ event: "stage", stage: "detectors", detail: `${name}, detector ${i + 1} of 13` });
+      await pause(this.name.includes("slow") ? 200 : 10);
+      if (cancel.cancelled) return JSON.stringify(table);
+      const [seeded, verified] = [!name.startsWith("magikarp") && name !== "glitchminer", i > 2];
+      const recall = 0.4 + 0.045 * i;
+      const row: DetectorRow = {
+        info: { name, what: "scripted", needs: "", source: "", is_seeded: seeded, is_verified: verified }, runs: seeded ? seeds.length : 1,
+        true_positives: mean(recall * table.glitch_tokens), precision: mean(verified ? 1 : 0.1), recall: mean(recall, seeded ? 0.02 : 0), f1: mean(0.5),
+        queries: mean(verified ? 1000 + 50 * i : 0), model_tokens: mean(20_000), own_seconds: mean(0.1), seconds: mean(2.1),
+        curve: curve(1 / (1 + 0.3 * i)), curve_low: curve(1 / (1 + 0.3 * i), seeded ? -0.03 : 0), curve_high: curve(1 / (1 + 0.3 * i), seeded ? 0.03 : 0),
+      };
+      table.rows.push(row);
+      on({ event: "detectors", table: structuredClone(table) });
+    }
+    table.status = "complete";
+    table.notes.push("magikarp-head-bias was left out: the head has no bias.");
+    return JSON.stringify(table);
+  }
+
+  /** What several oracles say: the second fails every fourth token too, the third every failing one but a quarter. */
+  private panel(options: ScanOptions, probes: Probe[]): Panel | null {
+    const chosen = [ORACLE, ...OTHERS].filter(({ id }) => options.oracles.includes(id));
+    if (chosen.length < 2) return null;
+    const says = (oracle: string, { id, passed }: Probe) => (oracle === ORACLE.id ? passed : oracle === "glitchhunter-zero-shot" ? passed && id % 4 !== 0 : passed || id % 4 === 1);
+    const verdicts: VerdictColumn[] = chosen.map(({ id: oracle }) => {
+      const passed = probes.map((probe) => says(oracle, probe));
+      const sampled = oracle === "repetition-sampled";
+      return {
+        oracle, controls_asked: 24, controls_passed: sampled ? 3 : 24, passed, passed_strict: passed, value: passed.map((one) => (one ? 0 : sampled ? 0.7 : 1)),
+        interval: sampled ? passed.map((one) => (one ? [0, 0.28] : [0.4, 0.89])) : [],
+      };
+    });
+    const answers: AnswerColumn[] = [...new Set(chosen.flatMap(({ prompts }) => prompts.map(({ name }) => name)))].map((prompt) => ({
+      prompt, p_target: probes.map(({ p_target }) => p_target), p_max: probes.map(({ p_target }) => p_target), argmax: probes.map(({ argmax }) => argmax),
+      entropy: probes.map(({ entropy }) => entropy), failed: probes.map(({ passed }) => !passed), failures: prompt === "repetition-sampled" ? probes.map(({ passed }) => (passed ? 0 : 7)) : [],
+      ids: probes.map(({ answer }) => answer), text: probes.map(({ answer_text }) => answer_text),
+    }));
+    const agreement = verdicts.flatMap((a, i) => verdicts.slice(i + 1).map((b) => {
+      const n = (x: boolean, y: boolean) => a.passed.filter((one, at) => one === x && b.passed[at] === y).length;
+      const [both, onlyA, onlyB, pass] = [n(false, false), n(false, true), n(true, false), n(true, true)];
+      return { a: a.oracle, b: b.oracle, both_fail: both, only_a_fails: onlyA, only_b_fails: onlyB, both_pass: pass, jaccard: both / Math.max(1, both + onlyA + onlyB), kappa: 0.5 };
+    }));
+    return { oracles: chosen, ids: probes.map(({ id }) => id), verdicts, answers, agreement };
+  }
+
   private verdict(id: number): Probe {
     const next = random(id * 31 + 5);
     const failed = this.failing.has(id);
@@ -225,7 +301,7 @@ export class Session {
     const queue = full.method === "exhaustive" ? askable
       : askable.filter((id) => this.graph.cluster[id]! >= this.graph.n_clusters * 0.87 || id % 4 === 0);
     on({ event: "stage", stage: "probing", detail: full.method === "exhaustive" ? `asking about all ${askable.length} tokens` : `round 1: ${this.graph.n_clusters} clusters` });
-    const batch = n > 10_000 ? 2_000 : 64;
+    const batch = full.batch_size || (n > 10_000 ? 2_000 : 64);
     for (let i = 0; i < queue.length && status === "complete"; i += batch) {
       await pause(this.name.includes("slow") ? 200 : 4);
       if (this.name.includes("hang") && i > queue.length / 3) for (const until = performance.now() + 20_000; performance.now() < until;);
@@ -248,6 +324,11 @@ export class Session {
       if (!skipped.has(kind)) skipped.set(kind, { class: kind, reason: kind === "ok" ? "its cluster was dropped" : "text cannot produce it", ids: [] });
       skipped.get(kind)!.ids.push(id);
     }
+    const labels: Label[] = glitchTokens.map((id) => ({
+      id, token_type: id < 170 ? "special" : "letter", symptoms: [["repetition-zero-shot", "hallucinatory_completion"]], corrected_type: null, corrected_symptoms: [],
+    }));
+    const special = labels.filter(({ token_type }) => token_type === "special").length;
+    const panel = this.panel(full, probes);
     const known = truth ? (JSON.parse(truth) as Report) : null;
     const hit = known ? glitchTokens.filter((id) => known.glitch_tokens.includes(id)).length : 0;
     const report: Report = {
@@ -258,8 +339,10 @@ export class Session {
       },
       summary: ["A scripted scan."], status,
       controls: { asked: 24, passed: controls.filter(({ passed }) => passed).length, testable: !untestable, probes: controls },
-      tokens: this.tokenTable, graph: this.graph, probes, panel: null, glitch_tokens: glitchTokens,
-      labels: [], label_counts: { types: [], symptoms: [] }, model_tokens: probes.length * 20, skipped: [...skipped.values()],
+      tokens: this.tokenTable, graph: this.graph, probes, panel, glitch_tokens: glitchTokens,
+      labels, label_counts: {
+        types: [["letter", labels.length - special], ["special", special]], symptoms: [[["repetition-zero-shot", "hallucinatory_completion"], labels.length]],
+      }, model_tokens: probes.length * 20, skipped: [...skipped.values()],
       hunt: full.method === "exhaustive" ? null : {
         rounds: [
           { round: 1, tokens: n, clusters: this.graph.n_clusters, cluster_sizes: [[40, this.graph.n_clusters]], queries: queue.length - 80, hits: glitchTokens.length - 3, kept_clusters: 14, kept_tokens: 520, quality: 0.72, complete: true, tests: [] },
@@ -315,7 +398,8 @@ export class Session {
 }
 
 const DEFAULTS: ScanOptions = {
-  method: "glitchhunter", task: "repetition", seed: 42, n_neighbors: 50, resolution: 75, n_components: 50, keep_ratio: 0, sample_min: 5, sample_fraction: 0.1,
+  method: "glitchhunter", task: "repetition", oracles: [], form: "auto", attempts: 10, temperature: 0.7, top_p: 0.9, seed: 42, n_neighbors: 50,
+  resolution: 75, n_components: 50, keep_rule: "ratio", keep_ratio: 0, alpha: 0.05, sample_min: 5, sample_fraction: 0.1,
   sample_max: 50, max_rounds: 20, stop_below: 100, verify_final: true, leiden_iterations: 10, batch_size: 0, n_controls: 24,
   controls_pass_ratio: 0.5, with_graph: true,
 };
@@ -328,6 +412,11 @@ export function check_report(json: string): void {
     throw { message: `the report is not JSON: ${String(error)}`, hint: "Open a file saved by Glitchscope.", kind: "input" };
   }
   if (schema !== "glitchscope.scan") throw { message: `schema is ${String(schema)}, expected glitchscope.scan`, hint: "Open a file saved by Glitchscope.", kind: "input" };
+}
+
+export function detectors_csv(json: string): string {
+  const { rows } = JSON.parse(json) as DetectorTable;
+  return `detector,recall\r\n${rows.map(({ info, recall }) => `${info.name},${recall.mean}`).join("\r\n")}\r\n`;
 }
 
 export function report_csv(json: string): string {

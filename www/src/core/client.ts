@@ -6,7 +6,10 @@
  * worker with the same model loaded again.
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
-import type { GranularityRow, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions } from "../report/types";
+import type {
+  GranularityRow, IndicatorTable, OracleOffer, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions,
+} from "../report/types";
+import type * as evaluation from "./evaluation";
 import type * as functions from "./functions";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
@@ -22,7 +25,7 @@ export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof training;
+type Functions = typeof functions & typeof evaluation & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -72,8 +75,29 @@ export class Core {
     return this.withModel((remote) => remote.granularity(truth, options, resolutions, listening(on)));
   }
 
-  probe(id: number): Promise<ProbeDetail> {
-    return this.withModel((remote) => remote.probe(id));
+  /** The first question of the leading oracle about one token. */
+  probe(id: number, options: Partial<ScanOptions>): Promise<ProbeDetail> {
+    return this.withModel((remote) => remote.probe(id, options));
+  }
+
+  /** Every oracle with its questions as the loaded model would be asked. */
+  oracles(options: Partial<ScanOptions>): Promise<OracleOffer[]> {
+    return this.withModel((remote) => remote.oracles(options));
+  }
+
+  indicators(on: Listener): Promise<IndicatorTable> {
+    return this.withModel((remote) => remote.indicators(listening(on)));
+  }
+
+  /** Detectors by name (all without names) over seeds, against an exhaustive report, as JSON text. */
+  compare(
+    truth: string, options: Partial<ScanOptions>, names: string[], seeds: number[], budget: number, on: Listener,
+  ): Promise<string> {
+    return this.withModel((remote) => remote.compare(truth, options, names, seeds, budget, listening(on)));
+  }
+
+  detectorsCsv(table: string): Promise<string> {
+    return this.call((remote) => remote.detectorsCsv(table));
   }
 
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */

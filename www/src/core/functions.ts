@@ -121,8 +121,8 @@ export async function granularity(
   return plain(() => loaded().granularity(truth, options, list, coalescing(events), fresh()), events);
 }
 
-export async function probe(id: number): Promise<ProbeDetail> {
-  return plain(() => loaded().probe(id));
+export async function probe(id: number, options: Partial<ScanOptions>): Promise<ProbeDetail> {
+  return plain(() => loaded().probe(id, options));
 }
 
 /** Stops what is running, at its next pause. */
@@ -185,7 +185,7 @@ export function fresh(): Cancel {
 const ADVANCE_MS = 50;
 
 /** Sends events on; of `advance` only some, and always the last one before another event. */
-function coalescing(port: MessagePort): (event: ScanEvent) => void {
+export function coalescing(port: MessagePort): (event: ScanEvent) => void {
   let sent = 0;
   let held: ScanEvent | undefined;
   return (event) => {

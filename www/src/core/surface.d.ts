@@ -3,7 +3,8 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StateInfo, StepReport, TokenTable, TrainingOptions,
+  DevicePreference, GranularityRow, IndicatorTable, OracleOffer, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StateInfo, StepReport,
+  TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(options?: { threads?: number }): Promise<unknown>;
@@ -40,7 +41,13 @@ export class Session {
   granularity(
     truth_json: string, options: Partial<ScanOptions>, resolutions: Float64Array, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<GranularityRow[]>;
-  probe(id: number): Promise<ProbeDetail>;
+  probe(id: number, options: Partial<ScanOptions>): Promise<ProbeDetail>;
+  oracles(options: Partial<ScanOptions>): OracleOffer[];
+  indicators(on: (event: ScanEvent) => void, cancel: Cancel): Promise<IndicatorTable>;
+  compare(
+    truth_json: string, options: Partial<ScanOptions>, names: string[], seeds: Uint32Array, budget: number,
+    on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<string>;
   static fresh(source: JsSource, seed: number, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
   trainer(options: Partial<TrainingOptions>): Promise<Trainer>;
   loss_and_gradients(batch: TrainingBatch, patterns: string[]): Promise<LossAndGradients>;
@@ -86,6 +93,7 @@ export function export_report(report_json: string, format: string): string;
 export function diff_reports(a_json: string, b_json: string): string;
 export function whole_state_bytes(state: Uint8Array): number;
 export function diff_csv(a_json: string, b_json: string): string;
+export function detectors_csv(table_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;

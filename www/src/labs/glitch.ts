@@ -6,6 +6,7 @@ import { FAILED, PASSED, type TokenRows } from "../report/rows";
 import { PAPER_RESOLUTION, scaledResolution } from "../report/resolution";
 import { measuredRate } from "../state/preferences";
 import type { Session, Trouble } from "../state/session";
+import type { Label } from "../report/types";
 import { t, type Key } from "../strings";
 import { download, fileStem } from "../views/download";
 import { GlitchscopeElement, sheet } from "../views/element";
@@ -14,13 +15,18 @@ import type { ProgressView } from "../views/progress_bar";
 import type { DetailPanel } from "../views/detail_panel";
 import type { TokenMap } from "../views/token_map";
 import "../views/detail_panel";
+import "../views/detector_table";
 import "../views/failure_box";
 import "../views/granularity_chart";
+import "../views/oracle_choice";
 import "../views/progress_bar";
+import "../views/recall_chart";
 import "../views/token_map";
 import "../views/token_table";
 import { answer } from "./glitch/answer";
 import { comparison, exports, keptScan } from "./glitch/evidence";
+import { detectors } from "./glitch/detectors";
+import { oracles } from "./glitch/oracles";
 import { settings } from "./glitch/settings";
 
 /** Which rows the table lists before any filter. */
@@ -45,7 +51,11 @@ export class GlitchLab extends GlitchscopeElement {
     }
     gs-failure { margin-top: 16px; }
     gs-map { margin-top: 16px; }
-    .settings { margin-top: 12px; }
+    .settings, .oracles { margin-top: 12px; }
+    .labels .scroll { max-width: 860px; }
+    .labels tbody th { font-weight: 400; white-space: nowrap; }
+    .reading { margin-top: 8px; }
+    .seeds { width: 72px; text-align: end; font-family: var(--mono); font-size: 13px; }
     .options { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 16px 32px; margin-top: 12px; }
     .option { display: grid; grid-template-columns: 1fr 104px; gap: 2px 12px; align-items: center; align-content: start; }
     .option input[type="number"] { text-align: end; font-family: var(--mono); font-size: 13px; width: 100%; }
@@ -55,6 +65,7 @@ export class GlitchLab extends GlitchscopeElement {
     section { margin-top: 40px; }
     section > h2 { margin-bottom: 8px; }
     .sentence { font-size: 18px; line-height: 1.5; max-width: 64ch; margin: 8px 0 4px; }
+    .sentence .mono { font-size: 16px; }
     .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 16px; margin: 16px 0; max-width: 860px; }
     .numbers > div { border-top: 1px solid var(--rule); padding-top: 8px; }
     .numbers dt { font-size: 13px; color: var(--ink-2); }
@@ -130,12 +141,13 @@ export class GlitchLab extends GlitchscopeElement {
       <div class="run">
         ${session.job
           ? html`<gs-progress .view=${this.progress()} @cancel=${() => session.cancel()}></gs-progress>`
-          : html`<button class="primary" ?disabled=${!session.model?.info.oracle} @click=${() => void session.scan()}>${t("glitch.run")}</button>`}
+          : html`<button class="primary" ?disabled=${!session.leading} @click=${() => void session.scan()}>${t("glitch.run")}</button>`}
       </div>
       <div class="segmented small method" role="radiogroup" aria-label=${t("method.label")}>
         ${(["glitchhunter", "exhaustive", "both"] as const).map((method) => html`<label title=${t(`method.${method}.about`)}><input type="radio" name="method"
           .checked=${session.method === method} ?disabled=${session.job !== null} @change=${() => session.setMethod(method)} />${t(`method.${method}`)}</label>`)}
       </div>
+      ${oracles(session)}
       <p class="device" title=${this.deviceLine()}>${this.deviceLine()}</p>
       ${keptScan(session)}
       ${session.fromFile === null ? nothing : html`<p class="row small">${t("report.open", { name: session.fromFile })}
@@ -164,7 +176,8 @@ export class GlitchLab extends GlitchscopeElement {
           <gs-table .rows=${rows} .version=${this.tableVersion} .ids=${this.ids} .picked=${session.picked}
             empty=${this.emptyTable()} @pick=${this.pick} @open=${this.open}></gs-table>
           <gs-detail .rows=${rows} .version=${version} .token=${session.picked} .oracle=${session.report?.provenance.oracle ?? null}
-            .detail=${session.detail} .canAsk=${session.canAsk} @pick=${this.pick}
+            .detail=${session.detail} .canAsk=${session.canAsk} .indicators=${session.fromFile === null ? session.indicators : null} @pick=${this.pick}
+            @indicators=${() => void session.readIndicators()} @relabel=${(event: CustomEvent<Label>) => session.relabel(event.detail)}
             @filter=${(event: CustomEvent<string>) => this.show("all", event.detail)}></gs-detail>
         </div>
         <div class="row">
@@ -180,10 +193,11 @@ export class GlitchLab extends GlitchscopeElement {
         <h2>${t("granularity.heading")}</h2>
         <p class="how">${t("granularity.about", { paper: PAPER_RESOLUTION, scaled: scaledResolution(rows?.length ?? 0).toPrecision(3), n: count(rows?.length ?? 0) })}</p>
         <div class="row"><button ?disabled=${!session.model || session.job !== null || session.fromFile !== null}
-          @click=${() => void session.compareResolutions()}>${t(session.reports.exhaustive?.status === "complete" ? "granularity.run" : "granularity.run_all")}</button></div>
+          @click=${() => void session.compareResolutions()}>${t(session.truth ? "granularity.run" : "granularity.run_all")}</button></div>
         ${session.granularity ? html`<gs-granularity .rows=${session.granularity} .paper=${PAPER_RESOLUTION}
           .scaled=${scaledResolution(rows?.length ?? 0)} .stem=${`${this.stem()}-granularity`}></gs-granularity>` : nothing}
-      </section>` : nothing}
+      </section>
+      ${detectors(session, `${this.stem()}-detectors`)}` : nothing}
       <section class="how">
         <details><summary>${t("how.title")}</summary>
           <p>${t("how.oracle")}</p><p>${t("how.search")}</p><p>${t("how.limits")}</p>
@@ -237,9 +251,9 @@ export class GlitchLab extends GlitchscopeElement {
     const { model, method } = this.session;
     if (!model) return t(this.session.job?.kind === "load" ? "plan.loading" : "plan.nothing");
     if (!model.info.has_tokenizer) return t("plan.no_tokenizer");
-    if (!model.info.oracle) return t("plan.no_oracle");
+    if (!this.session.leading) return t("plan.no_oracle");
     const askable = model.info.classes.find((entry) => entry.class === "ok")?.count ?? 0;
-    const measured = measuredRate(model.info.model.name, model.info.device.kind);
+    const measured = measuredRate(model.info.model.name, model.info.device.kind, this.session.questionKey);
     const passes = method === "both" ? 2 : 1;
     const n = count(askable);
     if (!measured) return t("plan.unmeasured", { n });
@@ -250,7 +264,7 @@ export class GlitchLab extends GlitchscopeElement {
     const { model } = this.session;
     if (!model) return "";
     const { device } = model.info;
-    const measured = measuredRate(model.info.model.name, device.kind);
+    const measured = measuredRate(model.info.model.name, device.kind, this.session.questionKey);
     const line = t(device.kind === "gpu" ? "device.line.gpu" : "device.line.cpu", {
       name: [device.name, device.precision].filter(Boolean).join(", "), reason: device.reason,
     });
@@ -273,6 +287,8 @@ export class GlitchLab extends GlitchscopeElement {
         ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) }
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
+      detectors: { label: t("failure.again"), run: () => void session.compareDetectors() },
+      indicators: { label: t("failure.again"), run: () => void session.readIndicators() },
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
       export: null,
     };

@@ -1,8 +1,10 @@
 /** The filter box: words, `/regular expressions/` and `field:value`, all of which have to hold. */
+import { symptomsOf, typeOf } from "./labels";
 import { shown } from "./token_text";
 import { SEARCH, VERDICTS, type TokenRows } from "./rows";
 
-export const FIELDS = ["id", "class", "verdict", "cluster", "p", "entropy", "answer", "text", "search", "strict"] as const;
+export const FIELDS = ["id", "class", "verdict", "cluster", "p", "entropy", "answer", "text", "search", "strict", "fails", "passes", "differ",
+  "type", "symptom"] as const;
 export type Field = (typeof FIELDS)[number];
 
 export interface Filter {
@@ -84,6 +86,16 @@ function fieldTest(field: Field, value: string): Test | { key: "filter.regex" | 
       return (rows, id) => oneOf(value, SEARCH[rows.search[id] ?? 0] ?? "");
     case "strict":
       return (rows, id) => oneOf(value, rows.probe[id] ? (rows.probe[id].passed_strict ? "ok" : "failed") : "");
+    case "fails":
+      return (rows, id) => value.split(",").every((oracle) => verdictOf(rows, oracle, id) === false);
+    case "passes":
+      return (rows, id) => value.split(",").every((oracle) => verdictOf(rows, oracle, id) === true);
+    case "differ":
+      return (rows, id) => new Set(value.split(",").map((oracle) => verdictOf(rows, oracle, id)).filter((passes) => passes !== undefined)).size > 1;
+    case "type":
+      return (rows, id) => rows.labels.has(id) && oneOf(value, typeOf(rows.labels.get(id)!));
+    case "symptom":
+      return (rows, id) => rows.labels.has(id) && symptomsOf(rows.labels.get(id)!).some(([question, symptom]) => oneOf(value, symptom) || oneOf(value, `${question}/${symptom}`));
     case "id":
       return numberTest(value, (_, id) => id);
     case "cluster":
@@ -93,6 +105,11 @@ function fieldTest(field: Field, value: string): Test | { key: "filter.regex" | 
     case "entropy":
       return numberTest(value, (rows, id) => rows.probe[id]?.entropy ?? Number.NaN);
   }
+}
+
+/** Whether a token passes an oracle of the panel; undefined where it was not asked. */
+function verdictOf(rows: TokenRows, oracle: string, id: number): boolean | undefined {
+  return rows.panel?.passes(oracle, id);
 }
 
 function oneOf(value: string, name: string): boolean {

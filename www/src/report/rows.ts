@@ -1,5 +1,6 @@
 /** The tokens of a vocabulary with everything known about each, as columns. Filled live, or from a saved report. */
-import type { Probe, Report, TokenClass, TokenGraph, TokenTable } from "./types";
+import { PanelRows } from "./oracles";
+import type { Label, Probe, Report, TokenClass, TokenGraph, TokenTable } from "./types";
 
 export const UNASKED = 0;
 export const PASSED = 1;
@@ -26,6 +27,9 @@ export class TokenRows {
   /** Vertex of the graph by token id; -1 where there is none. */
   readonly vertex: Int32Array;
   graph: TokenGraph | null = null;
+  /** What every oracle said, once a scan with several has ended. */
+  panel: PanelRows | null = null;
+  readonly labels = new Map<number, Label>();
   /** Grows with every change, so that a view can tell whether it is up to date. */
   version = 0;
 
@@ -49,6 +53,8 @@ export class TokenRows {
     if (graph) rows.setGraph(graph);
     const hunted = search ?? (report.hunt ? report : undefined);
     if (hunted) rows.compare(hunted);
+    if (report.panel) rows.panel = new PanelRows(report.panel);
+    rows.setLabels(report.labels);
     return rows;
   }
 
@@ -73,8 +79,15 @@ export class TokenRows {
     this.version++;
   }
 
+  setLabels(labels: readonly Label[]): void {
+    for (const label of labels) this.labels.set(label.id, label);
+    this.version++;
+  }
+
   /** Forgets verdicts, keeps the map. */
   clear(): void {
+    this.panel = null;
+    this.labels.clear();
     this.probe.fill(undefined);
     this.search.fill(0);
     this.tokens.class.forEach((kind, id) => {

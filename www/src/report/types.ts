@@ -474,6 +474,21 @@ export interface References {
   mutual_cosine: number;
 }
 
+/** Magikarp's indicators of every row of a model; low is suspicious. */
+export interface IndicatorTable {
+  /** What rows are compared with; absent when no group of untrained rows was found, and some indicators with it. */
+  references: References | null;
+  columns: Array<IndicatorColumn>;
+}
+
+export interface IndicatorColumn {
+  /** That of the detector which ranks by it, `magikarp-cosine` for example. */
+  name: string;
+  what: string;
+  /** By token id. */
+  values: Array<number>;
+}
+
 /** What a detector is. */
 export interface DetectorInfo {
   name: string;
@@ -491,6 +506,8 @@ export interface DetectorTable {
   /** Always [`DetectorTable::SCHEMA`]. */
   schema: string;
   schema_version: number;
+  /** `complete`, or how the comparison ended before its last detector; the finished ones are here. */
+  status: Status;
   /** Of the exhaustive scan: model, device, oracle, options. */
   provenance: Provenance;
   /** Questions of the exhaustive scan, and how many of them found a glitch token. */
@@ -533,6 +550,9 @@ export interface DetectorRow {
   seconds: Mean;
   /** Recall after 0, 2, 4, … 100 % of the exhaustive scan's questions. */
   curve: Array<number>;
+  /** Student's interval of every point of the curve at 95 %, within 0 and 1. */
+  curve_low: Array<number>;
+  curve_high: Array<number>;
 }
 
 /** One search. */
@@ -644,6 +664,7 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "state", line: string, }
+  | { "event": "detectors", table: DetectorTable, }
   | { "event": "note", text: string, };
 
 /** What was loaded, and what it can be asked. */
@@ -677,6 +698,14 @@ export interface ProbeDetail {
   answer_ids: Array<number>;
   /** Most probable first tokens. */
   top: Array<TopToken>;
+}
+
+/** An oracle as the loaded model would be asked by it, or why it cannot be. */
+export interface OracleOffer {
+  /** The id that options name; that of `oracle` says more, `-chat` for example. */
+  id: string;
+  oracle: OracleInfo | null;
+  problem: string | null;
 }
 
 export interface TopToken {

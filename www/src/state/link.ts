@@ -1,7 +1,7 @@
 /** The session as a link: what was asked, in the fragment, so that no server sees it. Only what differs from a default. */
 import { isHubId, parseHub } from "../core/address";
 import type { WeightStorage } from "../core/client";
-import { accepted, DEFAULTS, NUMERIC, SWITCHES } from "./options";
+import { accepted, DEFAULTS, FORMS, KEEP_RULES, namedOracles, NUMERIC, ORACLES, SAMPLING, SWITCHES } from "./options";
 import type { DevicePreference, ScanOptions } from "../report/types";
 
 export type MethodChoice = "glitchhunter" | "exhaustive" | "both";
@@ -34,7 +34,13 @@ export function parseLink(fragment: string): Linked {
   if (weights === "int8" || weights === "int4") linked.weights = weights;
   const method = parameters.get("method");
   if (method === "exhaustive" || method === "both") linked.method = method;
-  for (const spec of NUMERIC) {
+  const oracles = [...new Set(parameters.get("oracle")?.split(",") ?? [])].filter((id) => (ORACLES as readonly string[]).includes(id));
+  if (namedOracles(oracles).length > 0) linked.options.oracles = oracles;
+  const form = FORMS.find((form) => form === parameters.get("form"));
+  if (form && form !== DEFAULTS.form) linked.options.form = form;
+  const rule = KEEP_RULES.find((rule) => rule === parameters.get("keep_rule"));
+  if (rule && rule !== DEFAULTS.keep_rule) linked.options.keep_rule = rule;
+  for (const spec of [...NUMERIC, ...SAMPLING]) {
     const text = parameters.get(spec.key);
     const value = text === null || text === "" ? null : accepted(spec, Number(text));
     if (value !== null) linked.options[spec.key] = value;
@@ -57,7 +63,8 @@ export function formatLink(linked: Linked): string {
   if (linked.device && linked.device !== "auto") parameters.set("device", linked.device);
   if (linked.weights && linked.weights !== "stored") parameters.set("weights", linked.weights);
   if (linked.method && linked.method !== "glitchhunter") parameters.set("method", linked.method);
-  for (const { key } of [...NUMERIC, ...SWITCHES]) {
+  if (linked.options.oracles?.length) parameters.set("oracle", linked.options.oracles.join(","));
+  for (const { key } of [{ key: "form" }, { key: "keep_rule" }, ...NUMERIC, ...SAMPLING, ...SWITCHES] as const) {
     const value = linked.options[key];
     if (value !== undefined && value !== DEFAULTS[key]) parameters.set(key, String(value));
   }

@@ -1,11 +1,11 @@
 /** Every option of a scan: its default, where the default comes from, and what values make sense. */
-import type { ScanOptions } from "../report/types";
+import type { KeepRule, PromptForm, ScanOptions } from "../report/types";
 
 export type NumericOption = {
   [K in keyof ScanOptions]: ScanOptions[K] extends number ? K : never;
 }[keyof ScanOptions];
 
-export type Source = "paper" | "reference" | "ours";
+export type Source = "paper" | "reference" | "glitcher" | "ours";
 
 export interface OptionSpec {
   key: NumericOption;
@@ -45,11 +45,37 @@ export const DEFAULTS: ScanOptions = {
   with_graph: true,
 };
 
+/** Ids of the core's oracles, in its order; a test holds them to the core's own list. */
+export const ORACLES = [
+  "repetition-zero-shot", "spelling-zero-shot", "length-zero-shot", "glitchhunter-zero-shot", "repetition-few-shot", "spelling-few-shot",
+  "length-few-shot", "glitchhunter-few-shot", "magikarp-max-prob", "glitchminer-argmax", "repetition-sampled",
+] as const;
+export const FORMS = ["auto", "plain", "chat"] as const satisfies readonly PromptForm[];
+export const KEEP_RULES = ["ratio", "hypergeometric"] as const satisfies readonly KeepRule[];
+
+/** The oracles that options name, the leading one first. */
+export function chosenOracles({ oracles, task }: Pick<ScanOptions, "oracles" | "task">): string[] {
+  return oracles.length > 0 ? oracles : [`${task}-zero-shot`];
+}
+
+/** What options name for this choice: nothing for the default. */
+export function namedOracles(chosen: string[]): string[] {
+  return chosen.length === 1 && chosen[0] === chosenOracles(DEFAULTS)[0] ? [] : chosen;
+}
+
+/** Options of the sampled oracle, which stand beside the choice of oracles. */
+export const SAMPLING: OptionSpec[] = [
+  { key: "attempts", source: "ours", min: 1, max: 1_000, step: 1, of: "all" },
+  { key: "temperature", source: "glitcher", min: 0.01, max: 100, step: 0.01, of: "all" },
+  { key: "top_p", source: "glitcher", min: 0.01, max: 1, step: 0.01, of: "all" },
+];
+
 /** In the order in which the algorithm meets them. */
 export const NUMERIC: OptionSpec[] = [
   { key: "resolution", source: "paper", min: 0.01, max: 10_000, step: 0.01, of: "all" },
   { key: "n_neighbors", source: "paper", min: 2, max: 129, step: 1, of: "all" },
   { key: "keep_ratio", source: "paper", min: 0, max: 1, step: 0.01, of: "search" },
+  { key: "alpha", source: "ours", min: 0.000_001, max: 0.999_999, step: 0.01, of: "search" },
   { key: "n_components", source: "reference", min: 2, max: 256, step: 1, of: "all" },
   { key: "sample_min", source: "reference", min: 1, max: 1_000, step: 1, of: "search" },
   { key: "sample_fraction", source: "reference", min: 0, max: 1, step: 0.01, of: "search" },

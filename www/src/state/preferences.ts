@@ -21,14 +21,14 @@ export function isDark(): boolean {
   return chosen === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
 }
 
-/** Tokens per second that this model reached here on this device, if it has been run. */
-export function measuredRate(model: string, device: string): number | null {
-  const rate = Number(read(`rate:${device}:${model}`));
+/** Tokens per second that this model reached here on this device with these questions, if it has been run. */
+export function measuredRate(model: string, device: string, questions: string): number | null {
+  const rate = Number(read(`rate:${device}:${model}${questions && `:${questions}`}`));
   return rate > 0 ? rate : null;
 }
 
-export function rememberRate(model: string, device: string, rate: number): void {
-  write(`rate:${device}:${model}`, String(rate));
+export function rememberRate(model: string, device: string, questions: string, rate: number): void {
+  write(`rate:${device}:${model}${questions && `:${questions}`}`, String(rate));
 }
 
 /** Origin of the hub that ids are looked up at. */

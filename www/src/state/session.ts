@@ -6,13 +6,14 @@ import { asFailure, Core, type ExportFormat, type Failure, type KeptScan, type P
 import { parseAddress } from "../core/address";
 import { HUB } from "../core/hub_source";
 import type {
-  GranularityRow, Method, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped,
-  TokenTable,
+  DetectorTable, GranularityRow, IndicatorTable, Label, Method, OracleInfo, OracleOffer, Probe, ProbeDetail, Report, ReportDiff,
+  ScanEvent, ScanOptions, SessionInfo, Skipped, TokenTable,
 } from "../report/types";
+import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
 import { FAILED, TokenRows, UNASKED } from "../report/rows";
 import { formatLink, type Linked, type MethodChoice, parseLink } from "./link";
-import { DEFAULTS } from "./options";
+import { chosenOracles, DEFAULTS } from "./options";
 import { rememberRate } from "./preferences";
 import { Job } from "./progress";
 
@@ -20,6 +21,9 @@ export const SPECIMEN = {
   kind: "url", name: "specimen", url: "", bundled: true,
   files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
 } as const satisfies SourceSpec;
+
+/** Questions of a search without an end of its own, at most: GlitchMiner's published default. */
+const QUESTIONS = 1_000;
 
 export interface LoadedModel {
   spec: SourceSpec;
@@ -29,7 +33,7 @@ export interface LoadedModel {
 
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "report" | "export";
+  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "report" | "export";
 }
 
 export class Session extends EventTarget {
@@ -57,6 +61,15 @@ export class Session extends EventTarget {
 
   /** A scan of the loaded model that a closed tab or a cancel left behind. */
   kept: KeptScan | null = null;
+  /** Detectors against the exhaustive report; while they run, those that are done. */
+  detectors: DetectorTable | null = null;
+  /** How often each detector that reads a seed searches. */
+  seeds = 10;
+
+  /** Every oracle as the loaded model would be asked by it. */
+  offers: OracleOffer[] = [];
+  /** Of the loaded model, once they have been asked for. */
+  indicators: IndicatorTable | null = null;
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -86,6 +99,8 @@ export class Session extends EventTarget {
     this.wanted = spec;
     this.placement = placement;
     this.model = null;
+    this.offers = [];
+    this.indicators = null;
     this.forget();
     this.rows = null;
     this.notes = [];
@@ -94,6 +109,7 @@ export class Session extends EventTarget {
       this.model = { spec, info, tokens };
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
+      await this.offer();
     });
     this.relink();
     this.changed("rows");
@@ -115,6 +131,7 @@ export class Session extends EventTarget {
     this.method = kept.choice as MethodChoice;
     this.options = { ...kept.options };
     this.relink();
+    await this.offer().catch(() => {});
     await this.scan(kept.job);
   }
 
@@ -137,9 +154,13 @@ export class Session extends EventTarget {
     if (!this.model || this.job) return;
     const methods: Method[] = this.method === "both" ? ["exhaustive", "glitchhunter"] : [this.method];
     const kept = this.fromFile === null ? this.reports.exhaustive : undefined;
+    const { detectors } = this;
     this.forget();
     // An exhaustive report of the same model stays: a search can be compared with it without asking again.
-    if (kept && this.method === "glitchhunter") this.reports.exhaustive = kept;
+    if (kept && this.method === "glitchhunter") {
+      this.reports.exhaustive = kept;
+      this.detectors = detectors;
+    }
     this.rows = new TokenRows(this.model.tokens);
     const job = new Job("scan", methods.length);
     this.kept = null;
@@ -161,15 +182,13 @@ export class Session extends EventTarget {
   /** Repeats the search at several resolutions with stored answers. Asks about every token first where it has to. */
   async compareResolutions(): Promise<void> {
     if (!this.model || this.job || this.fromFile !== null) return;
-    const stored = this.reports.exhaustive;
-    const job = new Job("granularity", stored?.status === "complete" ? 1 : 2);
+    const stored = this.truth;
+    const job = new Job("granularity", stored ? 1 : 2);
     await this.work(job, async (on) => {
-      let truth = stored?.status === "complete" ? stored : undefined;
+      let truth = stored;
       if (!truth) {
         this.rows = new TokenRows(this.model!.tokens);
-        const name = String(Date.now());
-        truth = await this.scanOnce("exhaustive", job, on, `${name}.exhaustive.exhaustive.state`);
-        await this.core.forgetScan(name).catch(() => {});
+        truth = await this.scanTruth(job, on);
         if (truth.status !== "complete") return;
         job.part = 2;
       }
@@ -177,6 +196,69 @@ export class Session extends EventTarget {
       const options: ScanOptions = { ...this.options, method: "glitchhunter" };
       this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
     });
+    this.changed("rows");
+  }
+
+  /** Measures every detector against the exhaustive report. Asks about every token first where it has to. */
+  async compareDetectors(): Promise<void> {
+    if (!this.model || this.job || this.fromFile !== null) return;
+    const stored = this.truth;
+    const job = new Job("detectors", stored ? 1 : 2);
+    this.detectors = null;
+    await this.work(job, async (on) => {
+      let truth = stored;
+      if (!truth) {
+        this.rows = new TokenRows(this.model!.tokens);
+        truth = await this.scanTruth(job, on);
+        if (truth.status !== "complete") return;
+        job.part = 2;
+      }
+      const { seed } = this.options;
+      const seeds = Array.from({ length: this.seeds }, (_, i) => (seed + i) >>> 0);
+      const budget = Math.min(QUESTIONS, Math.floor(truth.probes.length / 2));
+      try {
+        const table = await this.core.compare(JSON.stringify(truth), this.options, [], seeds, budget, on);
+        this.detectors = JSON.parse(table) as DetectorTable;
+      } catch (error) {
+        // The worker is gone; what it had told of stays, with the status it was told with.
+        void this.core.restore().catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  /** Magikarp's indicators of every token, for the detail of one. */
+  async readIndicators(): Promise<void> {
+    if (!this.model || this.job || this.indicators || this.fromFile !== null) return;
+    await this.work(new Job("indicators"), async (on) => {
+      this.indicators = await this.core.indicators(on);
+    });
+  }
+
+  setSeeds(seeds: number): void {
+    this.seeds = seeds;
+    this.changed();
+  }
+
+  async detectorsCsv(): Promise<string | null> {
+    if (!this.detectors) return null;
+    try {
+      return await this.core.detectorsCsv(JSON.stringify(this.detectors));
+    } catch (error) {
+      this.trouble = { ...asFailure(error), during: "export" };
+      this.changed();
+      return null;
+    }
+  }
+
+  /** Puts a label that a person has corrected into the report, which keeps it when it is saved. */
+  relabel(label: Label): void {
+    const { report } = this;
+    const place = report?.labels.findIndex(({ id }) => id === label.id) ?? -1;
+    if (!report || place < 0) return;
+    report.labels[place] = label;
+    report.label_counts = counted(report.labels);
+    this.rows?.setLabels([label]);
     this.changed("rows");
   }
 
@@ -235,7 +317,7 @@ export class Session extends EventTarget {
     const id = this.picked;
     if (id === null || !this.canAsk || this.detail?.probe.id === id) return;
     try {
-      const detail = await this.core.probe(id);
+      const detail = await this.core.probe(id, this.report?.provenance.options ?? this.options);
       if (this.picked === id) this.detail = detail;
     } catch (error) {
       if (this.picked === id) this.trouble = { ...asFailure(error), during: "scan" };
@@ -254,6 +336,7 @@ export class Session extends EventTarget {
     this.options = { ...this.options, ...options };
     this.relink();
     this.changed();
+    if (["oracles", "form", "attempts", "temperature", "top_p", "seed"].some((key) => key in options)) void this.reoffer();
   }
 
   setMethod(method: MethodChoice): void {
@@ -308,6 +391,50 @@ export class Session extends EventTarget {
     }
   }
 
+  /** The oracle whose verdicts a scan with these options would have; null while none can be asked. */
+  get leading(): OracleInfo | null {
+    const id = chosenOracles(this.options)[0];
+    return this.offers.find((offer) => offer.id === id)?.oracle ?? null;
+  }
+
+  /** The exhaustive report that answers for the model with the chosen oracle, if there is one. */
+  get truth(): Report | undefined {
+    const report = this.fromFile === null ? this.reports.exhaustive : undefined;
+    return report?.status === "complete" && report.provenance.oracle.id === this.leading?.id ? report : undefined;
+  }
+
+  /** What a measured rate is of: other oracles ask other questions. */
+  get questionKey(): string {
+    return this.options.oracles.join("+");
+  }
+
+  /** Asks the core what every oracle asks of this model. */
+  private async offer(): Promise<void> {
+    this.offers = this.model?.info.has_tokenizer ? await this.core.oracles(this.options) : [];
+  }
+
+  /** The same after a choice. Without a report the picked token's answer is that of another question now. */
+  private async reoffer(): Promise<void> {
+    if (!this.model || this.job) return;
+    try {
+      await this.offer();
+      if (!this.report) this.detail = null;
+      this.changed();
+      if (!this.report) await this.askPicked();
+    } catch (error) {
+      this.trouble = { ...asFailure(error), during: "scan" };
+      this.changed();
+    }
+  }
+
+  /** The exhaustive scan that something else waits for. */
+  private async scanTruth(job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+    const name = String(Date.now());
+    const report = await this.scanOnce("exhaustive", job, on, `${name}.exhaustive.exhaustive.state`);
+    if (report.status === "complete" || report.status === "not_testable") await this.core.forgetScan(name).catch(() => {});
+    return report;
+  }
+
   private async scanOnce(method: Method, job: Job, on: (event: ScanEvent) => void, journal: string): Promise<Report> {
     const truth = method === "glitchhunter" ? this.reports.exhaustive : undefined;
     const options = { ...this.options, method };
@@ -324,7 +451,7 @@ export class Session extends EventTarget {
     }
     report.timings = job.timings();
     const { info } = this.model!;
-    if (job.tokenRate > 0) rememberRate(info.model.name, info.device.kind, job.tokenRate);
+    if (job.tokenRate > 0) rememberRate(info.model.name, info.device.kind, this.questionKey, job.tokenRate);
     this.reports[method] = report;
     this.fromFile = null;
     this.show(method);
@@ -354,7 +481,7 @@ export class Session extends EventTarget {
         glitchscope: this.version,
         model: info.model,
         device: info.device,
-        oracle: info.oracle!,
+        oracle: this.leading!,
         options,
       },
       summary: [`${cancelled ? "Cancelled" : "Ended by an error"}. Until then ${glitchTokens.length} of the `
@@ -406,13 +533,16 @@ export class Session extends EventTarget {
         break;
       case "probes":
         // Controls are asked first and are not verdicts of the scan.
-        if (job.stage !== "controls" && job.kind !== "granularity" || job.part < job.parts) this.rows?.addProbes(event.probes);
+        if (job.stage !== "controls" && (job.kind === "scan" || job.part < job.parts)) this.rows?.addProbes(event.probes);
         this.announce();
         return;
       case "graph":
         this.rows?.setGraph(event.graph);
         this.announce();
         return;
+      case "detectors":
+        this.detectors = event.table;
+        break;
       case "note":
         this.notes = [...this.notes, event.text];
         break;
@@ -426,6 +556,7 @@ export class Session extends EventTarget {
     this.fromFile = null;
     this.granularity = null;
     this.difference = null;
+    this.detectors = null;
     this.detail = null;
   }
 
@@ -449,6 +580,7 @@ export class Session extends EventTarget {
     this.apply(linked);
     if (addressOf(before.spec) !== addressOf(this.wanted) || before.placement.device !== this.placement.device
       || before.placement.weights !== this.placement.weights) await this.load();
+    else await this.reoffer();
     this.changed("rows");
   }
 

@@ -1,11 +1,14 @@
 /** Everything known about one token: what it is, what was asked, what came back, and which tokens are nearest to it. */
 import { css, html, nothing } from "lit";
-import { decimal, probability } from "../report/format";
+import { decimal, percent, probability } from "../report/format";
+import { letter, SYMPTOMS, symptomsOf, TYPES, typeOf, withSymptom, withType } from "../report/labels";
 import { FAILED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
-import type { OracleInfo, ProbeDetail } from "../report/types";
-import { t, type Key } from "../strings";
+import type { IndicatorTable, Label, OracleInfo, ProbeDetail, Symptom, TokenType } from "../report/types";
+import { rank, why } from "../report/why";
+import { has, t, type Key } from "../strings";
 import { copyText } from "./copy";
 import { GlitchscopeElement, sheet } from "./element";
+import { filled } from "./sentence";
 import "./token_chip";
 
 export class DetailPanel extends GlitchscopeElement {
@@ -39,11 +42,29 @@ export class DetailPanel extends GlitchscopeElement {
     .top progress::-moz-progress-bar { background: var(--accent); }
     .top { grid-template-columns: 1fr; }
     p.note { font-size: 13px; color: var(--ink-2); margin-top: 6px; max-width: 70ch; }
+    p.why { margin-top: 6px; max-width: 70ch; }
+    p.why .mono, h3 .mono { font-size: 13px; font-weight: 400; }
+    .scroll td { white-space: nowrap; }
+    .scroll td:has(gs-token) { white-space: normal; }
+    p.why gs-token { vertical-align: baseline; }
+    .labels { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 12px; align-items: start; }
+    .labels details { max-width: 100%; }
+    .labels details[open] { flex-basis: 100%; }
+    .labels summary { list-style-position: inside; padding: 1px 8px; border: 1px solid var(--field); border-radius: 4px; background: var(--surface); font-size: 13px; line-height: 20px; }
+    .labels summary:hover { background: var(--tint); }
+    .labels .corrected { border-color: var(--accent); }
+    .labels label { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; margin-top: 6px; font-size: 13px; }
+    .scroll { overflow-x: auto; margin-top: 6px; }
+    .scroll table { font-size: 13px; }
+    .scroll th { font-weight: 400; overflow-wrap: anywhere; }
+    .scroll th.mono { font-size: 12px; }
+    .glitch { color: var(--glitch); } .ok { color: var(--ok); }
+    section details.raw { margin-top: 16px; font-size: 13px; }
     .copy { min-height: 28px; padding: 2px 8px; font-size: 13px; margin-inline-start: auto; }
   `];
   static override properties = {
     rows: { attribute: false }, version: { type: Number }, token: { attribute: false }, oracle: { attribute: false },
-    detail: { attribute: false }, canAsk: { type: Boolean }, copied: { state: true },
+    detail: { attribute: false }, canAsk: { type: Boolean }, indicators: { attribute: false }, copied: { state: true },
   };
   declare rows: TokenRows | null;
   declare version: number;
@@ -52,6 +73,8 @@ export class DetailPanel extends GlitchscopeElement {
   declare detail: ProbeDetail | null;
   /** Whether a model is there that can give its whole answer. */
   declare canAsk: boolean;
+  /** Of the loaded model; null until they have been asked for. */
+  declare indicators: IndicatorTable | null;
   declare copied: boolean;
 
   constructor() {
@@ -62,6 +85,7 @@ export class DetailPanel extends GlitchscopeElement {
     this.oracle = null;
     this.detail = null;
     this.canAsk = false;
+    this.indicators = null;
     this.copied = false;
   }
 
@@ -86,7 +110,7 @@ export class DetailPanel extends GlitchscopeElement {
       <section aria-label=${t("detail.label")} tabindex="-1">
         <div class="title">
           <gs-token .text=${rows.text(token)} .bytesHex=${bytes} .token=${token} .whole=${true} tone=${verdict === "glitch" ? "glitch" : ""}></gs-token>
-          <span class="verdict ${verdict}">${t(`verdict.${verdict}.sentence` as Key)}</span>
+          <span class="verdict ${verdict}">${t(`verdict.${verdict}.sentence` as Key, { oracle: this.oracle?.id ?? "" })}</span>
           <button class="copy" @click=${this.copy}>${this.copied ? t("copied") : t("detail.copy")}</button>
         </div>
         <dl>
@@ -101,8 +125,11 @@ export class DetailPanel extends GlitchscopeElement {
             <dt title=${t("column.entropy.title")}>${t("column.entropy")}</dt><dd class="mono">${decimal(probe.entropy, 2)} nat</dd>
             <dt>${t("detail.strict")}</dt><dd>${t(probe.passed_strict ? "detail.strict.yes" : "detail.strict.no")}</dd>` : nothing}
         </dl>
+        ${this.labels(rows.labels.get(token))}
+        ${this.reasons(rows, token)}
+        ${this.values(rows, token)}
         ${prompt.length > 0 ? html`
-          <h3>${t("detail.prompt")}</h3>
+          <h3>${t("detail.prompt")} <span class="mono">${this.oracle?.prompts[0]?.name ?? ""}</span></h3>
           <div class="tokens" role="group" aria-label=${t("detail.prompt")}>${prompt.map((id, i) => this.chip(id, i === place ? "target" : ""))}</div>` : nothing}
         ${probe ? html`
           <h3>${t("detail.answer")}</h3>
@@ -114,6 +141,8 @@ export class DetailPanel extends GlitchscopeElement {
           <ol class="top">${detail.top.map(({ id, p }) => html`<li>${this.chip(id, id === token ? "target" : "")}
             <progress max="1" value=${p} aria-label=${t("detail.top.label", { p: probability(p) })}></progress>
             <span class="number">${probability(p)}</span></li>`)}</ol>` : nothing}
+        ${this.raw(rows, token)}
+        ${this.indicated(rows, token)}
         ${neighbours.length > 0 ? html`
           <h3>${t("detail.neighbours")}</h3>
           <ol>${neighbours.slice(0, 16).map(({ id, distance }) => html`<li>
@@ -121,6 +150,93 @@ export class DetailPanel extends GlitchscopeElement {
               ["·", "●", "◆", "○"][rows.verdict[id]!]}</span>${this.chip(id, "")}<span class="number">${decimal(distance, 3)}</span></li>`)}</ol>
           <p class="note">${t("detail.neighbours.note")}</p>` : nothing}
       </section>`;
+  }
+
+  /** Type and symptoms as chips, each over its rule and a choice that corrects it. */
+  private labels(label: Label | undefined) {
+    if (!label) return nothing;
+    const type = typeOf(label);
+    return html`<div class="labels" role="group" aria-label=${t("labels.of_token")}>
+      <details><summary class=${label.corrected_type ? "corrected" : ""}>${t("labels.type")} ${letter(type)}, ${t(`type.${type}`)}</summary>
+        <p class="note">${t(`type.${label.token_type}.rule`)}${label.corrected_type ? ` ${t("labels.by_hand", { name: t(`type.${label.token_type}`) })}` : ""}</p>
+        ${this.correction(TYPES, type, label.token_type, "type", (next) => withType(label, next as TokenType))}</details>
+      ${symptomsOf(label).map(([question, symptom], i) => {
+        const ruled = label.symptoms[i]![1];
+        return html`<details><summary class=${symptom === ruled ? "" : "corrected"}><span class="mono">${question}</span>: ${t(`symptom.${symptom}`)}</summary>
+          <p class="note">${t(`symptom.${ruled}.rule` as Key)}${symptom === ruled ? "" : ` ${t("labels.by_hand", { name: t(`symptom.${ruled}`) })}`}</p>
+          ${this.correction(SYMPTOMS, symptom, ruled, "symptom", (next) => withSymptom(label, question, next as Symptom))}</details>`;
+      })}</div>`;
+  }
+
+  private correction(all: readonly string[], now: string, ruled: string, kind: "type" | "symptom", corrected: (next: string) => Label) {
+    return html`<label>${t("labels.correct")}<select @change=${(event: Event) => this.dispatchEvent(new CustomEvent("relabel", { detail: corrected((event.target as HTMLSelectElement).value) }))}>
+      ${all.map((name) => html`<option value=${name} .selected=${name === now}>${t(`${kind}.${name}` as Key)}${name === ruled ? ` (${t("labels.ruled")})` : ""}</option>`)}</select></label>`;
+  }
+
+  /** Why it is flagged, or is not, in sentences made of the report's numbers. */
+  private reasons(rows: TokenRows, id: number) {
+    const leading = this.oracle?.id ?? "";
+    const probe = rows.probe[id];
+    const facts = why(rows, id, leading, this.indicators);
+    if (!probe || facts.verdict === "skipped" || facts.verdict === "unasked") return nothing;
+    const oracle = html`<span class="mono">${leading}</span>`;
+    const answer = html`<gs-token .text=${probe.answer_text}></gs-token>`;
+    const names = (ids: string[]) => html`<span class="mono">${ids.join(", ")}</span>`;
+    const { others, cluster, neighbours, low } = facts;
+    return html`<h3>${t(facts.verdict === "fails" ? "why.flagged" : "why.not_flagged")}</h3><p class="why">
+      ${filled(`why.${facts.verdict}`, { oracle, answer, p: probability(probe.p_target) })}
+      ${facts.value === null ? nothing : filled("why.value", { value: decimal(facts.value, 3), what: html`<span lang="en">${this.oracle?.value ?? ""}</span>` })}
+      ${others.asked.length === 0 ? nothing : others.failing.length === 0 ? t("why.others.none", { n: others.asked.length })
+        : filled("why.others", { n: others.failing.length, of: others.asked.length, names: names(others.failing) })}
+      ${cluster ? t("why.cluster", { id: cluster.id, failed: cluster.failed, asked: cluster.asked }) : nothing}
+      ${neighbours ? t("why.neighbours", { failed: neighbours.failed, asked: neighbours.asked }) : nothing}
+      ${low.map(({ name, share }) => t("why.low", { name: indicatorName(name), share: percent(share) }))}</p>`;
+  }
+
+  /** What every oracle said. */
+  private values(rows: TokenRows, id: number) {
+    const place = rows.panel?.at(id);
+    if (!rows.panel || place === undefined || rows.panel.panel.verdicts.length < 2) return nothing;
+    const { verdicts, oracles } = rows.panel.panel;
+    return html`<h3>${t("detail.oracles")}</h3>
+      <div class="scroll" tabindex="0" role="region" aria-label=${t("detail.oracles")}><table><tbody>${verdicts.map((column, i) => {
+        const interval = column.interval[place];
+        const passed = column.passed[place];
+        return html`<tr><th scope="row" class="mono">${column.oracle}</th><td class=${passed ? "ok" : "glitch"}>${passed ? "●" : "◆"} ${t(passed ? "verdict.ok" : "verdict.glitch")}</td>
+          <td class="number" title=${oracles[i]?.value ?? ""}>${decimal(column.value[place] ?? Number.NaN, 3)}${
+            interval ? html`<br /><span class="quiet">${decimal(interval[0], 2)} – ${decimal(interval[1], 2)}</span>` : nothing}</td></tr>`;
+      })}</tbody></table></div>`;
+  }
+
+  /** The raw answer to every question of the panel. */
+  private raw(rows: TokenRows, id: number) {
+    const place = rows.panel?.at(id);
+    if (!rows.panel || place === undefined) return nothing;
+    const { answers } = rows.panel.panel;
+    return html`<details class="raw"><summary>${t("detail.raw", { n: answers.length })}</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label=${t("detail.raw", { n: answers.length })}><table>
+        <thead><tr><th scope="col">${t("detail.question")}</th><th scope="col">${t("column.answer")}</th><th scope="col" class="number" title=${t("detail.p_max")}>max p</th>
+          <th scope="col" class="number">${t("column.entropy")}</th></tr></thead>
+        <tbody>${answers.map((column) => html`<tr><th scope="row" class="mono">${column.prompt}</th>
+          <td><gs-token .text=${column.text[place] ?? ""} .whole=${true}></gs-token>${column.failures[place] === undefined ? nothing
+            : html`<br /><span class="quiet">${t("detail.failures", { n: column.failures[place] })}</span>`}</td>
+          <td class="number">${probability(column.p_max[place] ?? Number.NaN)}</td><td class="number">${decimal(column.entropy[place] ?? Number.NaN, 2)}</td></tr>`)}</tbody>
+      </table></div></details>`;
+  }
+
+  /** What the embedding alone says: each indicator with the share of tokens that are as low. */
+  private indicated(rows: TokenRows, id: number) {
+    const { indicators } = this;
+    if (!indicators) {
+      return this.canAsk ? html`<h3>${t("indicators.title")}</h3><p class="note"><button class="link" @click=${() => this.dispatchEvent(new Event("indicators"))}>${
+        t("indicators.read")}</button></p>` : nothing;
+    }
+    return html`<h3>${t("indicators.title")}</h3>
+      <div class="scroll" tabindex="0" role="region" aria-label=${t("indicators.title")}><table><tbody>${indicators.columns.map(({ name, what, values }) => html`<tr>
+        <th scope="row" title=${what}>${indicatorName(name)}</th><td class="number">${decimal(values[id] ?? Number.NaN, 4)}</td>
+        <td class="number quiet">${t("indicators.rank", { share: percent(rank(rows, values, id)) })}</td></tr>`)}</tbody></table></div>
+      <p class="note">${indicators.references ? t("indicators.references", {
+        n: indicators.references.ids.length, group: indicators.references.group, cosine: decimal(indicators.references.mutual_cosine, 3) }) : t("indicators.no_references")}</p>`;
   }
 
   private chip(id: number, tone: string) {
@@ -136,3 +252,8 @@ export class DetailPanel extends GlitchscopeElement {
   }
 }
 customElements.define("gs-detail", DetailPanel);
+
+function indicatorName(name: string): string {
+  const key = `indicator.${name.replace(/^magikarp-/, "")}`;
+  return has(key) ? t(key) : name;
+}

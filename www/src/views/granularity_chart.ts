@@ -3,6 +3,7 @@ import { css, html, nothing, svg } from "lit";
 import { count, decimal, percent } from "../report/format";
 import type { GranularityRow } from "../report/types";
 import { t } from "../strings";
+import { drawing, picture } from "./chart_file";
 import { download } from "./download";
 import { GlitchscopeElement, sheet } from "./element";
 
@@ -123,41 +124,15 @@ export class GranularityChart extends GlitchscopeElement {
     download(`${[head, ...lines].join("\r\n")}\r\n`, `${this.stem}.csv`, "text/csv");
   };
 
-  /** The drawing with its colours written out, so that it stands alone. */
-  private drawing(): string {
-    const source = this.renderRoot.querySelector("svg")!;
-    const copy = source.cloneNode(true) as SVGElement;
-    const kept = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "font-weight"];
-    const [from, to] = [source.querySelectorAll("*"), copy.querySelectorAll("*")];
-    to.forEach((element, i) => {
-      const style = getComputedStyle(from[i]!);
-      for (const name of kept) element.setAttribute(name, style.getPropertyValue(name));
-    });
-    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    copy.setAttribute("width", String(WIDTH));
-    copy.setAttribute("height", String(HEIGHT));
-    return new XMLSerializer().serializeToString(copy);
+  private file(): string {
+    return drawing(this.renderRoot.querySelector("svg")!, WIDTH, HEIGHT);
   }
 
-  private readonly svg = (): void => download(this.drawing(), `${this.stem}.svg`, "image/svg+xml");
+  private readonly svg = (): void => download(this.file(), `${this.stem}.svg`, "image/svg+xml");
 
   private readonly png = async (): Promise<void> => {
-    const url = URL.createObjectURL(new Blob([this.drawing()], { type: "image/svg+xml" }));
-    try {
-      const image = new Image();
-      image.src = url;
-      await image.decode();
-      const canvas = document.createElement("canvas");
-      [canvas.width, canvas.height] = [2 * WIDTH, 2 * HEIGHT];
-      const context = canvas.getContext("2d")!;
-      context.fillStyle = getComputedStyle(this).getPropertyValue("--surface");
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      context.drawImage(image, 0, 0, canvas.width, canvas.height);
-      const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
-      if (blob) download(blob, `${this.stem}.png`, "image/png");
-    } finally {
-      URL.revokeObjectURL(url);
-    }
+    const blob = await picture(this.file(), WIDTH, HEIGHT, getComputedStyle(this).getPropertyValue("--surface"));
+    if (blob) download(blob, `${this.stem}.png`, "image/png");
   };
 }
 customElements.define("gs-granularity", GranularityChart);

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use glitchscope::glitch::Clock;
-use glitchscope::report::{DetectorTable, Method, Report, ScanOptions};
+use glitchscope::glitch::{Clock, seconds_per_question};
+use glitchscope::report::{DetectorTable, Method, Report, ScanOptions, Status};
 
 use super::failure::Failure;
 use super::model_args::{ModelArgs, open};
@@ -66,13 +66,9 @@ pub fn compare(args: &Compare) -> Result<i32, Failure> {
             truth
         }
     };
-    let asking = ["controls", "probing"];
-    let spent = truth.timings.iter().filter(|timing| asking.contains(&timing.stage.as_str()));
-    let spent: f64 = spent.map(|timing| timing.seconds).sum();
-    let asked = truth.probes.len() + truth.controls.as_ref().map_or(0, |controls| controls.probes.len());
     let started = Instant::now();
     let mut now = || started.elapsed().as_secs_f64();
-    let mut clock = Clock { now: &mut now, per_question: spent / asked.max(1) as f64 };
+    let mut clock = Clock { now: &mut now, per_question: seconds_per_question(&truth) };
     let seeds: Vec<u32> = (0..args.seeds.max(1)).map(|i| args.seed.wrapping_add(i)).collect();
     let budget = args.budget.min(truth.probes.len() / 2);
     let table = pollster::block_on(session.compare(
@@ -93,7 +89,14 @@ pub fn compare(args: &Compare) -> Result<i32, Failure> {
         write(path, &table.to_csv())?;
     }
     print(&if args.model.json { json } else { detector_table(&table) })?;
-    Ok(0)
+    Ok(match table.status {
+        Status::Cancelled => 130,
+        Status::Failed => {
+            eprintln!("error: {}", table.notes.last().map_or("the comparison failed", String::as_str));
+            1
+        }
+        Status::Complete | Status::NotTestable => 0,
+    })
 }
 
 /// The comparison for people.

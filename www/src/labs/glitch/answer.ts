@@ -4,7 +4,10 @@ import { count, decimal, duration, percent } from "../../report/format";
 import type { Report } from "../../report/types";
 import type { Session } from "../../state/session";
 import { t, type Key } from "../../strings";
+import { filled } from "../../views/sentence";
+import "../../views/agreement_matrix";
 import type { Scope } from "../glitch";
+import { labels } from "./labels";
 
 /** Shows rows: which of the reports, which scope, which filter. */
 export type ShowRows = (scope: Scope, filter: string, method?: "glitchhunter" | "exhaustive") => void;
@@ -23,7 +26,12 @@ export function answer(session: Session, show: ShowRows) {
       ${report.timings.length > 0 ? t("answer.took", { time: duration(report.timings.find(({ stage }) => stage === "total")?.seconds
         ?? report.timings.reduce((sum, timing) => sum + timing.seconds, 0)) }) : ""}</p>
     ${report.comparison ? numbers(report, show) : nothing}
-    ${report.controls ? html`<p class="small quiet">${t("answer.controls", { passed: report.controls.passed, asked: report.controls.asked })}</p>` : nothing}
+    ${report.controls ? html`<p class="small quiet">${t("answer.controls", {
+      passed: report.controls.passed, asked: report.controls.asked, oracle: report.provenance.oracle.id })}</p>` : nothing}
+    ${report.panel && report.panel.verdicts.length > 1 ? html`<details open><summary>${t("agreement.title")}</summary>
+      <gs-agreement .panel=${report.panel} .ratio=${report.provenance.options.controls_pass_ratio}
+        @filter=${(event: CustomEvent<string>) => show("all", event.detail)}></gs-agreement></details>` : nothing}
+    ${labels(report, show)}
     ${report.hunt && report.hunt.rounds.length > 0 ? rounds(report) : nothing}
     ${report.skipped.length > 0 ? skipped(report, show) : nothing}
     ${notes(session)}`;
@@ -43,25 +51,27 @@ function sentence(report: Report, show: ShowRows): TemplateResult {
   const asked = report.probes.length;
   const vocabulary = report.tokens.text.length;
   const askable = report.tokens.class.filter((kind) => kind === "ok").length;
+  const oracle = html`<span class="mono">${report.provenance.oracle.id}</span>`;
   const findings = (n: number) => link(count(n), () => show("findings", ""));
   const askedLink = link(count(asked), () => show("asked", ""));
   if (report.status === "not_testable") {
-    return filled("answer.not_testable", { passed: count(report.controls?.passed ?? 0), asked: count(report.controls?.asked ?? 0) });
+    return filled("answer.not_testable", { oracle, passed: count(report.controls?.passed ?? 0), asked: count(report.controls?.asked ?? 0) });
   }
   if (report.status === "cancelled" || report.status === "failed") {
-    return filled(`answer.${report.status}`, { found: findings(found), asked: askedLink });
+    return filled(`answer.${report.status}`, { oracle, found: findings(found), asked: askedLink });
   }
   if (report.comparison) {
     const { true_positives: hit, false_negatives: missed, query_share: share } = report.comparison;
     return filled("answer.compared", {
+      oracle,
       truth: link(count(hit + missed), () => show("findings", "", "exhaustive")), n: count(vocabulary),
       found: findings(hit), share: link(percent(share), () => show("asked", "", "glitchhunter")),
     });
   }
   if (report.provenance.options.method === "exhaustive") {
-    return filled("answer.exhaustive", { found: findings(found), n: count(vocabulary), asked: askedLink });
+    return filled("answer.exhaustive", { oracle, found: findings(found), n: count(vocabulary), asked: askedLink });
   }
-  return filled("answer.search", { found: findings(found), asked: askedLink, askable: count(askable), share: percent(asked / Math.max(1, askable)) });
+  return filled("answer.search", { oracle, found: findings(found), asked: askedLink, askable: count(askable), share: percent(asked / Math.max(1, askable)) });
 }
 
 function numbers(report: Report, show: ShowRows): TemplateResult {
@@ -108,9 +118,4 @@ export function deviceName(report: Report): string {
 
 function link(text: string, run: () => void): TemplateResult {
   return html`<button class="link" @click=${run}>${text}</button>`;
-}
-
-/** A sentence of the catalogue with templates in its places. */
-function filled(key: Key, values: Record<string, unknown>): TemplateResult {
-  return html`${t(key).split(/(\{\w+\})/).map((piece) => (/^\{\w+\}$/.test(piece) ? values[piece.slice(1, -1)] : piece))}`;
 }
