@@ -13,6 +13,7 @@ import process from "node:process";
 import { gzipSync } from "node:zlib";
 
 import { launch, repository, serve } from "../tests/web/browser.mjs";
+import { graph } from "./graph.mjs";
 
 const quick = process.argv.includes("--quick");
 const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length) ?? "";
@@ -162,6 +163,8 @@ if (native.includes(only)) try {
   absent(native, String(error.message).split("\n")[0]);
 }
 
+const scaling = await graph({ repository, section, row, absent, json, only });
+
 if (existsSync(join(repository, "www/dist/index.html"))) {
   await section("time to a loaded specimen", { webgpu: false }, async () => {
     const dist = await serve({ "/": join(repository, "www/dist") });
@@ -198,7 +201,7 @@ onnxruntime-web ${ort}, ${execFileSync("rustc", ["--version"], { encoding: "utf8
 Commit: ${execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: repository, encoding: "utf8" }).trim()}.
 
 ${table}
-
+${scaling}
 ${notes}`;
 if (!quick && !only) writeFileSync(join(repository, "benches/RESULTS.md"), results);
 console.log(`\n${table}`);

@@ -1,4 +1,6 @@
-//! The workload of `make bench`: a model's repetition probes without a tokenizer around them.
+//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, and the stages of a map.
+
+pub mod graph;
 
 use std::rc::Rc;
 

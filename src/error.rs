@@ -3,9 +3,11 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::compute::ComputeError;
+use crate::corpus::CorpusError;
 use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
+use crate::repair::RepairError;
 use crate::report::ReportError;
 use crate::stats::StatsError;
 use crate::tokenizer::TokenizerError;
@@ -32,6 +34,10 @@ pub enum Error {
     Report(#[from] ReportError),
     #[error(transparent)]
     Stats(#[from] StatsError),
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -47,6 +53,8 @@ impl Error {
             Error::Graph(error) => error.hint(),
             Error::Scan(error) => error.hint(),
             Error::Report(error) => error.hint(),
+            Error::Corpus(error) => error.hint(),
+            Error::Repair(error) => error.hint(),
             Error::Stats(_) | Error::Cancelled => None,
         }
     }

@@ -20,6 +20,7 @@ mod keep_rule;
 mod options;
 pub mod oracle;
 pub mod reference_ids;
+pub(crate) mod rows;
 mod sampling;
 mod scope;
 pub mod shard;
@@ -29,7 +30,7 @@ pub mod state;
 mod stored_oracle;
 mod summary;
 pub mod taxonomy;
-mod token_graph;
+pub(crate) mod token_graph;
 mod verdicts;
 mod words;
 
@@ -44,10 +45,11 @@ pub use stages::STAGES;
 pub use state::ScanState;
 pub use stored_oracle::StoredOracle;
 
-use crate::compute::Device;
+use crate::compute::{Device, Tensor};
 use crate::error::{Error, Result};
 use crate::progress::{Event, LocalBoxFuture, Monitor};
 use crate::report::{Hunt, LabelCounts, Method, ModelInfo, Panel, Provenance, Report, ScanOptions, Status, TokenTable};
+use rows::Rows;
 use scope::Scope;
 use token_graph::Mapped;
 use verdicts::Verdicts;
@@ -58,6 +60,11 @@ pub use crate::report::Probe;
 pub trait Subject: Oracle {
     /// The device that answers the oracle's questions; the scan's graph is computed on it too.
     fn device(&mut self) -> &mut Device;
+
+    /// The input embedding on that device, as it is stored; `None` where its numbers have to be handed over.
+    fn embedding(&self) -> Option<Tensor> {
+        None
+    }
 
     /// Stands on a device again after `error`, if that can be done, and keeps a sentence about it. False leaves the
     /// error as it is.
@@ -84,7 +91,7 @@ pub trait Subject: Oracle {
 pub struct Embedding {
     pub rows: usize,
     pub columns: usize,
-    /// `rows × columns`, row-major.
+    /// `rows × columns`, row-major. A scan does without them when its subject has the table on its device.
     pub values: Vec<f32>,
 }
 
@@ -201,7 +208,19 @@ pub async fn scan_part(
         }
         .into());
     }
-    let scope = Scope::new(embedding, tokens)?;
+    let scope = match Rows::of(subject, embedding) {
+        Rows::Numbers(embedding) => Scope::new(embedding, tokens)?,
+        rows => {
+            let mut damaged = rows.damaged(subject.device(), embedding.rows, monitor).await;
+            if let Err(error) = &damaged
+                && subject.recover(error, monitor).await?
+            {
+                let rows = Rows::of(subject, embedding);
+                damaged = rows.damaged(subject.device(), embedding.rows, monitor).await;
+            }
+            Scope::of_rows(embedding.rows, damaged?, tokens)?
+        }
+    };
     let mut report = Report {
         schema: Report::SCHEMA.into(),
         schema_version: Report::SCHEMA_VERSION,
@@ -312,14 +331,19 @@ async fn run(
     // One part draws the map for all.
     let drawing = part.is_none_or(|part| part.index == 1) && (options.with_graph || !testable);
     if hunting || drawing {
-        let mut map = token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await;
+        let rows = Rows::of(subject, embedding);
+        let mut map = token_graph::map(subject.device(), &rows, scope.vertices(), options, monitor).await;
         if let Err(error) = &map
             && subject.recover(error, monitor).await?
         {
-            map = token_graph::map(subject.device(), embedding, scope.vertices(), options, monitor).await;
+            let rows = Rows::of(subject, embedding);
+            map = token_graph::map(subject.device(), &rows, scope.vertices(), options, monitor).await;
         }
         match map {
             Ok(Some(Mapped { graph, partition })) => {
+                if let Some(text) = token_graph::searched(&graph.search) {
+                    note(report, monitor, text);
+                }
                 monitor.event(Event::Graph { graph: &graph });
                 report.graph = Some(graph);
                 first = Some(partition);

@@ -5,11 +5,12 @@
 //!                          ↘ layout
 //! ```
 //!
-//! Every long step has a struct that is advanced in slices (`PcaFit`, `LeidenRun`, `Layout`), so that a page stays
+//! Every long step has a struct that is advanced in slices (`PcaFit`, `InvertedFile`, `LeidenRun`, `Layout`), so that a page stays
 //! responsive and a cancel is seen, and a plain function around it for callers who can wait.
 
 pub mod csr;
 pub mod fuzzy;
+pub mod inverted_file;
 pub mod kmeans;
 pub mod knn;
 pub mod layout;
@@ -19,10 +20,11 @@ pub mod quality;
 
 pub use csr::Csr;
 pub use fuzzy::{SmoothedDistances, fuzzy_graph, smooth_knn_distances};
+pub use inverted_file::{Approximate, InvertedFile};
 pub use kmeans::{KMeans, kmeans, kmeans_from};
-pub use knn::Neighbours;
+pub use knn::{Neighbours, recall};
 pub use layout::{Layout, initial_positions};
-pub use leiden::{LeidenOptions, LeidenRun, Partition, Pass, leiden};
+pub use leiden::{LeidenOptions, LeidenRun, Partition, Pass, Step, leiden};
 pub use pca::{Pca, PcaFit, pca};
 pub use quality::{connected_communities, modularity};
 
@@ -47,8 +49,6 @@ pub enum GraphError {
     InvalidOption { name: &'static str, value: f64, needed: &'static str },
     #[error("the eigenvectors did not settle in {iterations} iterations: residual {residual:e} > {tolerance:e}")]
     EigenNotConverged { iterations: usize, residual: f64, tolerance: f64 },
-    #[error("Leiden refused the graph of {rows} vertices: {message}")]
-    Leiden { rows: usize, message: String },
 }
 
 impl GraphError {

@@ -13,12 +13,14 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod compute;
+pub mod corpus;
 pub mod engine;
 pub mod error;
 pub mod glitch;
 pub mod graph;
 pub mod labs;
 pub mod progress;
+pub mod repair;
 pub mod report;
 pub mod rng;
 pub mod session;

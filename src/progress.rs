@@ -34,10 +34,10 @@ pub enum Event<'a> {
     Probes { probes: &'a [Probe] },
     /// The map is drawn; comes before the first question of a search.
     Graph { graph: &'a TokenGraph },
-    /// A line of the scan's state, ending in a newline, for whoever writes it somewhere; only of scans whose state is kept.
-    State { line: String },
     /// A detector is done; the comparison so far, with the status it has if it ends here.
     Detectors { table: &'a DetectorTable },
+    /// A line of the scan's state, ending in a newline, for whoever writes it somewhere; only of scans whose state is kept.
+    State { line: String },
     /// Something the user should know; also kept in the report.
     Note { text: String },
 }

@@ -33,7 +33,7 @@ pub struct Report {
     pub controls: Option<Controls>,
     /// Every id of the vocabulary, column by column.
     pub tokens: TokenTable,
-    /// The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it.
+    /// The Token Embedding Graph of the whole scope: map and neighbours; absent when the scan did not need it.
     pub graph: Option<TokenGraph>,
     /// Every verdict of the scan's first oracle, by token id; the controls keep theirs.
     pub probes: Vec<Probe>,
@@ -209,6 +209,18 @@ pub enum PromptForm {
     Chat,
 }
 
+/// How the nearest neighbours of the map and the search are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NeighbourChoice {
+    /// Exactly, but on a processor approximately above 100,000 tokens.
+    #[default]
+    Auto,
+    Exact,
+    Approximate,
+}
+
 /// Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
@@ -232,6 +244,8 @@ pub struct ScanOptions {
     pub seed: u32,
     /// Neighbours of a vertex, the vertex itself counted in. Default 50 (paper).
     pub n_neighbors: u32,
+    /// Exact or approximate neighbours. Default: whichever is fast enough (chosen here).
+    pub neighbours: NeighbourChoice,
     /// Leiden resolution. Default 75 (paper).
     pub resolution: f64,
     /// Principal components the embedding is reduced to. Default 50 (reference code).
@@ -278,6 +292,7 @@ impl Default for ScanOptions {
             top_p: 0.9,
             seed: 42,
             n_neighbors: 50,
+            neighbours: NeighbourChoice::Auto,
             resolution: 75.0,
             n_components: 50,
             keep_rule: KeepRule::Ratio,
@@ -331,8 +346,8 @@ pub struct TokenGraph {
     /// Leiden community of each vertex.
     pub cluster: Vec<u32>,
     pub n_clusters: u32,
-    /// Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
-    /// `n_neighbors`; the report lists fewer, or they would make up most of it.
+    /// Nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first; `search` tells how they were
+    /// found. The graph itself uses `n_neighbors`; the report lists fewer, or they would make up most of it.
     pub neighbours_per_token: u32,
     pub neighbours: Vec<u32>,
     /// Euclidean, in the reduced space.
@@ -341,6 +356,24 @@ pub struct TokenGraph {
     pub explained_variance: f64,
     /// Modularity with resolution (RBConfiguration), as a share of the total weight.
     pub quality: f64,
+    /// How the neighbours were found; absent in reports from before there was a choice, whose neighbours are exact.
+    #[serde(default)]
+    pub search: Option<NeighbourSearch>,
+}
+
+/// How the neighbours of a graph were found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct NeighbourSearch {
+    /// `exact` or `inverted file`.
+    pub method: String,
+    /// Neighbours of a vertex, the vertex itself not counted.
+    pub n_neighbours: u32,
+    /// Share of the exact neighbours that were found, measured on `sample_rows` rows; absent for the exact search.
+    pub recall: Option<f64>,
+    pub sample_rows: u32,
+    /// Share of all pairs of vertices that were compared.
+    pub pairs: f64,
 }
 
 /// One answer of the oracle.

@@ -18,6 +18,7 @@ use crate::glitch::oracle::panel::{self, Panel};
 use crate::glitch::state::{KeptAnswers, ScanIdentity};
 use crate::glitch::{self, Clock, Embedding, ORACLES, Part, ScanError, ScanState};
 use crate::progress::{Event, Monitor, Silent, pause};
+use crate::repair::rows::DeviceRows;
 use crate::report::{
     DetectorTable, GranularityRow, IndicatorTable, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName,
     TokenTable,
@@ -31,6 +32,8 @@ pub struct Session {
     pub tokenizer: Option<Tokenizer>,
     pub info: SessionInfo,
     pub tokens: TokenTable,
+    /// What a repair that was kept has replaced.
+    pub repaired: Option<Vec<DeviceRows>>,
     /// Ids that end an answer.
     stop: Vec<u32>,
 }
@@ -245,7 +248,7 @@ impl Session {
             oracle,
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
-        Ok(Session { model, tokenizer, info, tokens, stop })
+        Ok(Session { model, tokenizer, info, tokens, repaired: None, stop })
     }
 
     /// The glitch scan. `truth` is an earlier exhaustive report to compare with.
@@ -267,19 +270,10 @@ impl Session {
         run: ScanRun<'_>,
         monitor: &mut dyn Monitor,
     ) -> Result<Report> {
-        let (info, mut notes) = (self.info.model.clone(), self.info.notes.clone());
-        let embedding = match self.embedding().await {
-            // The device may have gone since the model was loaded: a laptop slept, another tab took the memory.
-            Err(error) => match self.model.recover(&error, monitor).await? {
-                Some(incident) => {
-                    monitor.event(Event::Note { text: incident.clone() });
-                    notes.push(incident);
-                    self.embedding().await?
-                }
-                None => return Err(error),
-            },
-            embedding => embedding?,
-        };
+        let (info, notes) = (self.info.model.clone(), self.info.notes.clone());
+        let (rows, columns) = (self.model.architecture.n_vocabulary, self.model.architecture.n_embedding);
+        // The numbers stay on the device.
+        let embedding = Embedding { rows, columns, values: Vec::new() };
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
         let device = self.model.device.info();
         let mut oracle = Panel::new(&mut self.model, tokenizer, &self.stop, options)?;

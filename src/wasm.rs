@@ -7,9 +7,11 @@ mod batch;
 #[cfg(feature = "bench")]
 mod bench;
 mod compare;
+mod corpus;
 mod evidence;
 mod monitor;
 mod oracles;
+mod repair;
 mod source;
 mod threads;
 mod trainer;
@@ -126,10 +128,11 @@ pub fn report_csv(report_json: &str) -> Result<String, JsValue> {
     Ok(Report::from_json(report_json).map_err(report_failure)?.to_csv())
 }
 
-/// Throws when the text is not a report this version can show.
+/// A saved report as this version writes it, whichever version wrote it. Throws when the text is not a report that can be
+/// shown.
 #[wasm_bindgen]
-pub fn check_report(report_json: &str) -> Result<(), JsValue> {
-    Report::from_json(report_json).map(|_| ()).map_err(report_failure)
+pub fn reopen_report(report_json: &str) -> Result<String, JsValue> {
+    Report::from_json(report_json).and_then(|report| report.to_json()).map_err(report_failure)
 }
 
 /// The resolution scaled to a vocabulary: the paper's 75 at 32,000 entries.

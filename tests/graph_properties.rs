@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use glitchscope::graph::{
-    Csr, Layout, LeidenOptions, Neighbours, Partition, connected_communities, fuzzy_graph, initial_positions, leiden,
-    modularity, pca,
+    Csr, InvertedFile, Layout, LeidenOptions, Neighbours, Partition, connected_communities, fuzzy_graph,
+    initial_positions, leiden, modularity, pca,
 };
 use glitchscope::rng::Rng;
 use glitchscope::stats::{hypergeometric_upper_tail, miss_probability, wilson_interval};
@@ -244,4 +244,30 @@ fn planted_clusters_are_found() {
     let found = communities(&fuzzy_graph(&Neighbours::exact(&rows, 6, 14).unwrap()).unwrap(), 75.0, 42);
     let block: Vec<u32> = found.membership[of.len()..].to_vec();
     assert!(found.membership[..of.len()].iter().all(|other| !block.contains(other)));
+}
+
+/// As many rows as the largest vocabularies have, of a width that a test can afford: every stage comes to its end, the lists
+/// hold what they promise, and the communities are the planted ones.
+#[test]
+fn a_vocabulary_of_262_144() {
+    let (centres, columns, k) = (1024, 6, 8);
+    let (x, of) = planted(centres, 256, columns, 17);
+    let n = of.len();
+    assert_eq!(n, 262_144);
+    let mut file = InvertedFile::new(&x, columns, k, 42).unwrap().unwrap();
+    let aimed = file.aim();
+    let found = file.finish().unwrap();
+    assert!(found.recall >= 0.95, "{}", found.recall);
+    assert!(found.pairs < 0.1 && (found.pairs - aimed).abs() < 0.02, "{} of the pairs, aimed at {aimed}", found.pairs);
+    let graph = fuzzy_graph(&found.neighbours).unwrap();
+    let communities = communities(&graph, 75.0, 42);
+    assert!(communities.n_clusters > 500, "{}", communities.n_clusters);
+    // Rows of one community come from few centres: the centres overlap, but not all of them.
+    let mut of_largest: Vec<u32> = (0..n).filter(|&row| communities.membership[row] == 0).map(|row| of[row]).collect();
+    of_largest.sort_unstable();
+    of_largest.dedup();
+    assert!(of_largest.len() < centres / 4, "{} centres in the largest community", of_largest.len());
+    let mut layout = Layout::new(&graph, &initial_positions(&x, columns), 42, 200).unwrap();
+    assert!(layout.step(1) < 0.01);
+    assert!(layout.positions().0.iter().all(|x| (-1.0..=1.0).contains(x)));
 }

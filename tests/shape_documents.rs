@@ -9,6 +9,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/EVIDENCE.md",
     "docs/GLOSSARY.md",
     "docs/ORACLES.md",
+    "docs/PREVALENCE_AND_REPAIR.md",
     "docs/THREADS.md",
     "examples/ray/README.md",
     "shaders/README.md",

@@ -5,6 +5,7 @@
 
 mod backward;
 pub(crate) mod functions;
+pub(crate) mod knn;
 mod lanes;
 mod matmul;
 pub(crate) mod parallel;
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::ops::attention::{Attention, Mask, Seen};
-use super::ops::{attention, attention_weights, embedding, geglu, gelu, knn, kv_write, layernorm, next_token, relu};
+use super::ops::{attention, attention_weights, embedding, geglu, gelu, kv_write, layernorm, next_token, relu};
 use super::ops::{rmsnorm, rope, softcap, swiglu};
 use super::{ComputeError, DType, DeviceInfo, DeviceKind, Dispatch, Op, Recording, Tensor, TensorId};
 pub use values::{Values, Weights};
@@ -180,9 +181,7 @@ impl CpuDevice {
             Op::Knn(op) => {
                 let (x, columns, k) = (f32s(0)?, tensor(0).columns(), dispatch.outputs[0].columns());
                 let (neighbours, distances) = (first.u32s_mut(), rest[0].f32s_mut());
-                parallel::over_two(neighbours, k, distances, k, |row, neighbours, distances| {
-                    knn::forward_row(x, columns, op.row_start + row, neighbours, distances);
-                });
+                knn::forward(x, columns, op.row_start, k, neighbours, distances);
             }
             _ => self.train(dispatch, outputs)?,
         }

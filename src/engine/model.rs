@@ -223,6 +223,11 @@ impl Model {
         Ok(maps)
     }
 
+    /// The token embedding as it lies on the device: (V,E). A model that is loaded again has another one.
+    pub fn embedding_tensor(&self) -> Tensor {
+        self.weights.token_embedding.clone()
+    }
+
     /// The token embedding in f32, row by row: (V,E).
     pub async fn embedding(&mut self) -> Result<Vec<f32>> {
         let tensor = self.weights.token_embedding.clone();

@@ -6,6 +6,7 @@
 //! Choice   the paper's resolution 75 goes with the 32,000 tokens that most of its models have. At the same resolution
 //!          the number of clusters depends on the number of tokens, so `scaled_resolution` is proposed here
 
+use super::rows::Rows;
 use super::scope::Scope;
 use super::summary::{number, percent};
 use super::verdicts::Verdicts;
@@ -63,7 +64,10 @@ pub async fn granularity(
     let first = if scope.vertices().len() < token_graph::VERTICES_MIN {
         None
     } else {
-        Some(token_graph::neighbourhood(subject.device, embedding, scope.vertices(), options, monitor).await?)
+        Some(
+            token_graph::neighbourhood(subject.device, &Rows::Numbers(embedding), scope.vertices(), options, monitor)
+                .await?,
+        )
     };
     let mut rows = Vec::with_capacity(all.len());
     for options in &all {

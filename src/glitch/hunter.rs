@@ -12,6 +12,7 @@
 //!          round are one pass of the oracle, since their order cannot change a verdict
 
 use super::keep_rule::{self, Sampled};
+use super::rows::Rows;
 use super::scope::Scope;
 use super::summary::number;
 use super::verdicts::Verdicts;
@@ -109,11 +110,13 @@ async fn rounds(
         let partition = match first.take() {
             Some(partition) => partition,
             None => {
-                let mut made = token_graph::neighbourhood(subject.device(), embedding, tokens, options, monitor).await;
+                let rows = Rows::of(subject, embedding);
+                let mut made = token_graph::neighbourhood(subject.device(), &rows, tokens, options, monitor).await;
                 if let Err(error) = &made
                     && subject.recover(error, monitor).await?
                 {
-                    made = token_graph::neighbourhood(subject.device(), embedding, tokens, options, monitor).await;
+                    let rows = Rows::of(subject, embedding);
+                    made = token_graph::neighbourhood(subject.device(), &rows, tokens, options, monitor).await;
                 }
                 let made = made?;
                 token_graph::communities(&made.graph, options, monitor).await?

@@ -21,6 +21,7 @@ pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
         top_p,
         seed: _,
         n_neighbors,
+        neighbours: _,
         resolution,
         n_components,
         keep_rule: _,

@@ -15,6 +15,19 @@ pub struct Scope {
 
 impl Scope {
     pub fn new(embedding: &Embedding, tokens: &TokenTable) -> Result<Scope, ScanError> {
+        if embedding.rows.checked_mul(embedding.columns) != Some(embedding.values.len()) {
+            return Err(ScanError::EmbeddingSize {
+                rows: embedding.rows,
+                columns: embedding.columns,
+                got: embedding.values.len(),
+            });
+        }
+        let is_damaged = |id: &u32| embedding.row(*id).iter().any(|value| !value.is_finite());
+        Self::of_rows(embedding.rows, (0..embedding.rows as u32).filter(is_damaged).collect(), tokens)
+    }
+
+    /// `damaged` are the ids, ascending, whose rows of the embedding are not finite.
+    pub fn of_rows(rows: usize, damaged: Vec<u32>, tokens: &TokenTable) -> Result<Scope, ScanError> {
         let len = tokens.text.len();
         if tokens.bytes_hex.len() != len || tokens.class.len() != len {
             return Err(ScanError::TokenColumns {
@@ -23,19 +36,10 @@ impl Scope {
                 class: tokens.class.len(),
             });
         }
-        if embedding.rows.checked_mul(embedding.columns) != Some(embedding.values.len()) {
-            return Err(ScanError::EmbeddingSize {
-                rows: embedding.rows,
-                columns: embedding.columns,
-                got: embedding.values.len(),
-            });
+        if len < rows {
+            return Err(ScanError::TokensMissing { rows, tokens: len });
         }
-        if len < embedding.rows {
-            return Err(ScanError::TokensMissing { rows: embedding.rows, tokens: len });
-        }
-        let rows = embedding.rows;
-        let (vertices, damaged) =
-            (0..rows as u32).partition(|&id| embedding.row(id).iter().all(|value| value.is_finite()));
+        let vertices = (0..rows as u32).filter(|id| damaged.binary_search(id).is_err()).collect();
         let askable: Vec<bool> = (0..len).map(|id| id < rows && tokens.class[id] == TokenClass::Ok).collect();
         Ok(Scope { vertices, askable, damaged, rows })
     }

@@ -15,6 +15,11 @@ pub struct Csr {
 }
 
 impl Csr {
+    /// Row starts, columns and weights.
+    pub(super) fn parts(&self) -> (&[usize], &[u32], &[f32]) {
+        (&self.row_starts, &self.columns, &self.weights)
+    }
+
     /// Takes ownership of parts whose promise the caller keeps by construction; tests check it with `from_parts`.
     pub(super) fn from_valid_parts(row_starts: Vec<usize>, columns: Vec<u32>, weights: Vec<f32>) -> Self {
         Csr { row_starts, columns, weights }

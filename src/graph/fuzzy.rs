@@ -4,8 +4,8 @@
 //!
 //! Shapes   neighbours: (N,K), the row itself not counted; k = K + 1 below counts it, as UMAP does
 //! Rho      smallest strictly positive distance of the row; 0 when all are 0
-//! Sigma    solves Σ_j exp(−max(0, d − ρ)/σ) = log2(k) over the K neighbours by bisection: 64 steps, tolerance 1e-5;
-//!          at least 1e-3 × the row's mean distance, or × the mean of all rows where ρ = 0. The means count the
+//! Sigma    solves Σ_j exp(−max(0, d − ρ)/σ) = log2(k) over the K neighbours by bisection, with Newton's step where it
+//!          stays between the bounds: at most 64 steps, tolerance 1e-5; at least 1e-3 × the row's mean distance, or × the mean of all rows where ρ = 0. The means count the
 //!          zero distance of a row to itself
 //! Source   McInnes, Healy & Melville 2018, "UMAP", algorithm 3; umap-learn's smooth_knn_dist and
 //!          fuzzy_simplicial_set with local_connectivity 1, bandwidth 1, set_op_mix_ratio 1
@@ -13,8 +13,9 @@
 //! Note     sums are in f64 where umap-learn's are in f32, so that platforms whose exp differs in the last digit agree
 
 use super::{Csr, GraphError, Neighbours};
+use crate::compute::cpu::parallel;
 
-const BISECTION_STEPS: usize = 64;
+const STEPS: usize = 64;
 const SUM_TOLERANCE: f64 = 1e-5;
 const SIGMA_FLOOR: f64 = 1e-3;
 
@@ -35,28 +36,39 @@ pub fn smooth_knn_distances(neighbours: &Neighbours) -> SmoothedDistances {
     let rows = neighbours.rows();
     let mean_of_all = sum(neighbours.distances()) / (k * rows.max(1) as f64);
 
-    let mut smoothed = SmoothedDistances { rho: Vec::with_capacity(rows), sigma: Vec::with_capacity(rows) };
-    for row in 0..rows {
+    let mut smoothed = SmoothedDistances { rho: vec![0.0; rows], sigma: vec![0.0; rows] };
+    parallel::over_two(&mut smoothed.rho, 1, &mut smoothed.sigma, 1, |row, rho_of_row, sigma_of_row| {
         let (_, distances) = neighbours.row(row);
         let rho = distances.iter().copied().find(|&d| d > 0.0).unwrap_or(0.0);
         let (mut low, mut high, mut sigma) = (0.0f64, f64::INFINITY, 1.0f64);
-        for _ in 0..BISECTION_STEPS {
-            let members: f64 = distances.iter().map(|&d| membership(d, rho, sigma)).sum();
+        for _ in 0..STEPS {
+            let (mut members, mut slope) = (0.0, 0.0);
+            for &distance in distances {
+                let member = membership(distance, rho, sigma);
+                members += member;
+                slope += member * f64::from((distance - rho).max(0.0));
+            }
             if (members - target).abs() < SUM_TOLERANCE {
                 break;
             }
             if members > target {
                 high = sigma;
-                sigma = (low + high) / 2.0;
             } else {
                 low = sigma;
-                sigma = if high.is_infinite() { sigma * 2.0 } else { (low + high) / 2.0 };
             }
+            let newton = sigma - (members - target) * sigma * sigma / slope;
+            sigma = if newton > low && newton < high {
+                newton
+            } else if high.is_infinite() {
+                sigma * 2.0
+            } else {
+                (low + high) / 2.0
+            };
         }
         let mean = if rho > 0.0 { sum(distances) / k } else { mean_of_all };
-        smoothed.rho.push(rho);
-        smoothed.sigma.push(sigma.max(SIGMA_FLOOR * mean) as f32);
-    }
+        rho_of_row[0] = rho;
+        sigma_of_row[0] = sigma.max(SIGMA_FLOOR * mean) as f32;
+    });
     smoothed
 }
 

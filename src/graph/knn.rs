@@ -3,7 +3,7 @@
 //! Shapes   indices: (N,K) u32 row numbers, nearest first · distances: (N,K) f32, ascending, Euclidean
 //! Note     the row itself is not among its neighbours. Scanpy and UMAP count it in: their `n_neighbors` = K + 1
 //! Search   the exact search is the op `compute::ops::knn`, which a device can carry out; `Neighbours::exact` runs its
-//!          CPU code on this thread, for tests and small inputs
+//!          CPU code on this thread, for tests and small inputs. `inverted_file` is an approximate one
 
 use super::{GraphError, finite_rows};
 use crate::compute::ops::knn::forward_row;
@@ -114,6 +114,19 @@ impl Neighbours {
         let range = row * self.n_neighbors..(row + 1) * self.n_neighbors;
         (&self.indices[range.clone()], &self.distances[range])
     }
+}
+
+/// Share of the `exact` neighbours of some rows, K of each, that their lists hold.
+///
+/// `rows` must be rows of `found`, and `exact` K row numbers for each.
+pub fn recall(found: &Neighbours, rows: &[u32], exact: &[u32]) -> f64 {
+    let k = found.n_neighbors();
+    let held: usize = rows
+        .iter()
+        .zip(exact.chunks_exact(k))
+        .map(|(&row, exact)| exact.iter().filter(|&other| found.row(row as usize).0.contains(other)).count())
+        .sum();
+    held as f64 / (rows.len() * k).max(1) as f64
 }
 
 #[cfg(test)]

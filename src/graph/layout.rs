@@ -24,21 +24,14 @@ const COMPONENTS_DRAWN_TOGETHER_MAX: usize = 256;
 const START_SIDE: f32 = 10.0;
 const START_NOISE: f32 = 1e-4;
 
-/// An edge in one direction, sampled once in `epochs_per_sample` epochs.
-struct Edge {
-    head: u32,
-    tail: u32,
-    epochs_per_sample: f32,
-    next_sample: f32,
-    next_negative: f32,
-}
-
 /// A layout that is improved in steps.
-pub struct Layout {
+pub struct Layout<'a> {
+    graph: &'a Csr,
+    /// 1 / the largest weight: an edge of that weight is sampled in every epoch, the others in a share of them.
+    rate_of_weight: f32,
     positions: Vec<[f32; 2]>,
     /// Connected component of each vertex.
     components: Vec<u32>,
-    edges: Vec<Edge>,
     pull: Curve,
     push: Curve,
     rng: Rng,
@@ -51,12 +44,12 @@ pub fn initial_positions(scores: &[f32], n_components: usize) -> Vec<[f32; 2]> {
     scores.chunks_exact(n_components.max(1)).map(|row| [row[0], row.get(1).copied().unwrap_or(0.0)]).collect()
 }
 
-impl Layout {
+impl<'a> Layout<'a> {
     /// Prepares `n_epochs` epochs over the edges of `graph`. 200 epochs settle a few thousand vertices.
     ///
     /// Errors   `LengthMismatch` unless there is one start for each vertex; `NonFinite` for a start that is no number;
     ///          `InvalidOption` for no epochs
-    pub fn new(graph: &Csr, initial: &[[f32; 2]], seed: u64, n_epochs: usize) -> Result<Self, GraphError> {
+    pub fn new(graph: &'a Csr, initial: &[[f32; 2]], seed: u64, n_epochs: usize) -> Result<Self, GraphError> {
         if initial.len() != graph.n_vertices() {
             return Err(GraphError::LengthMismatch {
                 what: "the layout's start",
@@ -74,27 +67,11 @@ impl Layout {
         }
         let mut rng = Rng::new(seed);
         let heaviest = (0..graph.n_vertices()).flat_map(|vertex| graph.row(vertex).1).copied().fold(0.0f32, f32::max);
-        let mut edges = Vec::new();
-        for vertex in 0..graph.n_vertices() {
-            let (columns, weights) = graph.row(vertex);
-            for (&column, &weight) in columns.iter().zip(weights) {
-                let epochs_per_sample = heaviest / weight;
-                // An edge this light would not be sampled once.
-                if epochs_per_sample <= n_epochs as f32 {
-                    edges.push(Edge {
-                        head: vertex as u32,
-                        tail: column,
-                        epochs_per_sample,
-                        next_sample: epochs_per_sample,
-                        next_negative: epochs_per_sample / NEGATIVE_SAMPLES,
-                    });
-                }
-            }
-        }
         Ok(Layout {
+            graph,
+            rate_of_weight: if heaviest > 0.0 { 1.0 / heaviest } else { 0.0 },
             positions: stretched(initial, &mut rng),
             components: connected_communities(graph, &vec![0; graph.n_vertices()])?.0,
-            edges,
             pull: Curve::new(|squared, power| -2.0 * A * B * power / (squared * (1.0 + A * power))),
             push: Curve::new(|squared, power| 2.0 * B / ((0.001 + squared) * (1.0 + A * power))),
             rng,
@@ -116,35 +93,41 @@ impl Layout {
         let now = self.epoch as f32;
         let rate = LEARNING_RATE * (1.0 - now / self.n_epochs as f32);
         let n_vertices = self.positions.len() as u64;
-        for edge in &mut self.edges {
-            if edge.next_sample > now {
-                continue;
-            }
-            edge.next_sample += edge.epochs_per_sample;
-            let (head, tail) = (edge.head as usize, edge.tail as usize);
-            let mut here = self.positions[head];
-            let there = self.positions[tail];
-            let (dx, dy, squared) = difference(here, there);
-            if squared > 0.0 {
-                let pull = self.pull.at(squared);
-                let (x, y) = (limited(pull * dx) * rate, limited(pull * dy) * rate);
-                here = [here[0] + x, here[1] + y];
-                self.positions[tail] = [there[0] - x, there[1] - y];
-            }
-            let epochs_per_negative = edge.epochs_per_sample / NEGATIVE_SAMPLES;
-            let n_negative = ((now - edge.next_negative) / epochs_per_negative) as u32;
-            for _ in 0..n_negative {
-                // Without rejection some vertices are favoured by N/2³² at most, which no layout can show.
-                let other = ((u64::from(self.rng.next_u32()) * n_vertices) >> 32) as usize;
-                let (dx, dy, squared) = difference(here, self.positions[other]);
-                if other != head && squared > 0.0 {
-                    let push = self.push.at(squared);
-                    here[0] += limited(push * dx) * rate;
-                    here[1] += limited(push * dy) * rate;
+        let graph = self.graph;
+        for head in 0..graph.n_vertices() {
+            let (columns, weights) = graph.row(head);
+            for (&column, &weight) in columns.iter().zip(weights) {
+                // Samples until now and until the epoch before; which of them are due follows from their number, so that
+                // nothing has to be kept for an edge.
+                let edge_rate = weight * self.rate_of_weight;
+                let samples = (now * edge_rate) as u32;
+                if samples == ((now - 1.0) * edge_rate) as u32 {
+                    continue;
                 }
+                let tail = column as usize;
+                let mut here = self.positions[head];
+                let there = self.positions[tail];
+                let (dx, dy, squared) = difference(here, there);
+                if squared > 0.0 {
+                    let pull = self.pull.at(squared);
+                    let (x, y) = (limited(pull * dx) * rate, limited(pull * dy) * rate);
+                    here = [here[0] + x, here[1] + y];
+                    self.positions[tail] = [there[0] - x, there[1] - y];
+                }
+                let negatives = |epoch: f32| ((epoch * edge_rate * NEGATIVE_SAMPLES) as u32).saturating_sub(1);
+                let before = if samples > 1 { negatives(((samples - 1) as f32 / edge_rate).ceil()) } else { 0 };
+                for _ in before..negatives(now) {
+                    // Without rejection some vertices are favoured by N/2³² at most, which no layout can show.
+                    let other = ((u64::from(self.rng.next_u32()) * n_vertices) >> 32) as usize;
+                    let (dx, dy, squared) = difference(here, self.positions[other]);
+                    if other != head && squared > 0.0 {
+                        let push = self.push.at(squared);
+                        here[0] += limited(push * dx) * rate;
+                        here[1] += limited(push * dy) * rate;
+                    }
+                }
+                self.positions[head] = here;
             }
-            edge.next_negative += n_negative as f32 * epochs_per_negative;
-            self.positions[head] = here;
         }
     }
 
@@ -351,7 +334,8 @@ mod tests {
             assert!(x.iter().chain(&y).all(|value| (-1.0..=1.0).contains(value)));
             assert!(x[0] != x[1] || y[0] != y[1]);
         }
-        let mut empty = Layout::new(&Csr::from_edges(0, &[]).unwrap(), &[], 1, 2).unwrap();
+        let no_graph = Csr::from_edges(0, &[]).unwrap();
+        let mut empty = Layout::new(&no_graph, &[], 1, 2).unwrap();
         assert_eq!((empty.step(2), empty.positions()), (1.0, (vec![], vec![])));
     }
 

@@ -9,12 +9,13 @@
 //!          until ‖A·v − λ·v‖ ≤ 1e-6 · λ_max for every vector wanted
 //! Signs    the loading of largest magnitude is positive, so that a report repeats
 //! Agrees   scikit-learn's PCA, up to sign; scores to 1e-4 of the first component's deviation
-//! Memory   8·C² bytes for the covariance: 134 MB at C = 4096
+//! Memory   14·C² bytes for the covariance: 235 MB at C = 4096; the rows pass in blocks
 
 use matrixmultiply::{dgemm, sgemm};
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::{GraphError, finite_rows};
+use crate::compute::cpu::parallel;
 use crate::rng::Rng;
 
 /// Up to here the whole spectrum costs about as much as the leading part of it.
@@ -26,6 +27,7 @@ const STEP_WORK: usize = 1 << 31;
 const CHEBYSHEV_DEGREE: usize = 10;
 const SUBSPACE_ITERATIONS_MAX: usize = 100;
 const RESIDUAL_MAX: f64 = 1e-6;
+const WHAT: &str = "the principal components' input";
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
@@ -43,136 +45,176 @@ pub struct Pca {
     pub explained_variance_ratio: Vec<f64>,
 }
 
-/// Principal components, found in slices of work.
+/// Principal components, found block by block, so that the rows need not be in memory at once.
 ///
-/// `step` until it returns 1, then `finish`, whose own share is small: the eigenvectors and the projection.
-pub struct PcaFit<'a> {
-    x: &'a [f32],
+/// Every row passes twice before `solve`, in blocks of at most `block_rows()`: `add_to_mean`, then, in the same order,
+/// `add`. A third time it passes `Pca::project`.
+pub struct PcaFit {
     rows: usize,
     columns: usize,
     n_components: usize,
     seed: u64,
+    sums: Vec<f64>,
+    rows_in_mean: usize,
     mean: Vec<f32>,
-    block_rows: usize,
-    next_row: usize,
+    rows_added: usize,
     centred: Vec<f32>,
-    tile: Vec<f32>,
-    /// (C,C) sums of products; the panels on and above the diagonal are filled.
-    covariance: Vec<f64>,
+    /// First row and column of the panels of the covariance on and above its diagonal.
+    panels: Vec<[usize; 2]>,
+    /// Sums of products, panel by panel.
+    sums_of_products: Vec<Vec<f64>>,
+    /// Room for one block's products, panel by panel.
+    products: Vec<f32>,
 }
 
-impl<'a> PcaFit<'a> {
+impl PcaFit {
     /// `n_components` is cut to min(C, N − 1). The seed starts the subspace iteration; it does not change what is
     /// found beyond the stated convergence.
     ///
-    /// Errors   `RaggedRows`; `NonFinite`, which names the row; `TooFewRows` below 2; `InvalidOption` for no
-    ///          components
-    pub fn new(x: &'a [f32], columns: usize, n_components: usize, seed: u64) -> Result<Self, GraphError> {
-        let rows = finite_rows("the principal components' input", x, columns)?;
+    /// Errors   `TooFewRows` below 2; `InvalidOption` for no components or no columns
+    pub fn new(rows: usize, columns: usize, n_components: usize, seed: u64) -> Result<Self, GraphError> {
         if rows < 2 {
             return Err(GraphError::TooFewRows { what: "principal components", rows, needed: 2 });
         }
-        if n_components == 0 {
-            return Err(GraphError::InvalidOption { name: "n_components", value: 0.0, needed: "at least 1" });
-        }
-        let mut sums = vec![0.0f64; columns];
-        for row in x.chunks_exact(columns) {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += f64::from(value);
+        for (name, value) in [("n_components", n_components), ("the number of columns", columns)] {
+            if value == 0 {
+                return Err(GraphError::InvalidOption { name, value: 0.0, needed: "at least 1" });
             }
         }
-        let block_rows = (STEP_WORK / (columns * columns)).clamp(64, 4096).min(rows);
+        let firsts = || (0..columns).step_by(PANEL);
+        let panels: Vec<[usize; 2]> = firsts().flat_map(|i| firsts().skip(i / PANEL).map(move |j| [i, j])).collect();
+        let width = PANEL.min(columns);
         Ok(PcaFit {
-            x,
             rows,
             columns,
             n_components: n_components.min(columns).min(rows - 1),
             seed,
-            mean: sums.iter().map(|sum| (sum / rows as f64) as f32).collect(),
-            block_rows,
-            next_row: 0,
+            sums: vec![0.0; columns],
+            rows_in_mean: 0,
+            mean: Vec::new(),
+            rows_added: 0,
             centred: Vec::new(),
-            tile: vec![0.0; PANEL.min(columns).pow(2)],
-            covariance: vec![0.0; columns * columns],
+            sums_of_products: vec![vec![0.0; width * width]; panels.len()],
+            products: vec![0.0; width * width * panels.len()],
+            panels,
         })
     }
 
-    /// Adds one block of rows to the covariance; returns the share of rows done, 1 at the end.
-    pub fn step(&mut self) -> f64 {
-        let n_rows = self.block_rows.min(self.rows - self.next_row);
-        if n_rows > 0 {
-            centre(self.x, self.next_row, n_rows, &self.mean, &mut self.centred);
-            self.add_block(n_rows);
-            self.next_row += n_rows;
-        }
-        self.next_row as f64 / self.rows as f64
+    /// Rows of a block: tenths of a second in a browser.
+    pub fn block_rows(&self) -> usize {
+        (STEP_WORK / (self.columns * self.columns)).clamp(64, 4096).min(self.rows)
     }
 
-    fn add_block(&mut self, n_rows: usize) {
+    /// Errors   `RaggedRows`; `NonFinite`, which names the row among all; `LengthMismatch` for more rows than there are
+    pub fn add_to_mean(&mut self, block: &[f32]) -> Result<(), GraphError> {
+        let n = finite_block(block, self.columns, self.rows_in_mean)?;
+        self.rows_in_mean += n;
+        if self.rows_in_mean > self.rows {
+            return Err(self.miscounted(self.rows_in_mean));
+        }
+        for row in block.chunks_exact(self.columns) {
+            for (sum, &value) in self.sums.iter_mut().zip(row) {
+                *sum += f64::from(value);
+            }
+        }
+        if self.rows_in_mean == self.rows {
+            self.mean = self.sums.iter().map(|sum| (sum / self.rows as f64) as f32).collect();
+        }
+        Ok(())
+    }
+
+    /// Adds a block to the covariance.
+    ///
+    /// Errors   those of `add_to_mean`; `LengthMismatch` before all rows have passed that
+    pub fn add(&mut self, block: &[f32]) -> Result<(), GraphError> {
+        if self.rows_in_mean != self.rows {
+            return Err(self.miscounted(self.rows_in_mean));
+        }
+        let n_rows = finite_block(block, self.columns, self.rows_added)?;
+        self.rows_added += n_rows;
+        if self.rows_added > self.rows {
+            return Err(self.miscounted(self.rows_added));
+        }
+        centre(block, &self.mean, &mut self.centred);
+        let (columns, width, centred, panels) = (self.columns, PANEL.min(self.columns), &self.centred, &self.panels);
+        parallel::over_two(&mut self.sums_of_products, 1, &mut self.products, width * width, |at, sums, products| {
+            let [i, j] = panels[at];
+            let (height, width) = (PANEL.min(columns - i), PANEL.min(columns - j));
+            // SAFETY: the operands are column panels i..i+height and j..j+width of the n_rows × columns matrix `centred`,
+            // read with its row stride; the result fills the first height × width of `products`, which holds
+            // PANEL.min(columns)² values.
+            unsafe {
+                sgemm(
+                    height,
+                    n_rows,
+                    width,
+                    1.0,
+                    centred.as_ptr().add(i),
+                    1,
+                    columns as isize,
+                    centred.as_ptr().add(j),
+                    columns as isize,
+                    1,
+                    0.0,
+                    products.as_mut_ptr(),
+                    width as isize,
+                    1,
+                );
+            }
+            for (sum, &product) in sums[0].iter_mut().zip(&products[..height * width]) {
+                *sum += f64::from(product);
+            }
+        });
+        Ok(())
+    }
+
+    fn miscounted(&self, got: usize) -> GraphError {
+        GraphError::LengthMismatch { what: "the principal components' input, in rows,", expected: self.rows, got }
+    }
+
+    /// (C,C), of the rows added.
+    fn covariance(&self) -> Vec<f64> {
         let columns = self.columns;
-        for i in (0..columns).step_by(PANEL) {
-            let height = PANEL.min(columns - i);
-            for j in (i..columns).step_by(PANEL) {
-                let width = PANEL.min(columns - j);
-                // SAFETY: the operands are column panels i..i+height and j..j+width of the n_rows × columns matrix
-                // `centred`, read with its row stride; the result fills the first height × width of `tile`, which
-                // holds PANEL.min(columns)² values.
-                unsafe {
-                    sgemm(
-                        height,
-                        n_rows,
-                        width,
-                        1.0,
-                        self.centred.as_ptr().add(i),
-                        1,
-                        columns as isize,
-                        self.centred.as_ptr().add(j),
-                        columns as isize,
-                        1,
-                        0.0,
-                        self.tile.as_mut_ptr(),
-                        width as isize,
-                        1,
-                    );
-                }
-                for (row, products) in self.tile[..height * width].chunks_exact(width).enumerate() {
-                    let sums = &mut self.covariance[(i + row) * columns + j..][..width];
-                    for (sum, &product) in sums.iter_mut().zip(products) {
-                        *sum += f64::from(product);
+        let divisor = (self.rows - 1) as f64;
+        let mut covariance = vec![0.0f64; columns * columns];
+        for (&[i, j], sums) in self.panels.iter().zip(&self.sums_of_products) {
+            let (height, width) = (PANEL.min(columns - i), PANEL.min(columns - j));
+            for (row, sums) in sums[..height * width].chunks_exact(width).enumerate() {
+                for (column, sum) in sums.iter().enumerate() {
+                    // The lower half of a panel on the diagonal takes the upper half's numbers.
+                    if j + column >= i + row {
+                        covariance[(i + row) * columns + j + column] = sum / divisor;
+                        covariance[(j + column) * columns + i + row] = sum / divisor;
                     }
                 }
             }
         }
+        covariance
     }
 
-    /// Adds what rows are left, solves for the components and projects every row onto them.
+    /// Solves for the components; the scores are still empty.
     ///
-    /// Errors   `EigenNotConverged` when the subspace iteration does not reach its tolerance; `NonFinite` when the
-    ///          values are so large that their products overflow
-    pub fn finish(mut self) -> Result<Pca, GraphError> {
-        while self.step() < 1.0 {}
-        let (columns, p) = (self.columns, self.n_components);
-        let divisor = (self.rows - 1) as f64;
-        for i in 0..columns {
-            for j in i..columns {
-                let value = self.covariance[i * columns + j] / divisor;
-                self.covariance[i * columns + j] = value;
-                self.covariance[j * columns + i] = value;
-            }
+    /// Errors   `LengthMismatch` before all rows were added; `EigenNotConverged` when the subspace iteration does not reach
+    ///          its tolerance; `NonFinite` when the values are so large that their products overflow
+    pub fn solve(self) -> Result<Pca, GraphError> {
+        if self.rows_added != self.rows {
+            return Err(self.miscounted(self.rows_added));
         }
-        if let Some(at) = self.covariance.iter().position(|value| !value.is_finite()) {
+        let (columns, p) = (self.columns, self.n_components);
+        let covariance = self.covariance();
+        if let Some(at) = covariance.iter().position(|value| !value.is_finite()) {
             return Err(GraphError::NonFinite {
                 what: "the covariance (the values of these two columns are too large)",
                 row: at / columns,
                 column: at % columns,
-                value: self.covariance[at] as f32,
+                value: covariance[at] as f32,
             });
         }
-        let total: f64 = (0..columns).map(|i| self.covariance[i * columns + i]).sum();
+        let total: f64 = (0..columns).map(|i| covariance[i * columns + i]).sum();
         let (eigenvalues, mut components) = if columns <= DENSE_COLUMNS_MAX {
-            dense_eigenvectors(&self.covariance, columns, p)
+            dense_eigenvectors(&covariance, columns, p)
         } else {
-            leading_eigenvectors(&self.covariance, columns, p, self.seed)?
+            leading_eigenvectors(&covariance, columns, p, self.seed)?
         };
         for component in components.chunks_exact_mut(columns) {
             let largest = component.iter().fold(0.0f64, |best, &v| if v.abs() > best.abs() { v } else { best });
@@ -180,33 +222,42 @@ impl<'a> PcaFit<'a> {
                 component.iter_mut().for_each(|value| *value = -*value);
             }
         }
-        let components: Vec<f32> = components.iter().map(|&value| value as f32).collect();
         let explained_variance: Vec<f64> = eigenvalues.iter().map(|&value| value.max(0.0)).collect();
         let share = if total > 0.0 { 1.0 / total } else { 0.0 };
         Ok(Pca {
             n_components: p,
-            scores: self.project(&components),
-            components,
+            scores: Vec::with_capacity(self.rows * p),
+            components: components.iter().map(|&value| value as f32).collect(),
             mean: self.mean,
             explained_variance_ratio: explained_variance.iter().map(|v| v * share).collect(),
             explained_variance,
         })
     }
+}
 
-    fn project(&mut self, components: &[f32]) -> Vec<f32> {
-        let (columns, p) = (self.columns, self.n_components);
-        let mut scores = vec![0.0f32; self.rows * p];
-        for (block, scores) in scores.chunks_mut(self.block_rows * p).enumerate() {
-            let n_rows = scores.len() / p;
-            centre(self.x, block * self.block_rows, n_rows, &self.mean, &mut self.centred);
-            // SAFETY: centred is n_rows × columns, components is p × columns and read transposed, scores is n_rows × p.
+impl Pca {
+    /// Adds the scores of a block of rows.
+    ///
+    /// Errors   `RaggedRows`, `NonFinite`
+    pub fn project(&mut self, block: &[f32]) -> Result<(), GraphError> {
+        let (columns, p) = (self.mean.len(), self.n_components);
+        let n_rows = finite_block(block, columns, self.scores.len() / p)?;
+        let mut centred = Vec::new();
+        centre(block, &self.mean, &mut centred);
+        let start = self.scores.len();
+        self.scores.resize(start + n_rows * p, 0.0);
+        let components = &self.components;
+        parallel::over_rows(&mut self.scores[start..], p, |first, scores| {
+            let (first, n_rows) = (first / p, scores.len() / p);
+            // SAFETY: `centred` has rows first..first+n_rows of `columns` numbers, `components` is p × columns and read
+            // transposed, `scores` is n_rows × p.
             unsafe {
                 sgemm(
                     n_rows,
                     columns,
                     p,
                     1.0,
-                    self.centred.as_ptr(),
+                    centred[first * columns..].as_ptr(),
                     columns as isize,
                     1,
                     components.as_ptr(),
@@ -218,22 +269,41 @@ impl<'a> PcaFit<'a> {
                     1,
                 );
             }
-        }
-        scores
+        });
+        Ok(())
     }
 }
 
 /// Principal components of `x`, (N,C) row-major, in one go.
 ///
-/// Errors   those of `PcaFit::new` and `PcaFit::finish`
+/// Errors   `RaggedRows`, and those of `PcaFit`
 pub fn pca(x: &[f32], columns: usize, n_components: usize, seed: u64) -> Result<Pca, GraphError> {
-    PcaFit::new(x, columns, n_components, seed)?.finish()
+    if columns == 0 || !x.len().is_multiple_of(columns) {
+        return Err(GraphError::RaggedRows { what: WHAT, length: x.len(), columns });
+    }
+    let mut fit = PcaFit::new(x.len() / columns, columns, n_components, seed)?;
+    let block = fit.block_rows() * columns;
+    let blocks = || x.chunks(block);
+    blocks().try_for_each(|block| fit.add_to_mean(block))?;
+    blocks().try_for_each(|block| fit.add(block))?;
+    let mut found = fit.solve()?;
+    blocks().try_for_each(|block| found.project(block))?;
+    Ok(found)
 }
 
-fn centre(x: &[f32], start: usize, n_rows: usize, mean: &[f32], centred: &mut Vec<f32>) {
-    let columns = mean.len();
+/// Rows of a block; errors name the row among all, of which `start` came before.
+fn finite_block(block: &[f32], columns: usize, start: usize) -> Result<usize, GraphError> {
+    finite_rows(WHAT, block, columns).map_err(|error| match error {
+        GraphError::NonFinite { what, row, column, value } => {
+            GraphError::NonFinite { what, row: start + row, column, value }
+        }
+        other => other,
+    })
+}
+
+fn centre(block: &[f32], mean: &[f32], centred: &mut Vec<f32>) {
     centred.clear();
-    for row in x[start * columns..][..n_rows * columns].chunks_exact(columns) {
+    for row in block.chunks_exact(mean.len()) {
         centred.extend(row.iter().zip(mean).map(|(value, mean)| value - mean));
     }
 }
@@ -389,14 +459,10 @@ mod tests {
     fn subspace_iteration_equals_the_dense_solver() {
         let (rows, n, p) = (300, 120, 12);
         let x = random_rows(rows, n, 3);
-        let mut fit = PcaFit::new(&x, n, p, 0).unwrap();
-        while fit.step() < 1.0 {}
-        let mut a = fit.covariance;
-        for i in 0..n {
-            for j in 0..i {
-                a[i * n + j] = a[j * n + i];
-            }
-        }
+        let mut fit = PcaFit::new(rows, n, p, 0).unwrap();
+        fit.add_to_mean(&x).unwrap();
+        fit.add(&x).unwrap();
+        let a = fit.covariance();
         let (dense_values, dense) = dense_eigenvectors(&a, n, p);
         let (values, vectors) = leading_eigenvectors(&a, n, p, 9).unwrap();
         for i in 0..p {
@@ -435,11 +501,21 @@ mod tests {
     }
 
     #[test]
-    fn steps_give_the_same_as_one_go() {
+    fn blocks_give_the_same_as_one_go() {
         let x = random_rows(5000, 5, 8);
-        let mut fit = PcaFit::new(&x, 5, 3, 7).unwrap();
-        assert!(fit.step() < 1.0);
-        assert_eq!(fit.finish().unwrap(), pca(&x, 5, 3, 7).unwrap());
+        let mut fit = PcaFit::new(5000, 5, 3, 7).unwrap();
+        let size = fit.block_rows() * 5;
+        assert!(fit.add(&x[..size]).is_err(), "before the mean is known");
+        x.chunks(size).for_each(|block| fit.add_to_mean(block).unwrap());
+        assert!(fit.add_to_mean(&x[..5]).is_err(), "a row too many");
+        let mut fit = PcaFit::new(5000, 5, 3, 7).unwrap();
+        x.chunks(size).for_each(|block| fit.add_to_mean(block).unwrap());
+        x.chunks(size).for_each(|block| fit.add(block).unwrap());
+        let mut found = fit.solve().unwrap();
+        x.chunks(777 * 5).for_each(|block| found.project(block).unwrap());
+        assert_eq!(found, pca(&x, 5, 3, 7).unwrap());
+        let short = PcaFit::new(5000, 5, 3, 7).unwrap();
+        assert!(matches!(short.solve(), Err(GraphError::LengthMismatch { expected: 5000, got: 0, .. })));
     }
 
     #[test]

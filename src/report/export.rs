@@ -1,7 +1,7 @@
 //! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets, summaries for people, strings for
 //! test suites.
 
-mod csv;
+pub(crate) mod csv;
 mod detectors;
 mod diff;
 mod document;
@@ -147,6 +147,11 @@ impl Report {
     pub fn to_csv(&self) -> String {
         csv::csv(self)
     }
+}
+
+/// The name that the JSON gives a value of an enum.
+fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn malformed(error: serde_json::Error) -> ReportError {

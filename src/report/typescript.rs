@@ -8,8 +8,14 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
+use crate::corpus::excerpt::{Excerpt, Span};
+use crate::corpus::prevalence::*;
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
 use crate::progress::Event;
+use crate::repair::loss::LossChange;
+use crate::repair::merges::*;
+use crate::repair::probes::Said;
+use crate::repair::rows::*;
 use crate::report::*;
 use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken};
 use crate::tokenizer::TokenClass;
@@ -37,11 +43,13 @@ fn declarations() -> String {
     declare::<TaskName>(&mut out);
     declare::<PromptForm>(&mut out);
     declare::<KeepRule>(&mut out);
+    declare::<NeighbourChoice>(&mut out);
     declare::<ScanOptions>(&mut out);
     declare::<Controls>(&mut out);
     declare::<TokenTable>(&mut out);
     declare::<TokenClass>(&mut out);
     declare::<TokenGraph>(&mut out);
+    declare::<NeighbourSearch>(&mut out);
     declare::<Probe>(&mut out);
     declare::<TokenType>(&mut out);
     declare::<Symptom>(&mut out);
@@ -84,6 +92,25 @@ fn declarations() -> String {
     declare::<ScheduleName>(&mut out);
     declare::<Group>(&mut out);
     declare::<StepReport>(&mut out);
+    declare::<Prevalence>(&mut out);
+    declare::<PrevalenceOptions>(&mut out);
+    declare::<Tally>(&mut out);
+    declare::<FileCount>(&mut out);
+    declare::<BrokenRecord>(&mut out);
+    declare::<TokenCount>(&mut out);
+    declare::<DocumentCount>(&mut out);
+    declare::<RowOptions>(&mut out);
+    declare::<RowMethod>(&mut out);
+    declare::<RowRepair>(&mut out);
+    declare::<RowChange>(&mut out);
+    declare::<LossChange>(&mut out);
+    declare::<Said>(&mut out);
+    declare::<MergeOptions>(&mut out);
+    declare::<MergeRepair>(&mut out);
+    declare::<PrunedToken>(&mut out);
+    declare::<RefusedToken>(&mut out);
+    declare::<Excerpt>(&mut out);
+    declare::<Span>(&mut out);
     out
 }
 

@@ -360,7 +360,7 @@ impl AddedTokens {
     }
 
     /// Parts of the text in order, with the ids of those that are added tokens: the leftmost first, of those the longest.
-    fn matches(&self, text: &str, form: Form) -> Vec<(Option<u32>, usize, usize)> {
+    pub fn matches(&self, text: &str, form: Form) -> Vec<(Option<u32>, usize, usize)> {
         if text.is_empty() {
             return vec![(None, 0, 0)];
         }

@@ -88,7 +88,7 @@ impl Bpe {
             return Ok(self.tokens(symbols));
         }
         let mut symbols = self.characters(piece)?;
-        self.merge(&mut symbols);
+        self.merge(&mut symbols, |_| {});
         let symbols: Symbols =
             symbols.iter().filter(|symbol| symbol.bytes > 0).map(|symbol| (symbol.id, symbol.bytes)).collect();
         let tokens = self.tokens(&symbols);
@@ -100,6 +100,35 @@ impl Bpe {
             cache.insert(piece.into(), symbols);
         }
         Ok(tokens)
+    }
+
+    /// Appends the ids of a piece, which is not remembered.
+    pub fn ids(&self, piece: &str, ids: &mut Vec<u32>) -> Result<(), String> {
+        if self.options.ignore_merges
+            && let Some(id) = self.vocabulary.id(piece)
+        {
+            ids.push(id);
+            return Ok(());
+        }
+        let mut symbols = self.characters(piece)?;
+        self.merge(&mut symbols, |_| {});
+        ids.extend(symbols.iter().filter(|symbol| symbol.bytes > 0).map(|symbol| symbol.id));
+        Ok(())
+    }
+
+    /// The tokens that merges make of a piece, one after the other.
+    pub fn derivation(&self, piece: &str) -> Vec<u32> {
+        let mut made = Vec::new();
+        if let Ok(mut symbols) = self.characters(piece) {
+            self.merge(&mut symbols, |id| made.push(id));
+        }
+        made
+    }
+
+    /// Entries spell what they stand for, without marks at the ends of words.
+    pub fn entries_are_text(&self) -> bool {
+        let is_empty = |mark: &Option<String>| mark.as_deref().unwrap_or("").is_empty();
+        is_empty(&self.options.continuing_subword_prefix) && is_empty(&self.options.end_of_word_suffix)
     }
 
     fn tokens(&self, symbols: &[(u32, u32)]) -> Vec<Token> {
@@ -180,7 +209,7 @@ impl Bpe {
     }
 
     /// Merges in the order of (rank, place). A heap makes it n log n: one piece may be a whole text.
-    fn merge(&self, symbols: &mut [Symbol]) {
+    fn merge(&self, symbols: &mut [Symbol], mut tell: impl FnMut(u32)) {
         let ranked = |symbols: &[Symbol], place: u32| {
             let left = symbols[place as usize];
             let right = symbols.get(left.next as usize)?;
@@ -201,6 +230,7 @@ impl Bpe {
             if self.merges.rank(left.id, right.id).is_none_or(|rank| self.merges.made(rank) != made) {
                 continue;
             }
+            tell(made);
             symbols[left.next as usize].bytes = 0;
             symbols[place as usize] =
                 Symbol { id: made, bytes: left.bytes + right.bytes, previous: left.previous, next: right.next };

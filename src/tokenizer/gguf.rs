@@ -8,6 +8,7 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::added::{AddedTokens, Declared, Flags};
 use super::bpe::{Bpe, BpeOptions};
+use super::byte_level::ByteLevel;
 use super::chat_template::{ChatTemplates, DEFAULT, WrittenTemplate};
 use super::file::merge_ids;
 use super::merges::Merges;
@@ -15,6 +16,7 @@ use super::model::Model;
 use super::parts::{self, Step};
 use super::pipeline::Pipeline;
 use super::spelling::Spelling;
+use super::splitter::{GPT2, LLAMA3, QWEN2};
 use super::spm::Spm;
 use super::vocabulary::{MAX_VOCABULARY, Twice, Vocabulary, shortened};
 use super::{Tokenizer, TokenizerError};
@@ -55,10 +57,6 @@ struct Split {
     ignore_merges: bool,
 }
 
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const GPT4O: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
@@ -141,13 +139,14 @@ impl Tokenizer {
             }
         };
         let spelling = Spelling::from_decoder(Some(&decoder));
+        let byte_level = ByteLevel::new(normalizer.as_ref(), pre_tokenizer.as_ref(), &model);
         let (normalizer, growth) = parts::build::<NormalizerWrapper>(Step::Normalizer, normalizer, MAX_VOCABULARY)?;
         let (pre_tokenizer, _) =
             parts::build::<PreTokenizerWrapper>(Step::PreTokenizer, pre_tokenizer, MAX_VOCABULARY)?;
         let (decoder, _) = parts::build(Step::Decoder, Some(decoder), MAX_VOCABULARY)?;
         let declared = declared(gguf)?;
         let added = AddedTokens::new(declared, model.vocabulary(), normalizer.as_ref(), growth, &mut notes)?;
-        let pipeline = Pipeline { model, added, normalizer, pre_tokenizer, post_processor: None, decoder };
+        let pipeline = Pipeline { model, added, normalizer, pre_tokenizer, post_processor: None, decoder, byte_level };
         let token = |id: Option<u32>| id.and_then(|id| gguf.tokens.get(id as usize)).map(String::as_str);
         let post_processor = match (gguf.add_bos.unwrap_or(adds_bos), gguf.bos, token(gguf.bos)) {
             (true, Some(id), Some(bos)) => Some(template(bos, id)),

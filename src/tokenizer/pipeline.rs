@@ -8,6 +8,7 @@ use tokenizers::{
 };
 
 use super::added::{AddedTokens, Form};
+use super::byte_level::ByteLevel;
 use super::model::Model;
 
 pub(super) struct Pipeline {
@@ -17,6 +18,8 @@ pub(super) struct Pipeline {
     pub pre_tokenizer: Option<PreTokenizerWrapper>,
     pub post_processor: Option<PostProcessorWrapper>,
     pub decoder: Option<DecoderWrapper>,
+    /// There where the text can go a shorter way to its ids.
+    pub byte_level: Option<ByteLevel>,
 }
 
 impl Pipeline {
@@ -29,6 +32,23 @@ impl Pipeline {
             Some(post_processor) => post_processor.process(encoding, None, special),
             None => Ok(encoding),
         }
+    }
+
+    /// Appends the ids of a text, without what the post-processor adds.
+    pub fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> tokenizers::Result<()> {
+        let before = ids.len();
+        if let (Some(byte_level), Model::Bpe(bpe)) = (&self.byte_level, &self.model) {
+            match byte_level.encode(text, &self.added, bpe, ids) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(reason) => {
+                    ids.truncate(before);
+                    return Err(reason.into());
+                }
+            }
+        }
+        ids.extend_from_slice(self.encode(text, false)?.get_ids());
+        Ok(())
     }
 
     /// The pieces that the model is given; added tokens are tokens already.

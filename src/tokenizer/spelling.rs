@@ -88,6 +88,17 @@ fn byte_of_char(c: char) -> Option<u8> {
     }
 }
 
+/// GPT-2's `bytes_to_unicode`, the inverse of [`byte_of_char`].
+pub(super) fn char_of_byte(byte: u8) -> char {
+    let code = match byte {
+        0x00..=0x20 => 0x100 + u32::from(byte),
+        0x7f..=0xa0 => 0x121 + u32::from(byte - 0x7f),
+        0xad => 0x143,
+        printable => u32::from(printable),
+    };
+    char::from_u32(code).expect("OK because all of these are below the surrogates")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +117,7 @@ mod tests {
             };
             let c = char::from_u32(code).expect("a code point of the alphabet");
             assert_eq!(byte_of_char(c), Some(byte as u8), "byte {byte:#x}");
+            assert_eq!(char_of_byte(byte as u8), c, "byte {byte:#x}");
         }
         assert_eq!(next, 256 + 68);
         assert_eq!(byte_of_char('\u{144}'), None);

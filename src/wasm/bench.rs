@@ -5,13 +5,15 @@ use std::rc::Rc;
 use half::{bf16, f16};
 use wasm_bindgen::prelude::*;
 
-use super::failure;
 use super::source::{JsSource, PageSource};
+use super::{failure, to_js};
 use crate::bench::Probes;
+use crate::bench::graph::GraphStages;
 use crate::compute::ops::attention::Attention;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::quant::{Quantised, quantise};
 use crate::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor};
+use crate::report::NeighbourChoice;
 use crate::rng::Rng;
 
 fn preference(device: &str) -> DevicePreference {
@@ -157,5 +159,56 @@ impl ModelProbes {
 
     pub async fn run(&mut self, whole: bool) -> Result<f32, JsValue> {
         self.probes.run(whole).await.map_err(failure)
+    }
+}
+
+/// The stages of a map; see `crate::bench::graph`.
+#[wasm_bindgen]
+pub struct MapStages {
+    stages: GraphStages,
+}
+
+#[wasm_bindgen]
+impl MapStages {
+    /// `dtype` is `f32` or `f16`.
+    pub async fn create(rows: usize, columns: usize, dtype: String, device: String) -> Result<MapStages, JsValue> {
+        let dtype = if dtype == "f16" { DType::F16 } else { DType::F32 };
+        Ok(MapStages { stages: GraphStages::create(preference(&device), rows, columns, dtype).await.map_err(failure)? })
+    }
+
+    pub fn fill(&mut self, seed: u32) -> Result<(), JsValue> {
+        self.stages.fill(seed.into()).map_err(failure)
+    }
+
+    pub fn write(&mut self, start: usize, bytes: &[u8]) -> Result<(), JsValue> {
+        self.stages.write(start, bytes).map_err(failure)
+    }
+
+    pub async fn components(&mut self) -> Result<f64, JsValue> {
+        self.stages.components().await.map_err(failure)
+    }
+
+    /// `exact`, `approximate` or `auto`.
+    pub async fn neighbours(&mut self, choice: String) -> Result<JsValue, JsValue> {
+        let choice = match choice.as_str() {
+            "exact" => NeighbourChoice::Exact,
+            "approximate" => NeighbourChoice::Approximate,
+            _ => NeighbourChoice::Auto,
+        };
+        to_js(&self.stages.neighbours(choice).await.map_err(failure)?)
+    }
+
+    pub fn weights(&mut self) -> Result<usize, JsValue> {
+        self.stages.weights().map_err(failure)
+    }
+
+    /// Quality, communities and passes.
+    pub async fn communities(&mut self) -> Result<Vec<f64>, JsValue> {
+        let found = self.stages.communities().await.map_err(failure)?;
+        Ok(vec![found.quality, f64::from(found.n_clusters), found.passes as f64])
+    }
+
+    pub async fn layout(&mut self) -> Result<f32, JsValue> {
+        self.stages.layout().await.map_err(failure)
     }
 }

@@ -446,7 +446,7 @@ test("a comparison that is cancelled keeps the detectors that were done", async 
   await page.evaluate(() => {
     const { session } = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab");
     const scan = session.core.scan.bind(session.core);
-    session.core.scan = async (options, truth, on) => scan({ ...options, batch_size: 4096 }, truth, on);
+    session.core.scan = async (options, ...rest) => scan({ ...options, batch_size: 4096 }, ...rest);
   });
   await page.getByRole("button", { name: "Ask about every token, then run all and compare" }).click();
   await page.locator("gs-detectors tbody tr").nth(2).waitFor({ timeout: 30_000 });

@@ -161,6 +161,23 @@ test("several oracles on the specimen: the page's list is the core's, its counts
   assert.deepEqual(gpu.errors, []);
 });
 
+test("a report of version 1 opens as one of today's: its one question has its place", async () => {
+  const { page, context, errors } = await openPage(browser, `${server.url}/#model=${server.url}/empty/nothing/`, { allow: [/404/] });
+  await page.getByText("The model could not be loaded").waitFor();
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.locator("#report").setInputFiles(join(repository, "tests/golden/report_version_1.json"));
+  await page.getByText("Shown from the file report_version_1.json").waitFor();
+  await page.locator(".sentence").waitFor();
+  await page.getByText("All", { exact: true }).click();
+  await page.locator("gs-table .space .row:not([hidden])").first().click();
+  await page.locator("gs-detail section dl").waitFor();
+  const report = await save(page);
+  assert.deepEqual([report.schema_version, report.labels, report.panel], [2, [], null]);
+  assert.equal(report.provenance.oracle.prompts.length, 1);
+  await context.close();
+  assert.deepEqual(errors, []);
+});
+
 test("picked files are loaded and scanned", { timeout: SCAN_MS }, async () => {
   const { page, context, errors } = await openPage(browser, `${server.url}/#device=cpu&resolution=7.2`);
   await ready(page);

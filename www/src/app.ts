@@ -4,6 +4,7 @@ import { type Capability, capability } from "./core/capability";
 import { parseHub } from "./core/address";
 import type { CacheUse, WeightStorage } from "./core/client";
 import { filesFromDrop, filesFromInput, type NamedFile, recognise } from "./core/files";
+import type { GlitchLab } from "./labs/glitch";
 import { LABS } from "./labs/registry";
 import type { DevicePreference } from "./report/types";
 import { hubAddress, setHubAddress, setTheme, theme, type Theme } from "./state/preferences";
@@ -77,6 +78,12 @@ export class App extends GlitchscopeElement {
     if (found.kind === "report") {
       this.dialog?.close();
       await this.session.openReport(await found.file.text(), found.file.name);
+      return;
+    }
+    if (found.kind === "texts") {
+      this.dialog?.close();
+      this.session.setCorpus(found.files);
+      this.renderRoot.querySelector<GlitchLab>("gs-glitch-lab")?.renderRoot.querySelector("gs-prevalence")?.scrollIntoView({ block: "start" });
       return;
     }
     const listed = files.map(({ path, file }) => ({ name: path, bytes: file.size }));

@@ -46,7 +46,7 @@ function rows(): TokenRows {
   made.addProbes([probe(1, true), probe(2, false), probe(4, false)]);
   made.setGraph({
     ids: [1, 2, 3, 4], x: [], y: [], cluster: [0, 0, 0, 1], n_clusters: 2, neighbours_per_token: 2, neighbours: [2, 3, 1, 4, 1, 2, 2, 1],
-    distances: [1, 2, 1, 2, 1, 2, 1, 2], explained_variance: 1, quality: 1,
+    distances: [1, 2, 1, 2, 1, 2, 1, 2], explained_variance: 1, quality: 1, search: null,
   });
   made.panel = new PanelRows(PANEL);
   return made;

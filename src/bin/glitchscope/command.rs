@@ -15,6 +15,8 @@ mod merge;
 mod model_args;
 mod oracle_args;
 mod oracles;
+mod prevalence;
+mod repair;
 mod scan;
 mod state_file;
 mod terminal;
@@ -48,6 +50,11 @@ enum Command {
     Diff(diff::Diff),
     /// The oracles there are, with the bytes of their questions
     Oracles(oracles::Oracles),
+    /// How often a report's glitch tokens occur in files of text
+    Prevalence(prevalence::PrevalenceArgs),
+    /// Make glitch tokens unreachable, or give them other rows, and show what that does
+    #[command(subcommand)]
+    Repair(repair::Repair),
     /// Logits of every position of a sequence of token ids
     Logits(logits::Logits),
     /// Continue a sequence of token ids greedily
@@ -80,6 +87,8 @@ pub fn main() -> i32 {
         Command::Export(args) => export::export(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Oracles(args) => oracles::oracles(&args),
+        Command::Prevalence(args) => prevalence::prevalence_of(&args),
+        Command::Repair(args) => repair::repair(&args),
         Command::Logits(args) => logits::logits(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Loss(args) => loss::loss(&args),

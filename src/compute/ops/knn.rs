@@ -3,7 +3,8 @@
 //! d(i,j) = sqrt(Σ_c (x[i,c] − x[j,c])²), the row itself left out, ties by the smaller index
 //!
 //! Shapes   x: (N,C) F32 · neighbours: (R,K) U32 · distances: (R,K) F32, ascending; R rows from `row_start`
-//! Why      differences are summed, not |a|²+|b|²−2ab: near neighbours would lose all their digits to cancellation.
+//! Why      differences are summed, not |a|²+|b|²−2ab: near neighbours would lose all their digits to cancellation. The CPU
+//!          finds candidates by products and decides by differences (`cpu/knn.rs`), to the same bits.
 //!          R < N lets a long search pause between stretches of rows
 //! Limits   K < N
 //! Kernel   shaders/knn.wgsl
@@ -52,19 +53,7 @@ pub fn forward_row(x: &[f32], columns: usize, row: usize, neighbours: &mut [u32]
         if j == row {
             continue;
         }
-        let mut lanes = [0.0f32; 8];
-        let (query_chunks, other_chunks) = (query.chunks_exact(8), other.chunks_exact(8));
-        let tail: f32 =
-            query_chunks.remainder().iter().zip(other_chunks.remainder()).map(|(a, b)| (a - b) * (a - b)).sum();
-        for (a, b) in query_chunks.zip(other_chunks) {
-            for lane in 0..8 {
-                let difference = a[lane] - b[lane];
-                lanes[lane] += difference * difference;
-            }
-        }
-        let squared = lanes.iter().sum::<f32>() + tail;
-        // A row with NaN is infinitely far from everything, so that it cannot disturb the order of the others.
-        let squared = if squared.is_nan() { f32::INFINITY } else { squared };
+        let squared = squared_distance(query, other);
         if best.len() == k && squared >= best[k - 1].0 {
             continue;
         }
@@ -76,6 +65,21 @@ pub fn forward_row(x: &[f32], columns: usize, row: usize, neighbours: &mut [u32]
         neighbours[i] = j;
         distances[i] = squared.sqrt();
     }
+}
+
+/// Σ (a − b)²; infinite for a row with NaN, so that it cannot disturb the order of the others.
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 8];
+    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| (a - b) * (a - b)).sum();
+    for (a, b) in a_chunks.zip(b_chunks) {
+        for lane in 0..8 {
+            let difference = a[lane] - b[lane];
+            lanes[lane] += difference * difference;
+        }
+    }
+    let squared = lanes.iter().sum::<f32>() + tail;
+    if squared.is_nan() { f32::INFINITY } else { squared }
 }
 
 pub fn examples(rng: &mut Rng) -> Vec<Example> {

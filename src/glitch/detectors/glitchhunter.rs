@@ -3,6 +3,7 @@
 use super::{Detector, Field, Found, Ledger};
 use crate::compute::Device;
 use crate::error::Result;
+use crate::glitch::rows::Rows;
 use crate::glitch::verdicts::Verdicts;
 use crate::glitch::{Oracle, ScanError, Subject, hunter, token_graph};
 use crate::progress::{LocalBoxFuture, Monitor};
@@ -47,7 +48,8 @@ impl Detector for GlitchHunter {
             let ids = field.scope.vertices();
             if field.neighbourhood.is_none() && ids.len() >= token_graph::VERTICES_MIN {
                 let device = field.machine.device();
-                let made = token_graph::neighbourhood(device, field.embedding, ids, field.options, monitor).await?;
+                let rows = Rows::Numbers(field.embedding);
+                let made = token_graph::neighbourhood(device, &rows, ids, field.options, monitor).await?;
                 field.neighbourhood = Some(made);
             }
             let first = match &field.neighbourhood {

@@ -7,7 +7,7 @@ use super::Oracle;
 use super::asker::{Answer, Asker};
 use super::catalogue::{OracleSpec, Shots, Verdict, oracle};
 use super::question::{is_chat, lengths};
-use crate::compute::Device;
+use crate::compute::{Device, Tensor};
 use crate::engine::{EngineError, Model};
 use crate::error::{Error, Result};
 use crate::glitch::Subject;
@@ -301,6 +301,10 @@ impl Oracle for Panel<'_> {
 impl Subject for Panel<'_> {
     fn device(&mut self) -> &mut Device {
         &mut self.model.device
+    }
+
+    fn embedding(&self) -> Option<Tensor> {
+        Some(self.model.embedding_tensor())
     }
 
     fn recover<'b>(&'b mut self, error: &'b Error, monitor: &'b mut dyn Monitor) -> LocalBoxFuture<'b, Result<bool>> {

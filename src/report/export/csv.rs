@@ -31,7 +31,7 @@ pub fn csv(report: &Report) -> String {
     let mut out = String::from(HEADER);
     for (id, probe) in probes.iter().enumerate() {
         let hex = tokens.bytes_hex.get(id).map_or("", |hex| hex.as_str());
-        let class = tokens.class.get(id).map_or(String::new(), named);
+        let class = tokens.class.get(id).map_or(String::new(), super::name);
         write_row(&mut out, id, &tokens.text[id], hex, &class, *probe, &tokens.text);
         write_label(&mut out, labels[id]);
     }
@@ -67,27 +67,22 @@ fn write_row(out: &mut String, id: usize, text: &str, hex: &str, class: &str, pr
 fn write_label(out: &mut String, label: Option<&Label>) {
     let list = |symptoms: &[(String, Symptom)]| {
         let each: Vec<String> =
-            symptoms.iter().map(|(question, symptom)| format!("{question}:{}", named(symptom))).collect();
+            symptoms.iter().map(|(question, symptom)| format!("{question}:{}", super::name(symptom))).collect();
         quoted(&each.join(" "))
     };
     match label {
         Some(label) => {
-            let corrected = label.corrected_type.as_ref().map_or(String::new(), named);
+            let corrected = label.corrected_type.as_ref().map_or(String::new(), super::name);
             let (symptoms, instead) = (list(&label.symptoms), list(&label.corrected_symptoms));
-            let _ = write!(out, ",{},{corrected},{symptoms},{instead}", named(&label.token_type));
+            let _ = write!(out, ",{},{corrected},{symptoms},{instead}", super::name(&label.token_type));
         }
         None => out.push_str(",,,,"),
     }
     out.push_str("\r\n");
 }
 
-/// The name that a value has in the JSON.
-pub fn named(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).map_or(String::new(), |name| name.as_str().unwrap_or("").to_owned())
-}
-
 /// A text as a cell: escaped, disarmed, in quotes.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut cell = String::with_capacity(text.len() + 2);
     cell.push('"');
     let first = text.trim_start().chars().next();

@@ -266,7 +266,7 @@ fn skipped(report: &Report) -> Option<Section> {
         .map(|group| {
             vec![
                 Cell::Number(group.ids.len().to_string()),
-                Cell::Code(super::csv::named(&group.class)),
+                Cell::Code(super::name(&group.class)),
                 Cell::Text(group.reason.clone()),
             ]
         })

@@ -4,11 +4,11 @@
  * never becomes part of the page: only a build with GLITCHSCOPE_CORE contains it.
  *
  * What it does is chosen by the model's name: `…hang…` stops pausing in the middle of a scan, `…large…` has 150,000
- * tokens, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
+ * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
  */
 import type {
-  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Probe,
-  ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
+  AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
 
 interface JsSource {
@@ -123,6 +123,7 @@ function graphOf(n: number, failing: Set<number>): TokenGraph {
   return {
     ids: ids!, x: x!, y: y!, cluster: cluster!, n_clusters: clusters, neighbours_per_token: k, neighbours: neighbours!,
     distances: distances!, explained_variance: 0.81, quality: 0.72,
+    search: { method: "exact", n_neighbours: 49, recall: null, sample_rows: 0, pairs: 1 },
   };
 }
 
@@ -148,7 +149,9 @@ export class Session {
   private readonly graph: TokenGraph;
 
   private constructor(private readonly name: string, private readonly device: DeviceInfo) {
-    const made = vocabulary(name.includes("large") ? 150_000 : 4_096);
+    const made = vocabulary(
+      name.includes("huge") ? 262_144 : name.includes("large") ? 150_000 : name.includes("middle") ? 50_000 : 4_096,
+    );
     this.tokenTable = made.tokens;
     this.failing = made.failing;
     this.graph = graphOf(made.tokens.text.length, made.failing);
@@ -394,6 +397,36 @@ export class Session {
     };
   }
 
+  async prevalence(_report: string, source: JsSource, files: string[], options: Partial<PrevalenceOptions>): Promise<string> {
+    const all = { documents: 2, documents_hit: 1, tokens: 40, glitch_tokens: 3 };
+    const [id, text] = [143, HOSTILE[3]!];
+    const result: Prevalence = {
+      schema: "glitchscope.prevalence", schema_version: 1, glitchscope: version(), model: this.name, oracle: ORACLE.id, looked_for: 23,
+      options: { line_by_line: false, fields: [], documents: 100, excerpts: 4, ...options }, status: "complete", all, ratio: 0.075,
+      files: files.map((name) => ({
+        name, format: "text, one document", layouts: [["plain text", 2]], bytes: 200, bytes_read: 200, count: all, broken: 1,
+        first_broken: [{ line: 3, offset: 17, reason: "column 1: expected value" }], error: null,
+      })),
+      tokens: [{ id, text, count: 3, documents: 1 }],
+      densest: [{ file: 0, document: 1, line: 1, offset: 0, tokens: 20, glitch_tokens: 3, density: 0.15, excerpts: [
+        { cut_before: true, cut_behind: true, spans: [{ text: `${source.name} says`, id: null }, { text, id }, { text: HOSTILE[1]!, id: null }] }] }],
+      notes: [],
+    };
+    return JSON.stringify(result);
+  }
+
+  async repair_merges(): Promise<never> {
+    throw { message: "the scripted core repairs nothing", hint: null, kind: "input" };
+  }
+
+  async repair_rows(): Promise<never> {
+    throw { message: "the scripted core repairs nothing", hint: null, kind: "input" };
+  }
+
+  restore_rows(): boolean {
+    return false;
+  }
+
   free(): void {}
 }
 
@@ -401,10 +434,10 @@ const DEFAULTS: ScanOptions = {
   method: "glitchhunter", task: "repetition", oracles: [], form: "auto", attempts: 10, temperature: 0.7, top_p: 0.9, seed: 42, n_neighbors: 50,
   resolution: 75, n_components: 50, keep_rule: "ratio", keep_ratio: 0, alpha: 0.05, sample_min: 5, sample_fraction: 0.1,
   sample_max: 50, max_rounds: 20, stop_below: 100, verify_final: true, leiden_iterations: 10, batch_size: 0, n_controls: 24,
-  controls_pass_ratio: 0.5, with_graph: true,
+  controls_pass_ratio: 0.5, neighbours: "auto", with_graph: true,
 };
 
-export function check_report(json: string): void {
+export function reopen_report(json: string): string {
   let schema: unknown;
   try {
     schema = (JSON.parse(json) as Partial<Report>).schema;
@@ -412,6 +445,11 @@ export function check_report(json: string): void {
     throw { message: `the report is not JSON: ${String(error)}`, hint: "Open a file saved by Glitchscope.", kind: "input" };
   }
   if (schema !== "glitchscope.scan") throw { message: `schema is ${String(schema)}, expected glitchscope.scan`, hint: "Open a file saved by Glitchscope.", kind: "input" };
+  return json;
+}
+
+export function prevalence_csv(): string {
+  return "file,document\r\n";
 }
 
 export function detectors_csv(json: string): string {
@@ -430,7 +468,7 @@ export function export_report(json: string, format: string): string {
 
 /** Both scripted reports are of one vocabulary; the verdicts are those of the files. */
 export function diff_reports(a: string, b: string): string {
-  check_report(b);
+  reopen_report(b);
   const [first, second] = [JSON.parse(a) as Report, JSON.parse(b) as Report];
   const inB = new Map(second.probes.map((probe) => [probe.id, probe]));
   const pairs = first.probes.flatMap((probe) => (inB.has(probe.id) ? [[probe, inB.get(probe.id)!] as const] : []));

@@ -7,10 +7,13 @@
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
 import type {
-  GranularityRow, IndicatorTable, OracleOffer, ProbeDetail, ScanEvent, ScanOptions, TrainingOptions,
+  GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, RowOptions,
+  RowRepair, ScanEvent, ScanOptions, TrainingOptions,
 } from "../report/types";
+import type * as corpus from "./corpus";
 import type * as evaluation from "./evaluation";
 import type * as functions from "./functions";
+import type * as repair from "./repair";
 import type { CacheUse } from "./model_cache";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
@@ -21,11 +24,12 @@ import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, Trai
 export type { ExportFormat, KeptScan, Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
+export type { Repaired } from "./repair";
 export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof evaluation & typeof training;
+type Functions = typeof functions & typeof corpus & typeof evaluation & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -100,6 +104,25 @@ export class Core {
     return this.call((remote) => remote.detectorsCsv(table));
   }
 
+  /** Glitch tokens of a report in files; a cancelled call gives what it counted. */
+  prevalence(report: string, files: { name: string; file: Blob }[], options: Partial<PrevalenceOptions>, on: Listener): Promise<Prevalence> {
+    return this.withModel((remote) => remote.prevalence(report, files, options, listening(on)));
+  }
+
+  prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
+    return this.call((remote) => remote.prevalenceCsv(result, tokens));
+  }
+
+  /** The loaded model's tokenizer without the merges of tokens. */
+  repairMerges(report: string, ids: Uint32Array, options: Partial<MergeOptions>, on: Listener): Promise<repair.Repaired<MergeRepair>> {
+    return this.withModel((remote) => remote.repairMerges(this.last!.spec, report, ids, options, listening(on)));
+  }
+
+  /** Other rows for tokens; the model in memory is as before when this ends. */
+  repairRows(report: string, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
+    return this.withModel((remote) => remote.repairRows(this.last!.spec, report, ids, text, options, listening(on)));
+  }
+
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */
   startTraining(options: Partial<TrainingOptions>, rows: TrainingRows | null): Promise<void> {
     return this.withModel((remote) => remote.startTraining(options, rows));
@@ -157,6 +180,11 @@ export class Core {
     return this.call((remote) => remote.csv(report));
   }
 
+  /** A saved report as this version writes it; fails when the text is not one that can be shown. */
+  reopen(report: string): Promise<string> {
+    return this.call((remote) => remote.reopen(report));
+  }
+
   exported(report: string, format: functions.ExportFormat): Promise<string> {
     return this.call((remote) => remote.exported(report, format));
   }
@@ -168,11 +196,6 @@ export class Core {
 
   diffCsv(a: string, b: string): Promise<string> {
     return this.call((remote) => remote.diffCsv(a, b));
-  }
-
-  /** Fails when the text is not a report this version can show. */
-  check(report: string): Promise<void> {
-    return this.call((remote) => remote.check(report));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */

@@ -11,11 +11,18 @@ export interface NamedFile {
 export type Recognised =
   | { kind: "model"; spec: SourceSpec; files: NamedFile[]; bytes: number; missing: string[] }
   | { kind: "report"; file: File }
+  | { kind: "texts"; files: NamedFile[] }
   | { kind: "unknown"; files: NamedFile[] };
 
 export function isGguf(path: string): boolean {
   return /\.gguf$/i.test(path);
 }
+
+/** Files in which glitch tokens can be counted. */
+const TEXTS = /\.(txt|text|md|markdown|rst|log|tex|json|jsonl|ndjson|csv|tsv|parquet)$/i;
+
+/** What lies beside weights, and is no collection of texts. */
+const OF_A_MODEL = /(^|\/)(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|model\.safetensors\.index)\.json$/i;
 
 /** More files than any checkpoint folder has: a home directory was dropped by mistake. */
 const FILES_MAX = 2_000;
@@ -84,6 +91,8 @@ export async function recognise(files: NamedFile[]): Promise<Recognised> {
   for (const { path, file } of files) {
     if (path.endsWith(".json") && (await isReport(file))) return { kind: "report", file };
   }
+  const texts = files.filter(({ path }) => TEXTS.test(path) && !OF_A_MODEL.test(path));
+  if (texts.length > 0) return { kind: "texts", files: texts };
   return { kind: "unknown", files };
 }
 

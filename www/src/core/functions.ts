@@ -4,11 +4,11 @@
  * One model is loaded at a time, and one call is in flight at a time: `client.ts` sees to that.
  */
 import init, {
-  Cancel, Session, check_report, diff_csv, diff_reports, export_report, gpu_tuning, report_csv, restore_gpu_tuning, version,
-  whole_state_bytes,
+  Cancel, Session, diff_csv, diff_reports, export_report, gpu_tuning, prevalence_csv, reopen_report, report_csv, restore_gpu_tuning,
+  version, whole_state_bytes,
 } from "glitchscope";
 import type {
-  GranularityRow, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
+  GranularityRow, Prevalence, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, TokenTable,
 } from "../report/types";
 import { keepTuning, keptTuning } from "./gpu_tuning";
 import { type CacheUse, openCache } from "./model_cache";
@@ -16,6 +16,8 @@ import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
 import { forgetStates, listStates, readState, StateWriter } from "./scan_state";
 import { openSource, type SourceSpec } from "./sources";
+
+export type { FilePatch } from "glitchscope";
 
 let ready: Promise<unknown> | undefined;
 let session: Session | undefined;
@@ -151,6 +153,11 @@ export async function csv(report: string): Promise<string> {
   return plain(async () => report_csv(report));
 }
 
+/** The report as this version writes it. */
+export async function reopen(report: string): Promise<string> {
+  return plain(async () => reopen_report(report));
+}
+
 /** What a report is saved as, besides its own JSON and CSV. */
 export type ExportFormat = "html" | "markdown" | "strings" | "strings-json";
 
@@ -167,8 +174,9 @@ export async function diffCsv(a: string, b: string): Promise<string> {
   return plain(async () => diff_csv(a, b));
 }
 
-export async function check(report: string): Promise<void> {
-  return plain(async () => check_report(report));
+/** The densest documents as CSV, or the tokens. */
+export async function prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
+  return plain(async () => prevalence_csv(JSON.stringify(result), tokens));
 }
 
 export function loaded(): Session {
@@ -179,6 +187,12 @@ export function loaded(): Session {
 export function fresh(): Cancel {
   cancel = new Cancel();
   return cancel;
+}
+
+/** Aborted when what is running is stopped: for work that is done outside the package. */
+export function stoppable(): AbortSignal {
+  fetching = new AbortController();
+  return fetching.signal;
 }
 
 /** Milliseconds between two `advance` events: more often than a screen is drawn is of no use to anyone. */

@@ -3,8 +3,8 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, IndicatorTable, OracleOffer, ProbeDetail, ScanEvent, ScanOptions, SessionInfo, StateInfo, StepReport,
-  TokenTable, TrainingOptions,
+  DevicePreference, GranularityRow, IndicatorTable, MergeOptions, OracleOffer, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent,
+  ScanOptions, SessionInfo, StateInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
 export default function init(options?: { threads?: number }): Promise<unknown>;
@@ -51,7 +51,24 @@ export class Session {
   static fresh(source: JsSource, seed: number, device: DevicePreference, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Session>;
   trainer(options: Partial<TrainingOptions>): Promise<Trainer>;
   loss_and_gradients(batch: TrainingBatch, patterns: string[]): Promise<LossAndGradients>;
+  prevalence(
+    report_json: string, source: JsSource, files: string[], options: Partial<PrevalenceOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<string>;
+  repair_merges(
+    report_json: string, tokenizer_json: Uint8Array, ids: Uint32Array, options: Partial<MergeOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<{ repair: string; json: Uint8Array }>;
+  repair_rows(
+    report_json: string, ids: Uint32Array, text: string | null | undefined, options: Partial<RowOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<{ repair: string; patches: FilePatch[] }>;
+  restore_rows(): boolean;
   free(): void;
+}
+
+/** Bytes of a file of the model that are other ones after a repair. */
+export interface FilePatch {
+  file: string;
+  offset: number;
+  bytes: Uint8Array;
 }
 
 export type TrainingMask = "causal" | "full" | { prefix: number } | { given: Uint32Array } | { segments: Uint32Array };
@@ -87,13 +104,14 @@ export class Trainer {
 }
 
 export function report_csv(report_json: string): string;
-export function check_report(report_json: string): void;
+export function reopen_report(report_json: string): string;
+export function prevalence_csv(json: string, tokens: boolean): string;
+export function detectors_csv(table_json: string): string;
 export function export_report(report_json: string, format: string): string;
 /** A comparison as JSON text. */
 export function diff_reports(a_json: string, b_json: string): string;
 export function whole_state_bytes(state: Uint8Array): number;
 export function diff_csv(a_json: string, b_json: string): string;
-export function detectors_csv(table_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;

@@ -1,7 +1,9 @@
-/** The worker's host: everything it can do is in functions.ts, evaluation.ts and trainer.ts. */
+/** The worker's host: everything it can do is in functions.ts, corpus.ts, evaluation.ts, repair.ts and trainer.ts. */
 import { expose } from "comlink";
 import * as evaluation from "./evaluation";
 import * as functions from "./functions";
+import * as corpus from "./corpus";
+import * as repair from "./repair";
 import * as training from "./trainer";
 
-expose({ ...functions, ...evaluation, ...training });
+expose({ ...functions, ...corpus, ...evaluation, ...repair, ...training });

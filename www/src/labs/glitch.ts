@@ -24,9 +24,11 @@ import "../views/recall_chart";
 import "../views/token_map";
 import "../views/token_table";
 import { answer } from "./glitch/answer";
-import { comparison, exports, keptScan } from "./glitch/evidence";
 import { detectors } from "./glitch/detectors";
 import { oracles } from "./glitch/oracles";
+import { comparison, exports, keptScan } from "./glitch/evidence";
+import "./glitch/prevalence";
+import "./glitch/repair";
 import { settings } from "./glitch/settings";
 
 /** Which rows the table lists before any filter. */
@@ -198,6 +200,8 @@ export class GlitchLab extends GlitchscopeElement {
           .scaled=${scaledResolution(rows?.length ?? 0)} .stem=${`${this.stem()}-granularity`}></gs-granularity>` : nothing}
       </section>
       ${detectors(session, `${this.stem()}-detectors`)}` : nothing}
+      <section aria-label=${t("prevalence.heading")}><gs-prevalence id="prevalence" .session=${session} @pick=${this.pick}></gs-prevalence></section>
+      <section aria-label=${t("repair.heading")}><gs-repair .session=${session} @pick=${this.pick}></gs-repair></section>
       <section class="how">
         <details><summary>${t("how.title")}</summary>
           <p>${t("how.oracle")}</p><p>${t("how.search")}</p><p>${t("how.limits")}</p>
@@ -287,6 +291,8 @@ export class GlitchLab extends GlitchscopeElement {
         ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) }
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
+      prevalence: null,
+      repair: null,
       detectors: { label: t("failure.again"), run: () => void session.compareDetectors() },
       indicators: { label: t("failure.again"), run: () => void session.readIndicators() },
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },

@@ -114,7 +114,7 @@ export class TokenRows {
     return this.tokens.class[id] ?? "unused";
   }
 
-  /** Exact neighbours, nearest first. */
+  /** Neighbours, nearest first. */
   neighbours(id: number): Neighbour[] {
     const { graph } = this;
     const vertex = this.vertex[id] ?? -1;

@@ -16,7 +16,7 @@ export interface Report {
   controls: Controls | null;
   /** Every id of the vocabulary, column by column. */
   tokens: TokenTable;
-  /** The Token Embedding Graph of the whole scope: map and exact neighbours; absent when the scan did not need it. */
+  /** The Token Embedding Graph of the whole scope: map and neighbours; absent when the scan did not need it. */
   graph: TokenGraph | null;
   /** Every verdict of the scan's first oracle, by token id; the controls keep theirs. */
   probes: Array<Probe>;
@@ -143,6 +143,9 @@ export type PromptForm = "auto" | "plain" | "chat";
 /** How GlitchHunter judges a cluster by its sample. */
 export type KeepRule = "ratio" | "hypergeometric";
 
+/** How the nearest neighbours of the map and the search are found. */
+export type NeighbourChoice = "auto" | "exact" | "approximate";
+
 /** Every choice of a scan. The defaults are the paper's, or the reference procedure's where the paper is silent. */
 export interface ScanOptions {
   method: Method;
@@ -165,6 +168,8 @@ export interface ScanOptions {
   seed: number;
   /** Neighbours of a vertex, the vertex itself counted in. Default 50 (paper). */
   n_neighbors: number;
+  /** Exact or approximate neighbours. Default: whichever is fast enough (chosen here). */
+  neighbours: NeighbourChoice;
   /** Leiden resolution. Default 75 (paper). */
   resolution: number;
   /** Principal components the embedding is reduced to. Default 50 (reference code). */
@@ -234,8 +239,8 @@ export interface TokenGraph {
   cluster: Array<number>;
   n_clusters: number;
   /**
-   * Exact nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first. The graph itself uses
-   * `n_neighbors`; the report lists fewer, or they would make up most of it.
+   * Nearest neighbours, `neighbours_per_token` per vertex, as token ids, nearest first; `search` tells how they were
+   * found. The graph itself uses `n_neighbors`; the report lists fewer, or they would make up most of it.
    */
   neighbours_per_token: number;
   neighbours: Array<number>;
@@ -245,6 +250,21 @@ export interface TokenGraph {
   explained_variance: number;
   /** Modularity with resolution (RBConfiguration), as a share of the total weight. */
   quality: number;
+  /** How the neighbours were found; absent in reports from before there was a choice, whose neighbours are exact. */
+  search: NeighbourSearch | null;
+}
+
+/** How the neighbours of a graph were found. */
+export interface NeighbourSearch {
+  /** `exact` or `inverted file`. */
+  method: string;
+  /** Neighbours of a vertex, the vertex itself not counted. */
+  n_neighbours: number;
+  /** Share of the exact neighbours that were found, measured on `sample_rows` rows; absent for the exact search. */
+  recall: number | null;
+  sample_rows: number;
+  /** Share of all pairs of vertices that were compared. */
+  pairs: number;
 }
 
 /** One answer of the oracle. */
@@ -663,8 +683,8 @@ export type ScanEvent =
   | { "event": "advance", done: number, total: number, unit: string, }
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
-  | { "event": "state", line: string, }
   | { "event": "detectors", table: DetectorTable, }
+  | { "event": "state", line: string, }
   | { "event": "note", text: string, };
 
 /** What was loaded, and what it can be asked. */
@@ -775,4 +795,240 @@ export interface StepReport {
   learning_rate: number;
   /** Places of all batches, B·T, filling included. */
   tokens: number;
+}
+
+/** The glitch tokens of a report in a collection of texts. */
+export interface Prevalence {
+  /** Always [`Prevalence::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  glitchscope: string;
+  /** Of the report: whose glitch tokens they are, and by which oracle. */
+  model: string;
+  oracle: string;
+  /** Glitch tokens that were looked for. */
+  looked_for: number;
+  options: PrevalenceOptions;
+  status: Status;
+  /** All files together. */
+  all: Tally;
+  /** Glitch tokens / tokens of all files; null where there are no tokens. */
+  ratio: number | null;
+  files: Array<FileCount>;
+  /** Every glitch token that occurs, the most frequent first. */
+  tokens: Array<TokenCount>;
+  /** Documents with the largest share of glitch tokens, the largest first. */
+  densest: Array<DocumentCount>;
+  notes: Array<string>;
+}
+
+/** What is counted, and how much of it is listed. */
+export interface PrevalenceOptions {
+  /** Every line of a text file is a document. */
+  line_by_line: boolean;
+  /** Fields of a record whose texts count, by name; all of its texts when empty. */
+  fields: Array<string>;
+  /** Documents that are listed: those with the largest share of glitch tokens. Default 100. */
+  documents: number;
+  /** Excerpts of each. Default 4. */
+  excerpts: number;
+}
+
+/** Documents, their tokens, and how many of those are glitch tokens. */
+export interface Tally {
+  documents: number;
+  /** Documents with a glitch token. */
+  documents_hit: number;
+  tokens: number;
+  glitch_tokens: number;
+}
+
+export interface FileCount {
+  name: string;
+  format: string;
+  /** How the texts lie in its records, and in how many of them. */
+  layouts: [string, number][];
+  bytes: number;
+  /** Bytes that were read; fewer after a cancel or an error. */
+  bytes_read: number;
+  count: Tally;
+  /** Records that could not be read, and the first of them. */
+  broken: number;
+  first_broken: Array<BrokenRecord>;
+  /** Why the file was not read to its end; null when it was. */
+  error: string | null;
+}
+
+export interface BrokenRecord {
+  line: number;
+  offset: number;
+  reason: string;
+}
+
+export interface TokenCount {
+  id: number;
+  text: string;
+  count: number;
+  /** Documents it occurs in. */
+  documents: number;
+}
+
+export interface DocumentCount {
+  /** Place of its file in `files`. */
+  file: number;
+  /** Counted from 1 in its file. */
+  document: number;
+  /** Where it begins; line 1 and byte 0 for a whole file. */
+  line: number;
+  offset: number;
+  tokens: number;
+  glitch_tokens: number;
+  density: number;
+  excerpts: Array<Excerpt>;
+}
+
+export interface RowOptions {
+  method: RowMethod;
+  /** Share of the new row; the rest is the row as it was. 0 to 1, default 1. */
+  alpha: number;
+  /** Similarly spelled tokens. 1 to 64, default 4 (GlitchEdit's largest). */
+  k: number;
+  /** Scale the row to length 1 in the end, as GlitchEdit does. Default false. */
+  unit_length: boolean;
+  /** The rise of the loss that is allowed, in nats a token. Default 0.01 (chosen here). */
+  allowed_rise: number;
+  /** Leave the new rows in the model. Default false: the originals are put back. */
+  keep: boolean;
+}
+
+/** What a row is replaced with. */
+export type RowMethod = "mean" | "spelled";
+
+/** What replacing rows did. */
+export interface RowRepair {
+  /** Always [`RowRepair::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  glitchscope: string;
+  model: string;
+  /** Which oracle was asked before and after. */
+  oracle: string;
+  options: RowOptions;
+  /** Tensors of the checkpoint in which rows were replaced, with their types. */
+  tensors: Array<[string, string]>;
+  /** The file that holds them. */
+  files: Array<string>;
+  /** Rows that the means are made of, or chosen from. */
+  trained_rows: number;
+  rows: Array<RowChange>;
+  /** Tokens that failed before, and how many of these pass after. */
+  failed_before: number;
+  repaired: number;
+  loss: LossChange;
+  notes: Array<string>;
+}
+
+export interface RowChange {
+  id: number;
+  text: string;
+  before: Said;
+  after: Said;
+  /** Length of the input row. */
+  norm_before: number;
+  norm_after: number;
+  /** Similarly spelled tokens the row is made of, with their weights; empty for the mean of all. */
+  made_of: Array<[number, number]>;
+}
+
+/** The loss on a text before and after a repair. */
+export interface LossChange {
+  /** Whether the text is the built-in one. */
+  built_in: boolean;
+  /** Tokens that were predicted. */
+  tokens: number;
+  /** Of them, how many are repaired tokens. */
+  repaired_tokens: number;
+  /** Mean negative log-likelihood, in nats a token. */
+  before: number;
+  after: number;
+  /** The rise that was allowed, in nats a token. */
+  allowed_rise: number;
+  /** The rise is not above the allowed one. */
+  is_within: boolean;
+}
+
+/** What an oracle said of a token. */
+export interface Said {
+  passed: boolean;
+  answer: string;
+  /** Probability of the token itself as the first token of the answer; null where it is not one token. */
+  p_target: number | null;
+}
+
+export interface MergeOptions {
+  /**
+   * Take a token out even where others are built from it, which then cannot be produced either. Default false: such
+   * tokens are refused.
+   */
+  with_dependents: boolean;
+}
+
+/** What pruning merges did. */
+export interface MergeRepair {
+  /** Always [`MergeRepair::SCHEMA`]. */
+  schema: string;
+  schema_version: number;
+  glitchscope: string;
+  model: string;
+  options: MergeOptions;
+  /** The question that was asked before and after, and how its answers are judged. */
+  question: string;
+  /** Tokens that cannot be produced any more. */
+  tokens: Array<PrunedToken>;
+  refused: Array<RefusedToken>;
+  /** Merges that were taken out, of how many, and whether `ignore_merges` had to be switched off. */
+  merges_removed: number;
+  ignore_merges_off: boolean;
+  /** Other tokens that came back from their text before, and how many of them still do. */
+  others_before: number;
+  others_after: number;
+  /** Other tokens that do not come back any more; empty unless dependents were agreed to. */
+  lost: Array<number>;
+  /** Tokens that failed before, and how many of their texts pass after. */
+  failed_before: number;
+  repaired: number;
+  notes: Array<string>;
+}
+
+export interface PrunedToken {
+  id: number;
+  text: string;
+  /** Ids of its text after. */
+  ids_after: Array<number>;
+  /** The model's answer with the token, and with what its text is made of after; null without a model. */
+  before: Said | null;
+  after: Said | null;
+}
+
+export interface RefusedToken {
+  id: number;
+  text: string;
+  reason: string;
+  /** Tokens that are built from it, the first of them. */
+  dependents: Array<number>;
+}
+
+/** Glitch tokens in their context. */
+export interface Excerpt {
+  /** The text goes on before and behind the excerpt. */
+  cut_before: boolean;
+  cut_behind: boolean;
+  spans: Array<Span>;
+}
+
+/** A stretch of ordinary text, or one glitch token. */
+export interface Span {
+  text: string;
+  /** The glitch token's id; null for ordinary text. */
+  id: number | null;
 }

@@ -27,6 +27,7 @@ export const DEFAULTS: ScanOptions = {
   top_p: 0.9,
   seed: 42,
   n_neighbors: 50,
+  neighbours: "auto",
   resolution: 75,
   n_components: 50,
   keep_rule: "ratio",

@@ -2,12 +2,16 @@
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
-import { asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type SourceSpec } from "../core/client";
+import {
+  asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
+} from "../core/client";
 import { parseAddress } from "../core/address";
+import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
-  DetectorTable, GranularityRow, IndicatorTable, Label, Method, OracleInfo, OracleOffer, Probe, ProbeDetail, Report, ReportDiff,
-  ScanEvent, ScanOptions, SessionInfo, Skipped, TokenTable,
+  DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
+  TokenTable,
 } from "../report/types";
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
@@ -33,7 +37,7 @@ export interface LoadedModel {
 
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "report" | "export";
+  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | "report" | "export";
 }
 
 export class Session extends EventTarget {
@@ -56,11 +60,6 @@ export class Session extends EventTarget {
   /** True for a report from a file: the loaded model is another one. */
   fromFile: string | null = null;
   granularity: GranularityRow[] | null = null;
-  /** The report in view against one from a file. */
-  difference: { name: string; text: string; diff: ReportDiff } | null = null;
-
-  /** A scan of the loaded model that a closed tab or a cancel left behind. */
-  kept: KeptScan | null = null;
   /** Detectors against the exhaustive report; while they run, those that are done. */
   detectors: DetectorTable | null = null;
   /** How often each detector that reads a seed searches. */
@@ -70,6 +69,17 @@ export class Session extends EventTarget {
   offers: OracleOffer[] = [];
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
+  /** The report in view against one from a file. */
+  difference: { name: string; text: string; diff: ReportDiff } | null = null;
+
+  /** A scan of the loaded model that a closed tab or a cancel left behind. */
+  kept: KeptScan | null = null;
+
+  /** Files of texts, and the glitch tokens that were counted in them. */
+  corpus: NamedFile[] = [];
+  prevalence: Prevalence | null = null;
+  /** The last repair with its files. */
+  repaired: Repaired<MergeRepair> | Repaired<RowRepair> | null = null;
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -187,8 +197,7 @@ export class Session extends EventTarget {
     await this.work(job, async (on) => {
       let truth = stored;
       if (!truth) {
-        this.rows = new TokenRows(this.model!.tokens);
-        truth = await this.scanTruth(job, on);
+        truth = await this.askAll(job, on);
         if (truth.status !== "complete") return;
         job.part = 2;
       }
@@ -197,6 +206,44 @@ export class Session extends EventTarget {
       this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
     });
     this.changed("rows");
+  }
+
+  /** Texts to count glitch tokens in. They are read when that begins. */
+  setCorpus(files: NamedFile[]): void {
+    if (this.job || files.length === 0) return;
+    this.corpus = files;
+    this.prevalence = null;
+    this.changed();
+  }
+
+  /** Counts the glitch tokens of the report in view. */
+  async countGlitchTokens(options: Partial<PrevalenceOptions>): Promise<void> {
+    const { report } = this;
+    if (!report || !this.model || this.job) return;
+    const files = this.corpus.map(({ path, file }) => ({ name: path, file }));
+    await this.work(new Job("prevalence"), async (on) => {
+      this.prevalence = await this.core.prevalence(JSON.stringify(report), files, options, on);
+    });
+  }
+
+  async repairMerges(ids: number[], options: Partial<MergeOptions>): Promise<void> {
+    await this.repairWith(async (report, on) => this.core.repairMerges(report, Uint32Array.from(ids), options, on));
+  }
+
+  /** `text` is what the loss is compared on; null for the built-in one. */
+  async repairRows(ids: number[], text: string | null, options: Partial<RowOptions>): Promise<void> {
+    await this.repairWith(async (report, on) => this.core.repairRows(report, Uint32Array.from(ids), text, options, on));
+  }
+
+  private async repairWith(
+    run: (report: string, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
+  ): Promise<void> {
+    const { report } = this;
+    if (!report || !this.model || this.job) return;
+    this.repaired = null;
+    await this.work(new Job("repair"), async (on) => {
+      this.repaired = await run(JSON.stringify(report), on);
+    });
   }
 
   /** Measures every detector against the exhaustive report. Asks about every token first where it has to. */
@@ -208,8 +255,7 @@ export class Session extends EventTarget {
     await this.work(job, async (on) => {
       let truth = stored;
       if (!truth) {
-        this.rows = new TokenRows(this.model!.tokens);
-        truth = await this.scanTruth(job, on);
+        truth = await this.askAll(job, on);
         if (truth.status !== "complete") return;
         job.part = 2;
       }
@@ -273,8 +319,7 @@ export class Session extends EventTarget {
   async openReport(text: string, name: string): Promise<void> {
     if (this.job) return;
     try {
-      await this.core.check(text);
-      const report = JSON.parse(text) as Report;
+      const report = JSON.parse(await this.core.reopen(text)) as Report;
       this.forget();
       this.trouble = null;
       this.fromFile = name;
@@ -427,11 +472,12 @@ export class Session extends EventTarget {
     }
   }
 
-  /** The exhaustive scan that something else waits for. */
-  private async scanTruth(job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+  /** Asks about every token, for what needs all answers; a part of them is not kept for later. */
+  private async askAll(job: Job, on: (event: ScanEvent) => void): Promise<Report> {
+    this.rows = new TokenRows(this.model!.tokens);
     const name = String(Date.now());
     const report = await this.scanOnce("exhaustive", job, on, `${name}.exhaustive.exhaustive.state`);
-    if (report.status === "complete" || report.status === "not_testable") await this.core.forgetScan(name).catch(() => {});
+    await this.core.forgetScan(name).catch(() => {});
     return report;
   }
 
@@ -555,8 +601,10 @@ export class Session extends EventTarget {
     this.shown = null;
     this.fromFile = null;
     this.granularity = null;
-    this.difference = null;
+    this.prevalence = null;
+    this.repaired = null;
     this.detectors = null;
+    this.difference = null;
     this.detail = null;
   }
 

@@ -45,9 +45,11 @@ export class DetectorTableView extends GlitchscopeElement {
   private line(row: DetectorRow) {
     const between = (mean: Mean, show: (value: number) => string) => (row.runs > 1 ? html`<small>${show(mean.low)} – ${show(mean.high)}</small>` : nothing);
     const whole = (value: number) => (row.runs > 1 && value < 100 ? decimal(value, 1) : count(value));
+    // Of nothing every share is right, which is no news of a detector.
+    const namedNothing = row.info.is_verified && row.true_positives.mean === 0;
     return html`<tr><th scope="row" title=${row.info.what}>${row.info.name}</th>
       <td class="number">${whole(row.true_positives.mean)}</td>
-      <td class="number">${percent(row.precision.mean)}</td>
+      <td class="number">${namedNothing ? "–" : percent(row.precision.mean)}</td>
       <td class="number">${percent(row.recall.mean)}${between(row.recall, percent)}</td>
       <td class="number">${decimal(row.f1.mean, 3)}</td>
       <td class="number">${row.info.is_verified ? whole(row.queries.mean) : "–"}</td>

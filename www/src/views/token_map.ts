@@ -5,7 +5,7 @@
  * Enter opens it, Escape leaves it, + and − zoom, 0 shows everything.
  */
 import { css, html, nothing, type PropertyValues } from "lit";
-import { count } from "../report/format";
+import { count, percent } from "../report/format";
 import { shown } from "../report/token_text";
 import { FAILED, SKIPPED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
 import { t, type Key } from "../strings";
@@ -17,6 +17,11 @@ import "./token_chip";
 
 const TRAVEL_MS = 600;
 const ZOOM_MAX = 60;
+/** While the map moves, so many milliseconds between two frames are too many, and so many leave room for more points. */
+const [FRAME_SLOW_MS, FRAME_FAST_MS] = [40, 22];
+/** Points that are drawn however long they take, and how long the map has to rest before all of them are. */
+const POINTS_MIN = 20_000;
+const REST_MS = 160;
 /** Names are written beside points when at most this many are in view. */
 const LABELS_MAX = 40;
 
@@ -80,6 +85,12 @@ export class TokenMap extends GlitchscopeElement {
   private travel = { from: 0, until: 0 };
   private frame = 0;
   private fading = 0;
+  /** Whether the coming frame draws the points too, or only what lies over them. */
+  private stale = true;
+  private detail = 1;
+  private moved = 0;
+  private framed = 0;
+  private resting: ReturnType<typeof setTimeout> | undefined;
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private dragged = 0;
   private readonly resized = new ResizeObserver(() => this.measure());
@@ -112,6 +123,7 @@ export class TokenMap extends GlitchscopeElement {
     this.themed.disconnect();
     this.resized.disconnect();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.resting);
     this.frame = 0;
   }
 
@@ -158,7 +170,7 @@ export class TokenMap extends GlitchscopeElement {
               @change=${() => { this.byCluster = byCluster; }} />${t(byCluster ? "map.by_cluster" : "map.by_verdict")}</label>`)}
           </div>
         </div>
-        <figcaption>${rows?.graph ? t("map.caption", { clusters: count(rows.graph.n_clusters) }) : t("map.unplaced")}</figcaption>
+        <figcaption>${this.caption()}</figcaption>
       </figure>`;
   }
 
@@ -176,12 +188,15 @@ export class TokenMap extends GlitchscopeElement {
     if (changes.has("rows") || changes.has("version") || changes.has("visible")) this.load();
     if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
     this.place();
-    this.redraw();
+    // What is hovered or picked is drawn on the canvas above: a vocabulary of points need not be drawn again for it.
+    this.redraw(["rows", "version", "visible", "byCluster"].some((name) => changes.has(name)));
   }
 
   /** The picture as it is, with what lies over it. */
   async picture(): Promise<Blob | null> {
     if (!this.canvas || !this.overlay) return null;
+    this.detail = 1;
+    this.stale = true;
     this.draw(performance.now());
     const sheet = document.createElement("canvas");
     [sheet.width, sheet.height] = [this.canvas.width, this.canvas.height];
@@ -218,6 +233,7 @@ export class TokenMap extends GlitchscopeElement {
     }
     this.view = { ...this.view, width, height };
     // Setting a canvas's size empties it; drawing in this same frame keeps it from flashing.
+    this.stale = true;
     this.draw(performance.now());
   }
 
@@ -269,7 +285,10 @@ export class TokenMap extends GlitchscopeElement {
         x[id] = -1 + (2 * ((id % columns) + 0.5)) / columns;
         y[id] = 1 - (2 * (Math.floor(id / columns) + 0.5)) / lines;
       }
-      ends.set([before[4 * id + 2] ?? x[id]!, before[4 * id + 3] ?? y[id]!, x[id]!, y[id]!], 4 * id);
+      ends[4 * id] = before[4 * id + 2] ?? x[id]!;
+      ends[4 * id + 1] = before[4 * id + 3] ?? y[id]!;
+      ends[4 * id + 2] = x[id]!;
+      ends[4 * id + 3] = y[id]!;
     }
     this.ends = ends;
     this.places = new Places(x, y);
@@ -278,13 +297,41 @@ export class TokenMap extends GlitchscopeElement {
     this.placed = { rows, graph: rows.graph };
   }
 
-  private redraw(): void {
+  private redraw(points = true): void {
+    this.stale ||= points;
     if (this.frame || !this.isConnected) return;
     this.frame = requestAnimationFrame((now) => {
       this.frame = 0;
+      const travels = now < this.travel.until || now < this.fading + 20;
+      const moves = travels || now - this.moved < REST_MS;
+      if (travels) this.stale = true;
+      if (moves) this.pace(now);
       this.draw(now);
-      if (now < this.travel.until || now < this.fading + 20) this.redraw();
+      // Frames go on for as long as their pace is of interest.
+      if (moves) this.redraw(travels);
     });
+  }
+
+  /** Draws fewer points while frames come too slowly, and all of them once the map rests. */
+  private pace(now: number): void {
+    const gap = now - this.framed;
+    // The first frame of a movement says nothing: the one before it is long ago.
+    if (gap < 1_000) {
+      const least = Math.min(1, POINTS_MIN / Math.max(1, this.rows?.length ?? 0));
+      if (gap > FRAME_SLOW_MS) this.detail = Math.max(least, this.detail * Math.max(0.5, FRAME_SLOW_MS / 2 / gap));
+      else if (gap < FRAME_FAST_MS) this.detail = Math.min(1, this.detail * 1.1);
+    }
+    this.framed = now;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      if (this.detail >= 1) return;
+      // What was learnt is kept for the next movement.
+      const learnt = this.detail;
+      this.detail = 1;
+      this.stale = true;
+      this.draw(performance.now());
+      this.detail = learnt;
+    }, REST_MS);
   }
 
   private draw(now: number): void {
@@ -292,7 +339,13 @@ export class TokenMap extends GlitchscopeElement {
     if (!points || !colours || view.width === 0) return;
     const travelled = this.travel.until > now ? (now - this.travel.from) / TRAVEL_MS : 1;
     const mix = travelled >= 1 ? 1 : 1 - (1 - Math.max(0, travelled)) ** 3;
-    points.draw({ view, palette: colours, mix, now, size: this.size(), byCluster: this.byCluster && this.rows?.graph != null });
+    if (this.stale) {
+      const { detail } = this;
+      points.draw({
+        view, palette: colours, mix, now, size: this.size(), detail, byCluster: this.byCluster && this.rows?.graph != null,
+      });
+      this.stale = false;
+    }
     this.drawOver(mix);
   }
 
@@ -537,6 +590,7 @@ export class TokenMap extends GlitchscopeElement {
     this.stage?.classList.toggle("zoomed", view.zoom > 1);
     this.hover(null);
     this.place();
+    this.moved = performance.now();
     this.redraw();
   }
 
@@ -546,6 +600,15 @@ export class TokenMap extends GlitchscopeElement {
     const [x, y] = toScreen(this.view, this.places.x[id]!, this.places.y[id]!);
     const inside = x > 8 && y > 8 && x < this.view.width - 8 && y < this.view.height - 8;
     if (!inside) this.panBy(this.view.width / 2 - x, this.view.height / 2 - y);
+  }
+
+  private caption(): string {
+    const graph = this.rows?.graph;
+    if (!graph) return t("map.unplaced");
+    const clusters = count(graph.n_clusters);
+    const { search } = graph;
+    if (search?.recall == null) return t("map.caption", { clusters });
+    return t("map.caption.approximate", { clusters, rows: count(search.sample_rows), recall: percent(search.recall), k: search.n_neighbours });
   }
 
   private spoken(): string {

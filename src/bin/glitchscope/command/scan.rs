@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use glitchscope::glitch::Part;
-use glitchscope::report::{Method, Panel, Probe, Report, ScanOptions, Status};
+use glitchscope::report::{Method, NeighbourChoice, Panel, Probe, Report, ScanOptions, Status};
 
 use glitchscope::session::ScanRun;
 
@@ -25,6 +25,23 @@ enum MethodArg {
     Compare,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum NeighboursArg {
+    Auto,
+    Exact,
+    Approximate,
+}
+
+impl From<NeighboursArg> for NeighbourChoice {
+    fn from(argument: NeighboursArg) -> Self {
+        match argument {
+            NeighboursArg::Auto => NeighbourChoice::Auto,
+            NeighboursArg::Exact => NeighbourChoice::Exact,
+            NeighboursArg::Approximate => NeighbourChoice::Approximate,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Scan {
     #[command(flatten)]
@@ -42,6 +59,9 @@ pub struct Scan {
     /// Neighbours of a token in the graph, itself counted in (50: the paper's)
     #[arg(long, default_value_t = 50)]
     n_neighbors: u32,
+    /// How neighbours are found; `auto` is exact, but on a processor approximate above 100,000 tokens, which the report says
+    #[arg(long, value_enum, default_value_t = NeighboursArg::Auto)]
+    neighbours: NeighboursArg,
     /// Leiden resolution (75: the paper's), or `scaled` for 75 · vocabulary / 32,000
     #[arg(long, default_value = "75")]
     resolution: String,
@@ -114,6 +134,7 @@ pub fn scan(args: &Scan) -> Result<i32, Failure> {
         task: args.task.into(),
         seed: args.seed,
         n_neighbors: args.n_neighbors,
+        neighbours: args.neighbours.into(),
         resolution: resolution(&args.resolution, &session)?,
         n_components: args.n_components,
         keep_ratio: args.keep_ratio,

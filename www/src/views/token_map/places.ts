@@ -1,29 +1,41 @@
 /** Where points are, and which is nearest: a uniform grid over the layout, rebuilt when the layout changes. */
 
-/** Cells a side: about four points a cell at 16,000 tokens; a handful of cells is looked at for one question. */
-const CELLS = 64;
+/** Points a cell holds on average; a handful of cells is looked at for one question. */
+const POINTS_OF_CELL = 4;
+const [CELLS_MIN, CELLS_MAX] = [64, 256];
 
 export class Places {
-  private readonly start = new Uint32Array(CELLS * CELLS + 1);
+  /** Cells a side. */
+  private readonly cells: number;
+  private readonly start: Uint32Array;
   private readonly order: Uint32Array;
 
   /** `x` and `y` in [-1, 1]; the index is the token id. */
   constructor(readonly x: Float32Array, readonly y: Float32Array) {
-    const cell = Uint32Array.from(x, (_, i) => cellOf(y[i]!) * CELLS + cellOf(x[i]!));
-    for (const c of cell) this.start[c + 1]!++;
-    for (let c = 0; c < CELLS * CELLS; c++) this.start[c + 1]! += this.start[c]!;
-    this.order = new Uint32Array(x.length);
+    const n = x.length;
+    this.cells = Math.max(CELLS_MIN, Math.min(CELLS_MAX, Math.ceil(Math.sqrt(n / POINTS_OF_CELL))));
+    this.start = new Uint32Array(this.cells * this.cells + 1);
+    const cell = new Uint32Array(n);
+    for (let i = 0; i < n; i++) {
+      const c = this.cellOf(y[i]!) * this.cells + this.cellOf(x[i]!);
+      cell[i] = c;
+      this.start[c + 1]!++;
+    }
+    for (let c = 0; c < this.cells * this.cells; c++) this.start[c + 1]! += this.start[c]!;
+    this.order = new Uint32Array(n);
     const next = this.start.slice(0, -1);
-    cell.forEach((c, i) => {
-      this.order[next[c]!++] = i;
-    });
+    for (let i = 0; i < n; i++) this.order[next[cell[i]!]!++] = i;
+  }
+
+  private cellOf(coordinate: number): number {
+    return Math.max(0, Math.min(this.cells - 1, Math.floor(((coordinate + 1) / 2) * this.cells)));
   }
 
   /** Calls `visit` for every point in the rectangle; stops when it returns false. */
   within(left: number, bottom: number, right: number, top: number, visit: (id: number) => boolean | void): void {
-    for (let row = cellOf(bottom); row <= cellOf(top); row++) {
-      for (let column = cellOf(left); column <= cellOf(right); column++) {
-        const c = row * CELLS + column;
+    for (let row = this.cellOf(bottom); row <= this.cellOf(top); row++) {
+      for (let column = this.cellOf(left); column <= this.cellOf(right); column++) {
+        const c = row * this.cells + column;
         for (let i = this.start[c]!; i < this.start[c + 1]!; i++) {
           const id = this.order[i]!;
           const [x, y] = [this.x[id]!, this.y[id]!];
@@ -61,10 +73,6 @@ export class Places {
     }
     return null;
   }
-}
-
-function cellOf(coordinate: number): number {
-  return Math.max(0, Math.min(CELLS - 1, Math.floor(((coordinate + 1) / 2) * CELLS)));
 }
 
 /** Convex hull, counter-clockwise (Andrew's monotone chain). */

@@ -20,6 +20,8 @@ export interface Frame {
   now: number;
   /** Diameter of an ordinary point in CSS pixels. */
   size: number;
+  /** Share of the ordinary points that is drawn: less than 1 while the map moves faster than all of them could be. */
+  detail: number;
   byCluster: boolean;
 }
 
@@ -31,6 +33,36 @@ export interface Points {
   setPositions(positions: Float32Array): void;
   setState(state: Uint8Array, birth: Float32Array): void;
   draw(frame: Frame): void;
+}
+
+/** A fixed random order of n points, so that the first of them are a fair sample of all. */
+export function shuffled(n: number): Uint32Array {
+  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  let state = 0x2545f491;
+  for (let i = n - 1; i > 0; i--) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    const j = (state >>> 0) % (i + 1);
+    const there = order[i]!;
+    order[i] = order[j]!;
+    order[j] = there;
+  }
+  return order;
+}
+
+/** What is to be drawn of points in that order: those that are shown, failing ones apart, because they lie on top. */
+export function drawn(order: Uint32Array, state: Uint8Array): { ordinary: Uint32Array; failing: Uint32Array } {
+  const [ordinary, failing] = [new Uint32Array(order.length), new Uint32Array(order.length)];
+  let [n, m] = [0, 0];
+  for (let at = 0; at < order.length; at++) {
+    const i = order[at]!;
+    if (state[STATE_BYTES * i + 2] === 0) continue;
+    if (state[STATE_BYTES * i] === 2) failing[m++] = i;
+    else ordinary[n++] = i;
+  }
+  return { ordinary: ordinary.subarray(0, n), failing: failing.subarray(0, m) };
 }
 
 /** Border of the stage that points never reach at zoom 1, in CSS pixels. */
@@ -57,7 +89,7 @@ layout(location = 1) in uvec4 state;
 layout(location = 2) in float birth;
 uniform vec2 scale, offset;
 uniform float progress, now, size, pixels;
-uniform bool byCluster, failing;
+uniform bool byCluster;
 uniform vec3 clusters[12];
 uniform vec3 ink, quiet, okay, glitch;
 flat out vec4 colour;
@@ -65,12 +97,6 @@ flat out int shape;
 flat out float radius;
 void main() {
   uint verdict = state.x;
-  // Two passes, so that failing tokens lie on top.
-  if (state.z == 0u || (verdict == 2u) != failing) {
-    gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
-    gl_PointSize = 1.0;
-    return;
-  }
   vec3 cluster = state.y == 255u ? ink : clusters[state.y % 12u];
   vec3 known = byCluster ? cluster : okay;
   float lit = clamp((now - birth) / ${FADE_MS.toFixed(1)}, 0.0, 1.0);
@@ -117,7 +143,7 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
   const at = (name: string) => gl.getUniformLocation(program, name);
   const where = {
     scale: at("scale"), offset: at("offset"), progress: at("progress"), now: at("now"), size: at("size"),
-    pixels: at("pixels"), byCluster: at("byCluster"), failing: at("failing"), clusters: at("clusters"), ink: at("ink"),
+    pixels: at("pixels"), byCluster: at("byCluster"), clusters: at("clusters"), ink: at("ink"),
     quiet: at("quiet"), okay: at("okay"), glitch: at("glitch"),
   };
   const [ends, state, birth] = [gl.createBuffer(), gl.createBuffer(), gl.createBuffer()];
@@ -132,25 +158,39 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
   gl.bindBuffer(gl.ARRAY_BUFFER, birth);
   gl.enableVertexAttribArray(2);
   gl.vertexAttribPointer(2, 1, gl.FLOAT, false, 0, 0);
-  let n = 0;
+  const indices = gl.createBuffer();
+  gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, indices);
+  gl.bindVertexArray(null);
+  let order: Uint32Array = new Uint32Array();
+  let [ordinary, failing] = [0, 0];
 
   return {
     setPositions(positions) {
-      n = positions.length / 4;
+      if (order.length !== positions.length / 4) {
+        order = shuffled(positions.length / 4);
+        [ordinary, failing] = [0, 0];
+      }
       gl.bindBuffer(gl.ARRAY_BUFFER, ends);
       gl.bufferData(gl.ARRAY_BUFFER, positions, gl.STATIC_DRAW);
     },
     setState(bytes, births) {
+      const lists = drawn(order, bytes);
+      [ordinary, failing] = [lists.ordinary.length, lists.failing.length];
+      gl.bindVertexArray(array);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 4 * (ordinary + failing), gl.DYNAMIC_DRAW);
+      gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 0, lists.ordinary);
+      gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 4 * ordinary, lists.failing);
+      gl.bindVertexArray(null);
       gl.bindBuffer(gl.ARRAY_BUFFER, state);
       gl.bufferData(gl.ARRAY_BUFFER, bytes, gl.DYNAMIC_DRAW);
       gl.bindBuffer(gl.ARRAY_BUFFER, birth);
       gl.bufferData(gl.ARRAY_BUFFER, births, gl.DYNAMIC_DRAW);
     },
-    draw({ view, palette, mix, now, size, byCluster }) {
+    draw({ view, palette, mix, now, size, detail, byCluster }) {
       gl.viewport(0, 0, canvas.width, canvas.height);
       gl.clearColor(0, 0, 0, 0);
       gl.clear(gl.COLOR_BUFFER_BIT);
-      if (n === 0) return;
+      if (ordinary + failing === 0) return;
       gl.useProgram(program);
       gl.bindVertexArray(array);
       gl.enable(gl.BLEND);
@@ -170,10 +210,9 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
       gl.uniform3fv(where.quiet, palette.quiet);
       gl.uniform3fv(where.okay, palette.ok);
       gl.uniform3fv(where.glitch, palette.glitch);
-      for (const failing of [0, 1]) {
-        gl.uniform1i(where.failing, failing);
-        gl.drawArrays(gl.POINTS, 0, n);
-      }
+      gl.drawElements(gl.POINTS, Math.ceil(ordinary * detail), gl.UNSIGNED_INT, 0);
+      gl.drawElements(gl.POINTS, failing, gl.UNSIGNED_INT, 4 * ordinary);
+      gl.bindVertexArray(null);
     },
   };
 }
@@ -196,28 +235,35 @@ function link(gl: WebGL2RenderingContext): WebGLProgram | null {
   return null;
 }
 
-/** The same picture with 2-D drawing, for browsers without WebGL 2: slower, and enough for a vocabulary of some 10,000. */
+/** Points that 2-D drawing puts down at once, in some tenths of a second. */
+const CANVAS_POINTS_MAX = 60_000;
+
+/** The same picture with 2-D drawing, for browsers without WebGL 2: slower, and of a large vocabulary only a sample. */
 export function canvasPoints(canvas: HTMLCanvasElement): Points | null {
   const context = canvas.getContext("2d");
   if (!context) return null;
   let positions: Float32Array = new Float32Array();
   let state: Uint8Array = new Uint8Array();
+  let order: Uint32Array = new Uint32Array();
+  let lists = drawn(order, state);
   return {
     setPositions(next) {
       positions = next;
+      if (order.length !== next.length / 4) order = shuffled(next.length / 4);
     },
     setState(next) {
       state = next;
+      lists = drawn(order, state);
     },
-    draw({ view, palette, mix, size, byCluster }) {
+    draw({ view, palette, mix, size, detail, byCluster }) {
       const pixels = canvas.width / view.width;
       context.setTransform(pixels, 0, 0, pixels, 0, 0);
       context.clearRect(0, 0, view.width, view.height);
       const colour = (rgb: readonly number[], alpha: number) => `rgb(${rgb.map((c) => c * 255).join(" ")} / ${alpha})`;
-      for (const failing of [false, true]) {
-        for (let i = 0; i < positions.length / 4; i++) {
-          const [verdict, hue, shown] = [state[4 * i]!, state[4 * i + 1]!, state[4 * i + 2]!];
-          if (!shown || (verdict === 2) !== failing) continue;
+      const ordinary = lists.ordinary.subarray(0, Math.ceil(Math.min(CANVAS_POINTS_MAX, lists.ordinary.length * detail)));
+      for (const list of [ordinary, lists.failing]) {
+        for (const i of list) {
+          const [verdict, hue] = [state[4 * i]!, state[4 * i + 1]!];
           const at = (offset: number) => positions[4 * i + offset]! * (1 - mix) + positions[4 * i + offset + 2]! * mix;
           const [x, y] = toScreen(view, at(0), at(1));
           const cluster = hue === 255 ? palette.ink : palette.clusters[hue % 12]!;

@@ -1,0 +1,129 @@
+// Oracle: what a person does with a large vocabulary. The built page on the scripted core, software rendering: the map moves,
+// the table sorts, and nothing is lost on the way. Frame times and long tasks are printed, not judged: they are the machine's.
+import assert from "node:assert/strict";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { launch, serve } from "./browser.mjs";
+import { openPage, scriptedBuild } from "./support.mjs";
+
+let browser, server;
+
+before(async () => {
+  const dist = scriptedBuild();
+  const specimen = `${dist}/specimen/`;
+  server = await serve({ "/": `${dist}/`, "/middle/": specimen, "/huge/": specimen });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** Frames and long tasks while `work` runs. */
+async function watched(page, work) {
+  await page.evaluate(() => {
+    globalThis.frames = [];
+    globalThis.tasks = [];
+    globalThis.observer = new PerformanceObserver((list) => globalThis.tasks.push(...list.getEntries().map(({ duration }) => duration)));
+    globalThis.observer.observe({ type: "longtask" });
+    let last = performance.now();
+    globalThis.watching = true;
+    const frame = (now) => {
+      globalThis.frames.push(now - last);
+      last = now;
+      if (globalThis.watching) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  await work();
+  return page.evaluate(() => {
+    globalThis.watching = false;
+    globalThis.observer.disconnect();
+    const sorted = globalThis.frames.toSorted((a, b) => a - b);
+    const at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+    return { frames: sorted.length, median: at(0.5), late: at(0.95), tasks: globalThis.tasks.map(Math.round) };
+  });
+}
+
+function say(what, { frames, median, late, tasks }) {
+  const long = tasks.length === 0 ? "no long task" : `${tasks.length} long tasks, the longest ${Math.max(...tasks)} ms`;
+  process.stderr.write(`${what}: ${frames} frames, median ${median} ms, 95 % within ${late} ms, ${long}\n`);
+}
+
+const pixels = (page) => page.evaluate(async () => {
+  const map = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector("gs-map");
+  const bitmap = await createImageBitmap(await map.picture());
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  const [r, g, b] = data;
+  let coloured = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) > 24) coloured++;
+  }
+  return coloured / (data.length / 4);
+});
+
+for (const [name, n] of [["middle", 50_000], ["huge", 262_144]]) {
+  test(`${n} tokens: the map moves, the table sorts, a scan arrives`, async () => {
+    const { page, context, errors } = await openPage(browser, `${server.url}/#model=${server.url}/${name}/`);
+    const run = page.getByRole("button", { name: "Find glitch tokens" });
+    await run.and(page.locator(":enabled")).waitFor({ timeout: 60_000 });
+    say(`${n}, scan`, await watched(page, async () => {
+      await run.click();
+      await page.getByText("The search found").waitFor({ timeout: 120_000 });
+    }));
+    const legend = page.locator("gs-map .legend .n");
+    const counts = (await legend.allInnerTexts()).map((text) => Number(text.replaceAll(",", "")));
+    assert.equal(counts.reduce((sum, count) => sum + count, 0), n);
+
+    const stage = page.locator("gs-map .stage");
+    await stage.scrollIntoViewIfNeeded();
+    const box = await stage.boundingBox();
+    const whole = await pixels(page);
+    assert.ok(whole > 0.02, `${whole} of the picture are points`);
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    say(`${n}, zoom and pan`, await watched(page, async () => {
+      for (let i = 0; i < 12; i++) {
+        await page.mouse.wheel(0, -60);
+        await page.waitForTimeout(30);
+      }
+      await page.mouse.down();
+      for (let i = 0; i < 30; i++) {
+        await page.mouse.move(box.x + box.width / 2 - 6 * i, box.y + box.height / 2 + 3 * i);
+        await page.waitForTimeout(16);
+      }
+      await page.mouse.up();
+    }));
+    await page.getByRole("button", { name: "Show all" }).or(page.locator("gs-map .zoom button").nth(2)).first().click();
+    await page.waitForTimeout(400);
+    const again = await pixels(page);
+    assert.ok(Math.abs(again - whole) < 0.01, `back at the whole map ${again} are points, before it were ${whole}`);
+
+    await page.getByText("All", { exact: true }).click();
+    assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), String(n + 1));
+    for (const column of ["p", "token", "id"]) {
+      say(`${n}, sorting by ${column}`, await watched(page, async () => {
+        await page.locator(`gs-table .head .${column} button`).click();
+        await page.locator(`gs-table .head .${column}[aria-sort=ascending]`).waitFor();
+        await page.waitForTimeout(100);
+      }));
+    }
+    // After the sort by id the list begins with 0 and the last row is the last id.
+    await page.locator("gs-table .body").evaluate((element) => { element.scrollTop = element.scrollHeight; });
+    await page.locator("gs-table .space .row:not([hidden])", { hasText: String(n - 1) }).waitFor();
+    assert.ok((await page.locator("gs-table .space .row").count()) < 60);
+    await context.close();
+    assert.deepEqual(errors, []);
+  });
+}
+
+test("the count of points can tell a map from an empty one", async () => {
+  const { page, context } = await openPage(browser, `${server.url}/#model=${server.url}/middle/`);
+  await page.getByRole("button", { name: "Find glitch tokens" }).and(page.locator(":enabled")).waitFor({ timeout: 60_000 });
+  await page.locator("gs-glitch-lab input[type=search]").fill("id:99999999");
+  await page.waitForTimeout(500);
+  assert.ok((await pixels(page)) < 0.005);
+  await context.close();
+});
