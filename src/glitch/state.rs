@@ -245,7 +245,7 @@ impl ScanState {
         }
         let mut lines = bytes.split_inclusive(|&byte| byte == b'\n').take_while(|line| line.ends_with(b"\n"));
         let first = lines.next().ok_or_else(|| not(format!("its first line is not whole ({} bytes)", bytes.len())))?;
-        let header: Header = serde_json::from_slice(first).map_err(|error| not(format!("its first line: {error}")))?;
+        let header: Header = read_line(first).map_err(|error| not(format!("its first line: {error}")))?;
         if header.schema != SCHEMA || header.schema_version != SCHEMA_VERSION {
             let schema: String = header.schema.chars().take(40).collect();
             return Err(not(format!(
@@ -257,7 +257,7 @@ impl ScanState {
             serde_json::from_str(header.scan.get()).map_err(|error| not(format!("its first line: {error}")))?;
         let mut state = ScanState { scan, answered: 0, whole_bytes: first.len(), answers: KeptAnswers::default() };
         for line in lines {
-            let Ok(entries) = serde_json::from_slice::<Vec<Entry>>(line) else { break };
+            let Ok(entries) = read_line::<Vec<Entry>>(line) else { break };
             if !entries.iter().all(|entry| state.is_sound(entry)) {
                 break;
             }
@@ -298,6 +298,11 @@ impl ScanState {
             None => Ok(self.answers),
         }
     }
+}
+
+/// A line as JSON. Bytes that are no text are read as the sign for such bytes, which no JSON has outside its strings.
+fn read_line<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_str(std::str::from_utf8(line).unwrap_or("\u{fffd}"))
 }
 
 /// Answers of an earlier run, each to be given once for each time it was asked for.

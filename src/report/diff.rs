@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Probe, Provenance, Report, Status, TokenTable};
 use crate::tokenizer::TokenClass;
 
 /// What changed from report `a` to report `b`. Everything a view of it needs is here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReportDiff {
     /// Always [`ReportDiff::SCHEMA`].
@@ -42,7 +42,7 @@ impl ReportDiff {
 }
 
 /// How the two vocabularies go together, in entries that have text or bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Matching {
     /// `id` when the vocabularies are the same, else `bytes`.
@@ -56,7 +56,7 @@ pub struct Matching {
 }
 
 /// One oracle's verdicts on the tokens that both scans asked about.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffOracle {
     /// Of `a`; the scans' own oracles may differ, which `differences` then say.
@@ -70,7 +70,7 @@ pub struct DiffOracle {
 }
 
 /// Columns of equal length.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DiffTokens {
     pub id_a: Vec<u32>,
@@ -88,7 +88,7 @@ pub struct DiffTokens {
     pub value_b: Vec<Option<f32>>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Change {
     pub mean: f64,
@@ -96,7 +96,7 @@ pub struct Change {
 }
 
 /// A glitch token that cannot be compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Unmatched {
     pub id: u32,

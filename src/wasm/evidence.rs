@@ -61,15 +61,16 @@ pub fn export_report(report_json: &str, format: &str) -> Result<String, JsValue>
 /// What changed from one saved report to another, as JSON text.
 #[wasm_bindgen]
 pub fn diff_reports(a_json: &str, b_json: &str) -> Result<String, JsValue> {
-    let (a, b) = (Report::from_json(a_json), Report::from_json(b_json));
-    let difference = diff(&a.map_err(report_failure)?, &b.map_err(report_failure)?);
-    serde_json::to_string(&difference).map_err(|error| thrown(&error.to_string(), None, "input"))
+    serde_json::to_string(&difference(a_json, b_json)?).map_err(|error| thrown(&error.to_string(), None, "input"))
 }
 
-/// Every compared token as CSV.
+/// The same as CSV, a row for every compared token.
 #[wasm_bindgen]
-pub fn diff_csv(diff_json: &str) -> Result<String, JsValue> {
-    let difference: ReportDiff = serde_json::from_str(diff_json)
-        .map_err(|error| thrown(&format!("the comparison cannot be read: {error}"), None, "input"))?;
-    Ok(difference.to_csv())
+pub fn diff_csv(a_json: &str, b_json: &str) -> Result<String, JsValue> {
+    Ok(difference(a_json, b_json)?.to_csv())
+}
+
+fn difference(a_json: &str, b_json: &str) -> Result<ReportDiff, JsValue> {
+    let (a, b) = (Report::from_json(a_json), Report::from_json(b_json));
+    Ok(diff(&a.map_err(report_failure)?, &b.map_err(report_failure)?))
 }

@@ -377,6 +377,7 @@ const CATALOGUE = {
   "diff.only_a": ["Glitch tokens of the first report without a verdict in the second ({n})", "第一份中的故障词元，第二份没有结果（{n}）"],
   "diff.only_b": ["Glitch tokens of the second report without a verdict in the first ({n})", "第二份中的故障词元，第一份没有结果（{n}）"],
   "diff.json": ["Save comparison (JSON)", "保存比较（JSON）"],
+  "diff.chart": ["Save chart ({format})", "保存图表（{format}）"],
   "diff.csv": ["Save comparison (CSV)", "保存比较（CSV）"],
 
   "granularity.heading": ["Granularity", "粒度"],

@@ -14,18 +14,7 @@ impl ReportDiff {
         let mut out = String::from(HEADER);
         let tokens = &self.tokens;
         let optional = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
-        // A comparison from a file may have columns of any length.
-        let numbers = [&tokens.p_target_a, &tokens.p_target_b, &tokens.entropy_a, &tokens.entropy_b].map(Vec::len);
-        let others = [
-            tokens.id_a.len(),
-            tokens.id_b.len(),
-            tokens.text.len(),
-            tokens.passed_a.len(),
-            tokens.passed_b.len(),
-            tokens.value_a.len(),
-            tokens.value_b.len(),
-        ];
-        for at in 0..numbers.into_iter().chain(others).min().unwrap_or(0) {
+        for at in 0..tokens.id_a.len() {
             let change = match (tokens.passed_a[at], tokens.passed_b[at]) {
                 (false, true) => "fixed",
                 (true, false) => "broken",

@@ -493,6 +493,6 @@ export function whole_state_bytes(): number {
   return 0;
 }
 
-export function diff_csv(json: string): string {
-  return `id_a\r\n${(JSON.parse(json) as ReportDiff).tokens.id_a.join("\r\n")}\r\n`;
+export function diff_csv(a: string, b: string): string {
+  return `id_a\r\n${(JSON.parse(diff_reports(a, b)) as ReportDiff).tokens.id_a.join("\r\n")}\r\n`;
 }

@@ -194,8 +194,8 @@ export class Core {
     return this.call((remote) => remote.diff(a, b));
   }
 
-  diffCsv(diff: string): Promise<string> {
-    return this.call((remote) => remote.diffCsv(diff));
+  diffCsv(a: string, b: string): Promise<string> {
+    return this.call((remote) => remote.diffCsv(a, b));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */

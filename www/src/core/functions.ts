@@ -170,8 +170,8 @@ export async function diff(a: string, b: string): Promise<string> {
   return plain(async () => diff_reports(a, b));
 }
 
-export async function diffCsv(diff: string): Promise<string> {
-  return plain(async () => diff_csv(diff));
+export async function diffCsv(a: string, b: string): Promise<string> {
+  return plain(async () => diff_csv(a, b));
 }
 
 /** The densest documents as CSV, or the tokens. */

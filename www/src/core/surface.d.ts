@@ -111,7 +111,7 @@ export function export_report(report_json: string, format: string): string;
 /** A comparison as JSON text. */
 export function diff_reports(a_json: string, b_json: string): string;
 export function whole_state_bytes(state: Uint8Array): number;
-export function diff_csv(diff_json: string): string;
+export function diff_csv(a_json: string, b_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;

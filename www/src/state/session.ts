@@ -70,7 +70,7 @@ export class Session extends EventTarget {
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
   /** The report in view against one from a file. */
-  difference: { name: string; diff: ReportDiff } | null = null;
+  difference: { name: string; text: string; diff: ReportDiff } | null = null;
 
   /** A scan of the loaded model that a closed tab or a cancel left behind. */
   kept: KeptScan | null = null;
@@ -413,7 +413,7 @@ export class Session extends EventTarget {
     const { report } = this;
     if (!report || this.job) return;
     const json = await this.leaving(this.core.diff(JSON.stringify(report), text), "report");
-    if (json !== null && report === this.report) this.difference = { name, diff: JSON.parse(json) as ReportDiff };
+    if (json !== null && report === this.report) this.difference = { name, text, diff: JSON.parse(json) as ReportDiff };
     this.changed();
   }
 
@@ -423,7 +423,7 @@ export class Session extends EventTarget {
   }
 
   async differenceCsv(): Promise<string | null> {
-    return this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.difference.diff)));
+    return this.report && this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.report), this.difference.text));
   }
 
   /** What the core makes of a report; null and a trouble when it cannot. */

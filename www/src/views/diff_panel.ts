@@ -3,6 +3,8 @@ import { css, html, nothing, svg } from "lit";
 import { count, decimal, percent, probability } from "../report/format";
 import type { ReportDiff } from "../report/types";
 import { t, type Key } from "../strings";
+import { drawing, picture } from "./chart_file";
+import { download } from "./download";
 import { GlitchscopeElement, sheet } from "./element";
 import "./token_chip";
 
@@ -34,9 +36,9 @@ export class DiffPanel extends GlitchscopeElement {
     .grid { stroke: var(--rule); }
     .same { stroke: var(--ink-2); stroke-dasharray: 4 3; }
     .tick { fill: var(--ink-2); }
-    .both_pass, .both_fail { fill: none; stroke-width: 3.5; stroke-linecap: round; }
-    .both_pass { stroke: var(--ink); opacity: 0.25; }
-    .both_fail { stroke: var(--glitch); opacity: 0.45; }
+    .both_pass, .both_fail { fill: none; stroke-width: 3.5; }
+    .both_pass { stroke: var(--ink); stroke-opacity: 0.25; }
+    .both_fail { stroke: var(--glitch); stroke-opacity: 0.45; }
     .fixed { fill: var(--surface); stroke: var(--ok); stroke-width: 1.5; }
     .broken { fill: var(--glitch); }
     .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 4px 0 0; padding: 0; list-style: none; font-size: 13px; }
@@ -45,11 +47,13 @@ export class DiffPanel extends GlitchscopeElement {
     .row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 12px; }
     details { margin-top: 8px; }
   `];
-  static override properties = { diff: { attribute: false }, nameA: { type: String }, nameB: { type: String }, score: { state: true } };
+  static override properties = { diff: { attribute: false }, nameA: { type: String }, nameB: { type: String }, stem: { type: String }, score: { state: true } };
   /** Dispatches `save` with `json` or `csv`, and `pick` with an id of the first report. */
   declare diff: ReportDiff | null;
   declare nameA: string;
   declare nameB: string;
+  /** First part of the names of downloaded files. */
+  declare stem: string;
   declare score: Score;
 
   constructor() {
@@ -57,6 +61,7 @@ export class DiffPanel extends GlitchscopeElement {
     this.diff = null;
     this.nameA = "";
     this.nameB = "";
+    this.stem = "comparison";
     this.score = "p_target";
   }
 
@@ -91,6 +96,8 @@ export class DiffPanel extends GlitchscopeElement {
       <div class="row">
         <button @click=${() => this.save("json")}>${t("diff.json")}</button>
         <button @click=${() => this.save("csv")}>${t("diff.csv")}</button>
+        <button @click=${() => void this.saveChart("svg")}>${t("diff.chart", { format: "SVG" })}</button>
+        <button @click=${() => void this.saveChart("png")}>${t("diff.chart", { format: "PNG" })}</button>
       </div>`;
   }
 
@@ -132,12 +139,12 @@ export class DiffPanel extends GlitchscopeElement {
           <text class="tick" x=${LEFT - 6} y=${y(tick) + 4} text-anchor="end">${label(tick)}</text>
           <text class="tick" x=${x(tick)} y=${SIDE - BOTTOM + 16} text-anchor="middle">${label(tick)}</text>`)}
         <line class="same" x1=${x(low)} y1=${y(low)} x2=${x(top)} y2=${y(top)}></line>
-        ${KINDS.map((kind) => svg`<path class=${kind} d=${paths[kind].join("")}></path>`)}
+        ${KINDS.map((kind) => svg`<path class=${kind} stroke-linecap="round" d=${paths[kind].join("")}></path>`)}
         <text class="tick" x=${(LEFT + SIDE - RIGHT) / 2} y=${SIDE - 8} text-anchor="middle">${t("diff.first")}</text>
         <text class="tick" transform="rotate(-90)" x=${-(TOP + SIDE - BOTTOM) / 2} y="12" text-anchor="middle">${t("diff.second")}</text>
       </svg>
       <ul class="legend">${[...KINDS].reverse().map((kind) => html`<li><svg viewBox="-6 -6 12 12" aria-hidden="true">
-        ${kind === "fixed" || kind === "broken" ? svg`<path class=${kind} d="M0 -4l4 4l-4 4l-4 -4z"></path>` : svg`<path class=${kind} d="M0 0h0"></path>`}</svg>${t(`diff.${kind}`)}: ${count(paths[kind].length)}</li>`)}</ul>
+        ${kind === "fixed" || kind === "broken" ? svg`<path class=${kind} d="M0 -4l4 4l-4 4l-4 -4z"></path>` : svg`<path class=${kind} stroke-linecap="round" d="M0 0h0"></path>`}</svg>${t(`diff.${kind}`)}: ${count(paths[kind].length)}</li>`)}</ul>
       <figcaption class="small quiet">${t("diff.caption", { line: t(score === "p_target" ? "diff.axis.log" : "diff.axis.linear") })}
         ${score === "value" ? nothing : t("diff.change", {
           mean: score === "p_target" ? probability(change.mean) : decimal(change.mean, 3),
@@ -172,6 +179,13 @@ export class DiffPanel extends GlitchscopeElement {
     return html`<details><summary>${t(`diff.${which}`, { n: count(all.length) })}</summary>
       <ul class="notes">${all.slice(0, LISTED).map(({ id, text, reason }) => html`<li><gs-token .text=${text} .token=${id} showId></gs-token> <span lang="en" dir="auto">${reason}</span></li>`)}</ul>
       ${all.length > LISTED ? html`<p class="small quiet">${t("diff.more", { n: count(all.length - LISTED) })}</p>` : nothing}</details>`;
+  }
+
+  private async saveChart(format: "svg" | "png"): Promise<void> {
+    const text = drawing(this.renderRoot.querySelector("svg")!, SIDE, SIDE);
+    const ground = getComputedStyle(this).getPropertyValue("--surface");
+    const content = format === "svg" ? text : await picture(text, SIDE, SIDE, ground);
+    if (content) download(content, `${this.stem}-${this.score}.${format}`, format === "svg" ? "image/svg+xml" : "image/png");
   }
 
   private save(format: "json" | "csv"): void {

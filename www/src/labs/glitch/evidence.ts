@@ -57,7 +57,7 @@ export function comparison(session: Session, stem: string) {
       <input class="visually-hidden" id="other-report" type="file" accept=".json,application/json" tabindex="-1" aria-label=${t("diff.open")} @change=${(event: Event) => void compare(event)} />
       ${difference ? html`<button @click=${() => session.dropComparison()}>${t("diff.close")}</button>` : nothing}
     </div>
-    ${difference ? html`<gs-diff .diff=${difference.diff} nameA=${session.fromFile ?? t("diff.shown")} nameB=${difference.name}
+    ${difference ? html`<gs-diff .diff=${difference.diff} nameA=${session.fromFile ?? t("diff.shown")} nameB=${difference.name} stem=${`${stem}-comparison`}
       @save=${(event: CustomEvent<"json" | "csv">) => void save(event.detail)}
       @pick=${(event: CustomEvent<number>) => session.pick(event.detail)}></gs-diff>` : nothing}
   </section>`;
