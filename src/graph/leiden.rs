@@ -7,7 +7,7 @@
 //! Quality  `super::quality::modularity`; weights used; start from singletons
 //! Source   Traag, Waltman & van Eck 2019, "From Louvain to Leiden". Parts are merged to the largest gain, as leidenalg
 //!          does, instead of at random
-//! Agrees   leidenalg and igraph's community_leiden run to convergence: not below 0.995 of the better one's quality, on
+//! Agrees   leidenalg and igraph's community_leiden run to convergence: not below 0.985 of the better one's quality, on
 //!          the graphs in tests/golden
 //! Numbers  communities are numbered by size, largest first, then by smallest member: a partition has one numbering
 //! Memory   24 bytes a vertex and what is left of the graph after the first aggregation
