@@ -21,6 +21,7 @@ pub mod remembered;
 pub mod shaders;
 pub mod tuning;
 
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 #[cfg(doc)]
@@ -149,7 +150,9 @@ impl GpuDevice {
             return Err(self.with_available_bytes_now(error));
         }
         self.buffers.write(&self.device, &self.queue, tensor, offset_bytes, bytes)?;
-        self.faults.check()
+        let result = self.faults.check();
+        let plain = result.clone();
+        now(self.blame(result)).unwrap_or(plain)
     }
 
     /// Submits the recording and learns whether the GPU accepted it; does not wait for the work itself.
@@ -275,11 +278,7 @@ impl GpuDevice {
     /// The same where nothing can be waited for. Natively nothing need be; a browser's verdicts come later, in `settle`.
     fn with_available_bytes_now(&self, error: ComputeError) -> ComputeError {
         let plain = error.clone();
-        let mut looked = Box::pin(self.with_available_bytes(error));
-        match looked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(error) => error,
-            Poll::Pending => plain,
-        }
+        now(self.with_available_bytes(error)).unwrap_or(plain)
     }
 
     fn submit(&mut self, launches: &[Launch<'_>]) -> Result<(), ComputeError> {
@@ -320,6 +319,14 @@ impl Drop for GpuDevice {
     /// want of the memory of the first.
     fn drop(&mut self) {
         self.device.destroy();
+    }
+}
+
+/// What the work gives when it need not wait for anything.
+fn now<T>(work: impl Future<Output = T>) -> Option<T> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }
 
