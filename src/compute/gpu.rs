@@ -250,9 +250,10 @@ impl GpuDevice {
     }
 
     /// The result, or the cause behind its error. A browser tells that the device is lost only after its event loop has
-    /// turned, and until then the loss looks like refused work.
+    /// turned, a native device only when it is polled, and until then the loss looks like refused work.
     async fn blame<T>(&self, result: Result<T, ComputeError>) -> Result<T, ComputeError> {
         if result.is_err() {
+            let _ = self.device.poll(wgpu::PollType::Poll);
             let _ = Scopes::push(&self.device).pop(0).settle(&self.info.name).await;
         }
         self.faults.check().and(result)
