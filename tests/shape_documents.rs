@@ -24,7 +24,10 @@ const ROOTS: &[&str] =
 fn paths(text: &str) -> Vec<String> {
     text.split(['`', '(', ')', '"', ' ', '\n'])
         .map(|word| word.trim_end_matches(['.', ',', ':', ';']))
-        .filter(|word| ROOTS.iter().any(|root| word.starts_with(root)) || word.ends_with(".md"))
+        .filter(|word| {
+            ROOTS.iter().any(|root| word.starts_with(root))
+                || word.trim_start_matches('.') != "md" && word.ends_with(".md")
+        })
         .filter(|word| !word.contains(['<', '*', '{', '…', '#']) && !word.starts_with("http"))
         .map(str::to_owned)
         .collect()
