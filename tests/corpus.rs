@@ -5,10 +5,10 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{fixture, now};
+use common::{Impatient, fixture, now};
 use glitchscope::checkpoint::source::MemorySource;
 use glitchscope::corpus::{CorpusError, CorpusFile, Prevalence, PrevalenceOptions, prevalence};
-use glitchscope::progress::{Event, Monitor, Silent};
+use glitchscope::progress::{Monitor, Silent};
 use glitchscope::report::{Report, Status, TokenTable};
 use glitchscope::tokenizer::Tokenizer;
 use glitchscope::{Error, Result};
@@ -223,18 +223,6 @@ fn broken_records_cost_themselves() {
     let bytes = b"{\"x\": \"one two\", \"y\": \"a\"}\n{\"x\": \"b\"}".to_vec();
     let result = counted(&tokenizer, &[260], &[("a.jsonl", bytes)], &options, &mut Silent).unwrap();
     assert_eq!((result.all.documents, result.all.tokens), (1, 1));
-}
-
-/// Stops after so many pauses.
-struct Impatient(std::cell::Cell<u32>);
-
-impl Monitor for Impatient {
-    fn event(&mut self, _event: Event<'_>) {}
-
-    fn is_cancelled(&self) -> bool {
-        self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() == 0
-    }
 }
 
 /// Oracle: the contract. A cancel keeps what was counted.

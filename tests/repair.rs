@@ -6,12 +6,12 @@ mod common;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use common::fixture;
+use common::{Impatient, fixture};
 use glitchscope::Error;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::compute::DevicePreference;
 use glitchscope::compute::quant::Quantised;
-use glitchscope::progress::{Event, Monitor, Silent};
+use glitchscope::progress::Silent;
 use glitchscope::repair::RepairError;
 use glitchscope::repair::merges::{self, MergeOptions};
 use glitchscope::repair::rows::{self, RowOptions};
@@ -133,18 +133,6 @@ fn the_patched_file_has_the_new_rows_and_nothing_else() {
     let source = Rc::new(MemorySource::new("patched", files));
     let mut opened = block_on(Session::open(source, DevicePreference::Cpu, &mut Silent)).unwrap();
     assert_eq!(bits(&block_on(opened.model.embedding()).unwrap()), bits(&kept));
-}
-
-/// Stops after so many pauses.
-struct Impatient(std::cell::Cell<u32>);
-
-impl Monitor for Impatient {
-    fn event(&mut self, _event: Event<'_>) {}
-
-    fn is_cancelled(&self) -> bool {
-        self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() == 0
-    }
 }
 
 /// Control: whatever ends a repair early leaves the model as it was, and what cannot be done is refused by name.

@@ -44,12 +44,10 @@ def cosine_distance(rows, reference):
     return 1 - rows @ reference / np.maximum(norms, 1e-6)
 
 
-def indicators():
-    rows = load_file(FOLDER / "model.safetensors")["model.embed_tokens.weight"].astype(np.float64)
-    references = byte_ids()
+def indicators_of(rows, references):
+    """Magikarp's indicators of all rows (f64) against the mean of the reference rows, and how alike those are."""
     unit = rows[references] / np.linalg.norm(rows[references], axis=1, keepdims=True)
-    cosines = unit @ unit.T
-    n = len(references)
+    cosines, n = unit @ unit.T, len(references)
     centred = rows - rows.mean(0)
     first = PCA(n_components=1, svd_solver="full").fit(rows).components_[0]
     without = rows - np.outer(rows @ first, first)
@@ -61,10 +59,17 @@ def indicators():
         "cosine_without_first_component": cosine_distance(without, mean(without)),
         "distance": np.linalg.norm(rows - mean(rows), axis=1),
     }
+    return values, float((cosines.sum() - n) / (n * (n - 1)))
+
+
+def indicators():
+    rows = load_file(FOLDER / "model.safetensors")["model.embed_tokens.weight"].astype(np.float64)
+    references = byte_ids()
+    values, mutual_cosine = indicators_of(rows, references)
     shown = list(range(0, len(rows), 31))
     return {
         "references": references,
-        "mutual_cosine": float((cosines.sum() - n) / (n * (n - 1))),
+        "mutual_cosine": mutual_cosine,
         "ids": shown,
         "values": {name: rounded(column[shown]) for name, column in values.items()},
         "percentile_2": {name: float(np.percentile(column, 2)) for name, column in values.items()},
@@ -127,4 +132,5 @@ def main():
     print(path.relative_to(ROOT), path.stat().st_size, "bytes; mutual cosine", cases["indicators"]["mutual_cosine"])
 
 
-main()
+if __name__ == "__main__":
+    main()
