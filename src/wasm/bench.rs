@@ -157,8 +157,12 @@ impl ModelProbes {
         self.probes.device()
     }
 
-    pub async fn run(&mut self, whole: bool) -> Result<f32, JsValue> {
-        self.probes.run(whole).await.map_err(failure)
+    pub async fn first(&mut self) -> Result<f32, JsValue> {
+        self.probes.first().await.map_err(failure)
+    }
+
+    pub async fn rest(&mut self) -> Result<(), JsValue> {
+        self.probes.rest().await.map_err(failure)
     }
 }
 
