@@ -183,7 +183,7 @@ export class GlitchLab extends GlitchscopeElement {
             @filter=${(event: CustomEvent<string>) => this.show("all", event.detail)}></gs-detail>
         </div>
         <div class="row">
-          <button ?disabled=${!session.report} @click=${this.saveJson}>${t("export.json")}</button>
+          <button ?disabled=${!session.report} @click=${() => void this.saveJson()}>${t("export.json")}</button>
           <button ?disabled=${!session.report} @click=${() => void this.saveCsv()}>${t("export.csv")}</button>
           <button ?disabled=${!rows} @click=${() => void this.savePicture()}>${t("export.map")}</button>
           <button @click=${() => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true }))}>${t("export.open")}</button>
@@ -348,10 +348,10 @@ export class GlitchLab extends GlitchscopeElement {
     return fileStem(`glitchscope-${report?.provenance.model.name ?? this.session.wanted.name}-${report?.provenance.options.method ?? "map"}`);
   }
 
-  private readonly saveJson = (): void => {
-    const json = this.session.exportJson();
+  private async saveJson(): Promise<void> {
+    const json = await this.session.exportJson();
     if (json) download(json, `${this.stem()}.json`, "application/json");
-  };
+  }
 
   private async saveCsv(): Promise<void> {
     const csv = await this.session.exportCsv();
