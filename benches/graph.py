@@ -1,14 +1,18 @@
 """Seconds that the usual Python libraries take for the stages of a map, and how good what they find is.
 
-    python benches/graph.py FILE ROWS COLUMNS   the rows in f32, written when the file is not there; prints one line of JSON
+    python benches/graph.py FILE ROWS COLUMNS [SECONDS]   the rows in f32, written when the file is not there; prints one line of JSON
 
 Components: scikit-learn. Neighbours: scikit-learn (exact) and pynndescent, which umap-learn searches with (approximate).
-Weights: umap-learn. Communities: igraph until nothing is gained, leidenalg with its two iterations. What is compiled on the
-first call is called once before. Processor seconds go to stderr, for a machine that does other things as well.
+Weights: umap-learn. Communities: igraph and leidenalg, two iterations each and at most SECONDS (default 120), in a process
+of its own that is ended then. The graph goes to FILE.graph and their communities to FILE.igraph and FILE.leidenalg, so that
+others can be given the same graph and all partitions are judged by the same function. What is compiled on the first call is
+called once before. Processor seconds go to stderr, for a machine that does other things as well.
 """
 
 import importlib.metadata
 import json
+import multiprocessing
+import random
 import sys
 import time
 from pathlib import Path
@@ -21,7 +25,7 @@ import sklearn.decomposition
 import sklearn.neighbors
 import umap.umap_
 
-NEIGHBOURS, COMPONENTS, RESOLUTION, SEED = 50, 50, 75.0, 42
+NEIGHBOURS, COMPONENTS, RESOLUTION, SEED, ITERATIONS = 50, 50, 75.0, 42, 2
 
 
 def rows_of(path: Path, rows: int, columns: int) -> np.ndarray:
@@ -35,45 +39,85 @@ def rows_of(path: Path, rows: int, columns: int) -> np.ndarray:
     return np.fromfile(path, dtype=np.float32).reshape(rows, columns)
 
 
-def timed(work):
+def timed(name, work):
     start, busy = time.perf_counter(), time.process_time()
     value = work()
     taken = time.perf_counter() - start
-    print(f"{taken:.2f} s, {time.process_time() - busy:.2f} s of all processors", file=sys.stderr)
+    print(f"{name}: {taken:.2f} s, {time.process_time() - busy:.2f} s of all processors", file=sys.stderr, flush=True)
     return value, taken
 
 
-def median(work, runs=3):
+def median(name, work, runs=3):
     value = None
     seconds = []
     for _ in range(runs):
-        value, taken = timed(work)
+        value, taken = timed(name, work)
         seconds.append(taken)
     return value, sorted(seconds)[runs // 2]
 
 
-def quality(graph, weights, membership) -> float:
-    return graph.modularity(membership, weights=weights, resolution=RESOLUTION)
+def limited(name, work, limit):
+    """The same in a process of its own; None, None when it is not done after so many seconds."""
+    receive, send = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=lambda: send.send(timed(name, work)))
+    process.start()
+    send.close()
+    result = receive.recv() if receive.poll(limit) else (None, None)
+    if result[1] is None:
+        print(f"{name}: not done after {limit:.0f} s", file=sys.stderr, flush=True)
+        process.kill()
+    process.join()
+    return result
+
+
+def write_graph(path: Path, matrix):
+    """The upper triangle of a scipy matrix, mirrored: u32 vertices and entries, row starts, columns, then f32 weights."""
+    upper = matrix.tocoo()
+    keep = (upper.row < upper.col) & (upper.data > 0)
+    row, column, weight = upper.row[keep], upper.col[keep], upper.data[keep].astype(np.float32)
+    rows, columns, weights = np.concatenate([row, column]), np.concatenate([column, row]), np.tile(weight, 2)
+    order = np.lexsort((columns, rows))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=matrix.shape[0]))])
+    with path.open("wb") as file:
+        np.array([matrix.shape[0], len(rows)], dtype=np.uint32).tofile(file)
+        starts.astype(np.uint32).tofile(file)
+        columns[order].astype(np.uint32).tofile(file)
+        weights[order].tofile(file)
+    return igraph.Graph(n=matrix.shape[0], edges=np.column_stack([row, column])), weight.astype(np.float64)
+
+
+def with_igraph(graph, weights):
+    random.seed(SEED)
+    return graph.community_leiden(
+        objective_function="modularity", weights=weights.tolist(), resolution=RESOLUTION, n_iterations=ITERATIONS
+    ).membership
+
+
+def with_leidenalg(graph, weights):
+    return leidenalg.find_partition(
+        graph, leidenalg.RBConfigurationVertexPartition, weights=weights, resolution_parameter=RESOLUTION,
+        n_iterations=ITERATIONS, seed=SEED,
+    ).membership
 
 
 def main() -> None:
     path, rows, columns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    limit = float(sys.argv[4]) if len(sys.argv) > 4 else 120.0
     x = rows_of(path, rows, columns)
-    if "--write" in sys.argv:
-        return
     result = {}
     pca = sklearn.decomposition.PCA(COMPONENTS, random_state=SEED)
-    scores, result["pca"] = median(lambda: pca.fit_transform(x))
+    scores, result["pca"] = median("components", lambda: pca.fit_transform(x))
     scores = np.ascontiguousarray(scores, dtype=np.float32)
     result["variance"] = float(pca.explained_variance_ratio_.sum())
 
     search = sklearn.neighbors.NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(scores)
-    (distances, indices), result["knn exact"] = timed(lambda: search.kneighbors(scores))
+    (distances, indices), result["knn exact"] = timed("neighbours, exact", lambda: search.kneighbors(scores))
     pynndescent.NNDescent(scores[:2000], n_neighbors=NEIGHBOURS, random_state=SEED).neighbor_graph
     found, result["knn approximate"] = timed(
-        lambda: pynndescent.NNDescent(scores, n_neighbors=NEIGHBOURS, random_state=SEED).neighbor_graph
+        "neighbours, approximate",
+        lambda: pynndescent.NNDescent(scores, n_neighbors=NEIGHBOURS, random_state=SEED).neighbor_graph,
     )
-    sample = np.random.default_rng(1).choice(rows, 1000, replace=False)
+    sample = np.random.default_rng(1).choice(rows, min(rows, 1000), replace=False)
     held = [len(set(indices[row, 1:]) & set(found[0][row])) for row in sample]
     result["recall"] = float(np.mean(held) / (NEIGHBOURS - 1))
 
@@ -82,27 +126,17 @@ def main() -> None:
             scores[: len(near)], NEIGHBOURS, SEED, "euclidean", knn_indices=near, knn_dists=far
         )[0]
 
-    weights(indices[:2000] % 2000, distances[:2000])
-    graph, result["weights"] = median(lambda: weights(indices, distances))
-    upper = graph.tocoo()
-    keep = upper.row < upper.col
-    edges = np.column_stack([upper.row[keep], upper.col[keep]])
-    edge_weights = upper.data[keep].astype(np.float64)
-    made = igraph.Graph(n=rows, edges=edges)
-    clusters, result["igraph"] = timed(
-        lambda: made.community_leiden(
-            objective_function="modularity", weights=edge_weights.tolist(), resolution=RESOLUTION, n_iterations=-1
-        )
-    )
-    result["igraph quality"] = quality(made, edge_weights, clusters.membership)
-    partition, result["leidenalg"] = timed(
-        lambda: leidenalg.find_partition(
-            made, leidenalg.RBConfigurationVertexPartition, weights=edge_weights, resolution_parameter=RESOLUTION,
-            n_iterations=2, seed=SEED,
-        )
-    )
-    result["leidenalg quality"] = quality(made, edge_weights, partition.membership)
-    result["leidenalg clusters"] = len(partition)
+    weights(indices[:2000] % min(rows, 2000), distances[:2000])
+    matrix, result["weights"] = median("weights", lambda: weights(indices, distances))
+    graph, edge_weights = write_graph(Path(f"{path}.graph"), matrix)
+    result["entries"] = 2 * graph.ecount()
+    for library, work in [("igraph", with_igraph), ("leidenalg", with_leidenalg)]:
+        membership, result[library] = limited(library, lambda work=work: work(graph, edge_weights), limit)
+        if membership is not None:
+            np.array(membership, dtype=np.uint32).tofile(f"{path}.{library}")
+            result[f"{library} quality"] = graph.modularity(membership, weights=edge_weights, resolution=RESOLUTION)
+            result[f"{library} clusters"] = len(set(membership))
+    result["iterations"], result["limit"] = ITERATIONS, limit
     names = ["scikit-learn", "umap-learn", "pynndescent", "igraph", "leidenalg"]
     result["versions"] = {name: importlib.metadata.version(name) for name in names}
     print(json.dumps(result))

@@ -99,6 +99,7 @@ export class TokenTable extends GlitchscopeElement {
   static override styles = [sheet, chipStyle, css`
     :host { display: block; position: relative; container-type: inline-size; }
     .body { height: 674px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); }
+    .body[aria-busy] { cursor: progress; }
     .space { position: relative; width: 100%; }
     .row {
       display: grid; align-items: center; height: 32px; padding: 0 12px; gap: 12px; line-height: 1.25;
