@@ -45,7 +45,7 @@ function hollow(value: unknown, path: Path, lists: LongList[]): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hollow(item, [...path, key], lists)]));
 }
 
-function* messagesOf(value: unknown): Generator<Message> {
+function* messagesOf(value: unknown): Generator<Message, void> {
   const lists: LongList[] = [];
   const frame = hollow(value, [], lists);
   yield { frame, paths: lists.map(({ path }) => path) };
@@ -59,9 +59,9 @@ export function parcel(value: unknown): MessagePort {
   const messages = messagesOf(value);
   port1.onmessage = ({ data: wanted }: MessageEvent<number>) => {
     for (let i = 0; i < wanted; i++) {
-      const { value: message, done } = messages.next();
-      if (done) break;
-      port1.postMessage(message);
+      const next = messages.next();
+      if (next.done) break;
+      port1.postMessage(next.value);
     }
   };
   return transfer(port2, [port2]);
