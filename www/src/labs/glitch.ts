@@ -5,6 +5,7 @@ import { matching, parseFilter } from "../report/filter";
 import { FAILED, PASSED, type TokenRows } from "../report/rows";
 import { PAPER_RESOLUTION, scaledResolution } from "../report/resolution";
 import { measuredRate } from "../state/preferences";
+import { turn } from "../slices";
 import type { Session, Trouble } from "../state/session";
 import type { Label } from "../report/types";
 import { t, type Key } from "../strings";
@@ -123,6 +124,12 @@ export class GlitchLab extends GlitchscopeElement {
     this.session.removeEventListener("rows", this.onRows);
     this.session.removeEventListener("pick", this.onPick);
     clearTimeout(this.refresh);
+  }
+
+  /** Apart from what brought the rows: of a large vocabulary each takes its time. */
+  protected override async scheduleUpdate(): Promise<void> {
+    await turn();
+    super.scheduleUpdate();
   }
 
   override willUpdate(): void {

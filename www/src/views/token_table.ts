@@ -4,7 +4,7 @@ import { css, html, nothing, type PropertyValues } from "lit";
 import { count, decimal, probability } from "../report/format";
 import { shown } from "../report/token_text";
 import { FAILED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
-import { Slices, sortInSlices } from "../slices";
+import { Slices, sortInSlices, turn } from "../slices";
 import { t, type Key } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
 import { chipStyle, fillChip } from "./token_chip";
@@ -166,6 +166,12 @@ export class TokenTable extends GlitchscopeElement {
     this.arranging = null;
     this.unmount?.();
     this.virtualizer = null;
+  }
+
+  /** Apart from the lab that lists the rows and from the map: of a large vocabulary each takes its time. */
+  protected override async scheduleUpdate(): Promise<void> {
+    await turn();
+    super.scheduleUpdate();
   }
 
   override render() {
