@@ -64,12 +64,15 @@ it("a parcel cannot be told where its lists belong by what is in it", async () =
   expect(await opened(parcel(forged))).toEqual(forged);
 });
 
+/** Rows of a table: three runs of the sort and a part of one. */
+const M = 13_000;
+
 function rows(): TokenRows {
   const made = new TokenRows({
-    text: Array.from({ length: N }, (_, id) => `${(id * 7919) % 4_001}`), bytes_hex: Array.from({ length: N }, () => ""),
-    class: Array.from({ length: N }, (_, id) => (id % 9 === 0 ? "byte" : "ok")),
+    text: Array.from({ length: M }, (_, id) => `${(id * 7919) % 4_001}`), bytes_hex: Array.from({ length: M }, () => ""),
+    class: Array.from({ length: M }, (_, id) => (id % 9 === 0 ? "byte" : "ok")),
   });
-  made.addProbes(Array.from({ length: N / 2 }, (_, i) => ({
+  made.addProbes(Array.from({ length: M / 2 }, (_, i) => ({
     id: 2 * i, passed: i % 3 > 0, passed_strict: true, value: 0, p_target: ((i * 31) % 101) / 100, argmax: 0, entropy: (i * 17) % 13, answer: [],
     answer_text: `${i % 77}`,
   })));
@@ -78,25 +81,25 @@ function rows(): TokenRows {
 
 it("a long list sorted in slices is in the order of one sorted in one go, by every column and both ways", async () => {
   const made = rows();
-  const ids = Uint32Array.from({ length: N }, (_, i) => N - 1 - i);
+  const ids = Uint32Array.from({ length: M }, (_, i) => M - 1 - i);
   for (const column of ["id", "token", "verdict", "p", "entropy", "answer", "cluster", "class"] satisfies Column[]) {
     for (const descending of [false, true]) {
       const slices = new Slices(clock());
       const order = await sortedInSlices(made, ids, { column, descending }, () => true, slices);
-      expect(order, column).toEqual(sorted(made, ids, { column, descending }));
+      expect(String(order) === String(sorted(made, ids, { column, descending })), column).toBe(true);
       if (column !== "id") expect(slices.turns, column).toBeGreaterThan(3);
     }
   }
-  expect(await sortedInSlices(made, ids, { column: "p", descending: false })).not.toEqual(sorted(made, ids, { column: "p", descending: true }));
+  expect(String(await sortedInSlices(made, ids, { column: "p", descending: false }))).not.toBe(String(sorted(made, ids, { column: "p", descending: true })));
 });
 
 it("sorting ends as soon as it is not wanted, and takes lists of any length", async () => {
   const slices = new Slices(clock());
-  const ids = Uint32Array.from({ length: N }, (_, i) => i);
+  const ids = Uint32Array.from({ length: M }, (_, i) => i);
   expect(await sortInSlices(ids, (a, b) => b - a, slices, () => slices.turns < 2)).toBeNull();
   expect(slices.turns).toBe(2);
-  for (const n of [0, 1, 4_095, 4_096, 4_097, 12_289]) {
+  for (const n of [0, 1, 4_095, 4_096, 4_097, 9_000, M]) {
     const some = ids.slice(0, n);
-    expect(await sortInSlices(some, (a, b) => b - a, new Slices())).toEqual(some.slice().reverse());
+    expect(String(await sortInSlices(some, (a, b) => b - a, new Slices())) === String(some.slice().reverse()), `${n}`).toBe(true);
   }
 });
