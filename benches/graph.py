@@ -1,12 +1,14 @@
 """Seconds that the usual Python libraries take for the stages of a map, and how good what they find is.
 
-    python benches/graph.py FILE ROWS COLUMNS [SECONDS]   the rows in f32, written when the file is not there; prints one line of JSON
+    python benches/graph.py FILE ROWS COLUMNS PART SECONDS   the rows in f32, written when the file is not there; prints one line of JSON
 
 Components: scikit-learn. Neighbours: scikit-learn (exact) and pynndescent, which umap-learn searches with (approximate).
-Weights: umap-learn. Communities: igraph and leidenalg, two iterations each and at most SECONDS (default 120), in a process
-of its own that is ended then. The graph goes to FILE.graph and their communities to FILE.igraph and FILE.leidenalg, so that
-others can be given the same graph and all partitions are judged by the same function. What is compiled on the first call is
-called once before. Processor seconds go to stderr, for a machine that does other things as well.
+Weights: umap-learn. Communities: igraph and leidenalg, two iterations each, of the graph of all rows and of that of the first
+PART rows, at a resolution that falls with the rows. leidenalg may take SECONDS, in a process of its own that is ended then; of
+all rows it is not asked with SECONDS below LEIDENALG_WHOLE, because it takes minutes. The graphs go to FILE.all and FILE.part
+and the communities to FILE.all.igraph and so on, so that others can be given the same graph and all partitions are judged by
+the same function. What is compiled on the first call is called once before. Processor seconds go to stderr, for a machine
+that does other things as well.
 """
 
 import importlib.metadata
@@ -25,7 +27,10 @@ import sklearn.decomposition
 import sklearn.neighbors
 import umap.umap_
 
-NEIGHBOURS, COMPONENTS, RESOLUTION, SEED, ITERATIONS = 50, 50, 75.0, 42, 2
+NEIGHBOURS, COMPONENTS, SEED, ITERATIONS = 50, 50, 42, 2
+# GlitchHunter's resolution, and the rows it is used for here.
+RESOLUTION, RESOLUTION_ROWS = 75.0, 50_000
+LEIDENALG_WHOLE = 300.0
 
 
 def rows_of(path: Path, rows: int, columns: int) -> np.ndarray:
@@ -86,23 +91,38 @@ def write_graph(path: Path, matrix):
     return igraph.Graph(n=matrix.shape[0], edges=np.column_stack([row, column])), weight.astype(np.float64)
 
 
-def with_igraph(graph, weights):
+def with_igraph(graph, weights, resolution):
     random.seed(SEED)
     return graph.community_leiden(
-        objective_function="modularity", weights=weights.tolist(), resolution=RESOLUTION, n_iterations=ITERATIONS
+        objective_function="modularity", weights=weights.tolist(), resolution=resolution, n_iterations=ITERATIONS
     ).membership
 
 
-def with_leidenalg(graph, weights):
+def with_leidenalg(graph, weights, resolution):
     return leidenalg.find_partition(
-        graph, leidenalg.RBConfigurationVertexPartition, weights=weights, resolution_parameter=RESOLUTION,
+        graph, leidenalg.RBConfigurationVertexPartition, weights=weights, resolution_parameter=resolution,
         n_iterations=ITERATIONS, seed=SEED,
     ).membership
 
 
+def communities(path: Path, matrix, limit, libraries):
+    """Seconds, quality and number of the communities that each library finds in a graph, which is written to `path`."""
+    graph, weights = write_graph(path, matrix)
+    resolution = RESOLUTION * matrix.shape[0] / RESOLUTION_ROWS
+    result = {"rows": matrix.shape[0], "entries": 2 * graph.ecount(), "resolution": resolution, "by": {}}
+    for library, work in libraries.items():
+        found, seconds = limited(f"{library}, {matrix.shape[0]} rows", lambda work=work: work(graph, weights, resolution), limit)
+        if found is None:
+            continue
+        np.array(found, dtype=np.uint32).tofile(f"{path}.{library}")
+        quality = graph.modularity(found, weights=weights, resolution=resolution)
+        result["by"][library] = {"seconds": seconds, "quality": quality, "clusters": len(set(found))}
+    return result
+
+
 def main() -> None:
     path, rows, columns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    limit = float(sys.argv[4]) if len(sys.argv) > 4 else 120.0
+    part, limit = min(rows, int(sys.argv[4])), float(sys.argv[5])
     x = rows_of(path, rows, columns)
     result = {}
     pca = sklearn.decomposition.PCA(COMPONENTS, random_state=SEED)
@@ -128,15 +148,12 @@ def main() -> None:
 
     weights(indices[:2000] % min(rows, 2000), distances[:2000])
     matrix, result["weights"] = median("weights", lambda: weights(indices, distances))
-    graph, edge_weights = write_graph(Path(f"{path}.graph"), matrix)
-    result["entries"] = 2 * graph.ecount()
-    for library, work in [("igraph", with_igraph), ("leidenalg", with_leidenalg)]:
-        membership, result[library] = limited(library, lambda work=work: work(graph, edge_weights), limit)
-        if membership is not None:
-            np.array(membership, dtype=np.uint32).tofile(f"{path}.{library}")
-            result[f"{library} quality"] = graph.modularity(membership, weights=edge_weights, resolution=RESOLUTION)
-            result[f"{library} clusters"] = len(set(membership))
-    result["iterations"], result["limit"] = ITERATIONS, limit
+    both = {"igraph": with_igraph, "leidenalg": with_leidenalg}
+    far, near = search.fit(scores[:part]).kneighbors(scores[:part])
+    result["part"] = communities(Path(f"{path}.part"), weights(near, far), limit, both)
+    whole = both if limit >= LEIDENALG_WHOLE else {"igraph": with_igraph}
+    result["all"] = communities(Path(f"{path}.all"), matrix, max(limit, LEIDENALG_WHOLE), whole)
+    result["iterations"] = ITERATIONS
     names = ["scikit-learn", "umap-learn", "pynndescent", "igraph", "leidenalg"]
     result["versions"] = {name: importlib.metadata.version(name) for name in names}
     print(json.dumps(result))

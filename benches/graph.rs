@@ -1,6 +1,9 @@
-//! Seconds of each stage of a map, natively: `cargo bench --features bench --bench graph -- ROWS COLUMNS [FILE [GRAPH]]`,
-//! where FILE holds the rows in f32; without one they are synthetic, in f16. Communities are those of GRAPH, if given.
-//! Prints one line of JSON.
+//! Seconds of each stage of a map, natively:
+//!
+//!     cargo bench --features bench --bench graph -- ROWS COLUMNS [FILE [GRAPH RESOLUTION]]
+//!
+//! FILE holds the rows in f32; without one they are synthetic, in f16. Communities are those of GRAPH, if given. Prints one
+//! line of JSON.
 
 use std::time::Instant;
 
@@ -59,6 +62,8 @@ fn main() {
     if let Some(path) = arguments.get(3) {
         let bytes = std::fs::read(path).expect("the file of the graph");
         stages.read_graph(&bytes).expect("a graph as benches/graph.py writes it");
+        let resolution = arguments.get(4).and_then(|text| text.parse().ok());
+        stages.set_resolution(resolution.expect("the resolution behind the graph"));
     }
     for (name, passes) in [("leiden", 2), ("leiden whole", 0)] {
         let found = timed(name, &mut results, || block_on(stages.communities(passes)).expect("communities"));

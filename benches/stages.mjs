@@ -22,10 +22,10 @@ async function timed(work, runs = 1) {
 }
 
 /**
- * The stages over the rows of a file of f32, and communities of a graph that other programs were given as well. `others` are
- * files with communities of that graph; all are judged by the same function.
+ * The stages over the rows of a file of f32, and communities of graphs that other programs were given as well: `{ file,
+ * resolution, by }`, where `by` names files with their communities. All are judged by the same function.
  */
-async function compared(variant, rows, columns, file, graph, others) {
+async function compared(variant, rows, columns, file, graphs) {
   const glue = await product(variant);
   const stages = await glue.MapStages.create(rows, columns, "f32", "cpu");
   {
@@ -36,22 +36,23 @@ async function compared(variant, rows, columns, file, graph, others) {
       stages.write(start, bytes.subarray(start * columns * 4, Math.min(rows, start + stretch) * columns * 4));
     }
   }
-  const [variance, pca] = await timed(() => stages.components(), 3);
+  const [, pca] = await timed(() => stages.components(), 3);
   const [approximate, knn_approximate] = await timed(() => stages.neighbours("approximate"));
   const [, knn_exact] = await timed(() => stages.neighbours("exact"));
   const [, weights] = await timed(() => stages.weights(), 3);
-  stages.read_graph(await bytes_of(graph));
-  const [[quality], leiden] = await timed(() => stages.communities(2));
-  const [[whole_quality, , whole_passes], leiden_whole] = await timed(() => stages.communities(0));
-  const qualities = {};
-  for (const [name, file] of Object.entries(others)) {
-    qualities[name] = stages.quality(new Uint32Array((await bytes_of(file)).buffer));
+  const found = {};
+  for (const [name, { file, resolution, by }] of Object.entries(graphs)) {
+    stages.read_graph(await bytes_of(file));
+    stages.set_resolution(resolution);
+    const [[quality], seconds] = await timed(() => stages.communities(2));
+    const [[scan_quality, , scan_passes], scan_seconds] = await timed(() => stages.communities(0));
+    const of_others = {};
+    for (const [library, file] of Object.entries(by)) {
+      of_others[library] = stages.quality(new Uint32Array((await bytes_of(file)).buffer));
+    }
+    found[name] = { quality, seconds, scan_quality, scan_passes, scan_seconds, of_others };
   }
-  return {
-    variance, pca, "knn exact": knn_exact, "knn approximate": knn_approximate, recall: approximate.recall, pairs: approximate.pairs, weights,
-    leiden, "leiden quality": quality, "leiden whole": leiden_whole, "leiden whole quality": whole_quality, "leiden whole passes": whole_passes,
-    qualities, memory: glue.memory_bytes(),
-  };
+  return { pca, "knn exact": knn_exact, "knn approximate": knn_approximate, recall: approximate.recall, weights, found };
 }
 
 /** The stages once, as a scan would take them, over synthetic rows in f16. */

@@ -2,8 +2,9 @@
 
     python benches/tokenizer.py FOLDER   writes tokenizer.json and texts.jsonl there; prints one line of JSON
 
-The tokenizer is GPT-2's where GLITCHSCOPE_GPT2 names a folder with its tokenizer.json. Otherwise one of the same kind and
-size is trained on every second file of this repository's text, and the texts are the other files, which it has not seen.
+The tokenizer is GPT-2's where GLITCHSCOPE_GPT2 names a folder with its tokenizer.json. Otherwise one of the same kind,
+of its size at most, is trained on every second file of this repository's text, and the texts are the other files, which it
+has not seen.
 """
 
 import importlib.metadata

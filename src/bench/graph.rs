@@ -117,6 +117,11 @@ impl GraphStages {
         Ok(self.graph.insert(graph).n_entries())
     }
 
+    /// Of the communities that are searched and judged from now on; a scan's until then.
+    pub fn set_resolution(&mut self, resolution: f64) {
+        self.options.resolution = resolution;
+    }
+
     /// In so many passes at most; 0 for as many as a scan makes.
     pub async fn communities(&mut self, passes: u32) -> Result<Partition> {
         let graph = self.graph.as_ref().expect("OK because the bench calls the stages in turn");

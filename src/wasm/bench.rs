@@ -208,6 +208,10 @@ impl MapStages {
         self.stages.read_graph(bytes).map_err(failure)
     }
 
+    pub fn set_resolution(&mut self, resolution: f64) {
+        self.stages.set_resolution(resolution);
+    }
+
     /// Quality, communities and passes; 0 passes are as many as a scan makes.
     pub async fn communities(&mut self, passes: u32) -> Result<Vec<f64>, JsValue> {
         let found = self.stages.communities(passes).await.map_err(failure)?;

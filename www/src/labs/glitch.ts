@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { count, duration, rate } from "../report/format";
 import { matching, parseFilter } from "../report/filter";
-import { FAILED, PASSED, type TokenRows } from "../report/rows";
+import { type TokenRows, VERDICTS } from "../report/rows";
 import { PAPER_RESOLUTION, scaledResolution } from "../report/resolution";
 import { measuredRate } from "../state/preferences";
 import { turn } from "../slices";
@@ -245,14 +245,16 @@ export class GlitchLab extends GlitchscopeElement {
       this.ids = new Uint32Array();
       this.visible = null;
     } else {
-      const ids = matching(rows, filter).filter((id) => this.verdicts.has(rows.verdict[id]!));
-      if (query === "" && this.verdicts.size === 4) this.visible = null;
-      else {
-        this.visible = new Uint8Array(rows.length);
-        for (const id of ids) this.visible[id] = 1;
-      }
-      this.ids = ids.filter((id) => this.scope === "all" || rows.verdict[id] === FAILED
-        || (this.scope === "asked" && rows.verdict[id] === PASSED));
+      // One pass without a list in between: it is made twice a second while verdicts arrive.
+      const shown = VERDICTS.map((_, verdict) => this.verdicts.has(verdict));
+      const listed = [this.scope === "all", this.scope !== "findings", true, this.scope === "all"];
+      const visible = query === "" && this.verdicts.size === 4 ? null : new Uint8Array(rows.length);
+      this.ids = matching(rows, filter, (id) => {
+        const verdict = rows.verdict[id]!;
+        if (visible && shown[verdict]) visible[id] = 1;
+        return shown[verdict]! && listed[verdict]!;
+      });
+      this.visible = visible;
     }
     this.tableVersion++;
   }
