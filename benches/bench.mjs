@@ -14,6 +14,7 @@ import { gzipSync } from "node:zlib";
 
 import { launch, repository, serve } from "../tests/web/browser.mjs";
 import { graph } from "./graph.mjs";
+import { tokenizer } from "./tokenizer.mjs";
 
 const quick = process.argv.includes("--quick");
 const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length) ?? "";
@@ -165,6 +166,7 @@ if (native.includes(only)) try {
 }
 
 const scaling = await graph({ repository, section, row, absent, json, only });
+await tokenizer({ section, row, absent, json, only });
 
 if (existsSync(join(repository, "www/dist/index.html"))) {
   await section("time to a loaded specimen", { webgpu: false }, async () => {

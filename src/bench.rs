@@ -1,5 +1,7 @@
-//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, and the stages of a map.
+//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, the stages of a map, and glitch
+//! tokens counted in texts.
 
+pub mod counting;
 pub mod graph;
 
 use std::rc::Rc;

@@ -77,7 +77,7 @@ export class App extends GlitchscopeElement {
     const found = await recognise(files);
     if (found.kind === "report") {
       this.dialog?.close();
-      await this.session.openReport(await found.file.text(), found.file.name);
+      await this.session.openReport(found.file, found.file.name);
       return;
     }
     if (found.kind === "texts") {

@@ -8,6 +8,7 @@ import {
 import { parseAddress } from "../core/address";
 import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
+import { written } from "../core/parcel";
 import type {
   DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
   PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
@@ -70,7 +71,7 @@ export class Session extends EventTarget {
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
   /** The report in view against one from a file. */
-  difference: { name: string; text: string; diff: ReportDiff } | null = null;
+  difference: { name: string; text: Blob | string; diff: ReportDiff } | null = null;
 
   /** A scan of the loaded model that a closed tab or a cancel left behind. */
   kept: KeptScan | null = null;
@@ -204,7 +205,7 @@ export class Session extends EventTarget {
       }
       const resolutions = resolutionLadder(truth.tokens.text.length);
       const options: ScanOptions = { ...this.options, method: "glitchhunter" };
-      this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
+      this.granularity = await this.core.granularity(truth, options, resolutions, on);
     });
     this.changed("rows");
   }
@@ -223,7 +224,7 @@ export class Session extends EventTarget {
     if (!report || !this.model || this.job) return;
     const files = this.corpus.map(({ path, file }) => ({ name: path, file }));
     await this.work(new Job("prevalence"), async (on) => {
-      this.prevalence = await this.core.prevalence(JSON.stringify(report), files, options, on);
+      this.prevalence = await this.core.prevalence(report, files, options, on);
     });
   }
 
@@ -237,13 +238,13 @@ export class Session extends EventTarget {
   }
 
   private async repairWith(
-    run: (report: string, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
+    run: (report: Report, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
   ): Promise<void> {
     const { report } = this;
     if (!report || !this.model || this.job) return;
     this.repaired = null;
     await this.work(new Job("repair"), async (on) => {
-      this.repaired = await run(JSON.stringify(report), on);
+      this.repaired = await run(report, on);
     });
   }
 
@@ -264,7 +265,7 @@ export class Session extends EventTarget {
       const seeds = Array.from({ length: this.seeds }, (_, i) => (seed + i) >>> 0);
       const budget = Math.min(QUESTIONS, Math.floor(truth.probes.length / 2));
       try {
-        const table = await this.core.compare(JSON.stringify(truth), this.options, [], seeds, budget, on);
+        const table = await this.core.compare(truth, this.options, [], seeds, budget, on);
         this.detectors = JSON.parse(table) as DetectorTable;
       } catch (error) {
         // The worker is gone; what it had told of stays, with the status it was told with.
@@ -317,10 +318,10 @@ export class Session extends EventTarget {
     this.changed();
   }
 
-  async openReport(text: string, name: string): Promise<void> {
+  async openReport(text: Blob | string, name: string): Promise<void> {
     if (this.job) return;
     try {
-      const report = JSON.parse(await this.core.reopen(text)) as Report;
+      const report = await this.core.reopen(text);
       this.forget();
       this.trouble = null;
       this.fromFile = name;
@@ -396,24 +397,24 @@ export class Session extends EventTarget {
     this.changed();
   }
 
-  exportJson(): string | null {
-    return this.report && JSON.stringify(this.report);
+  async exportJson(): Promise<Blob | null> {
+    return this.report && written(this.report);
   }
 
   async exportCsv(): Promise<string | null> {
-    return this.report && this.leaving(this.core.csv(JSON.stringify(this.report)));
+    return this.report && this.leaving(this.core.csv(this.report));
   }
 
   async exportAs(format: ExportFormat): Promise<string | null> {
-    return this.report && this.leaving(this.core.exported(JSON.stringify(this.report), format));
+    return this.report && this.leaving(this.core.exported(this.report, format));
   }
 
   /** Compares the report in view with another one, whose text may come from anybody. */
-  async compareWith(text: string, name: string): Promise<void> {
+  async compareWith(text: Blob | string, name: string): Promise<void> {
     const { report } = this;
     if (!report || this.job) return;
-    const json = await this.leaving(this.core.diff(JSON.stringify(report), text), "report");
-    if (json !== null && report === this.report) this.difference = { name, text, diff: JSON.parse(json) as ReportDiff };
+    const diff = await this.leaving(this.core.diff(report, text), "report");
+    if (diff !== null && report === this.report) this.difference = { name, text, diff };
     this.changed();
   }
 
@@ -423,11 +424,11 @@ export class Session extends EventTarget {
   }
 
   async differenceCsv(): Promise<string | null> {
-    return this.report && this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.report), this.difference.text));
+    return this.report && this.difference && this.leaving(this.core.diffCsv(this.report, this.difference.text));
   }
 
   /** What the core makes of a report; null and a trouble when it cannot. */
-  private async leaving(made: Promise<string>, during: Trouble["during"] = "export"): Promise<string | null> {
+  private async leaving<T>(made: Promise<T>, during: Trouble["during"] = "export"): Promise<T | null> {
     try {
       return await made;
     } catch (error) {
@@ -487,8 +488,7 @@ export class Session extends EventTarget {
     const options = { ...this.options, method };
     let report: Report;
     try {
-      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on, journal);
-      report = JSON.parse(json) as Report;
+      report = await this.core.scan(options, truth?.status === "complete" ? truth : null, on, journal);
     } catch (error) {
       const failure = asFailure(error);
       report = this.salvage(options, failure);

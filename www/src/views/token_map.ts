@@ -87,6 +87,9 @@ export class TokenMap extends GlitchscopeElement {
   private fading = 0;
   /** Whether the coming frame draws the points too, or only what lies over them. */
   private stale = true;
+  /** Rows that have not been brought to the points, and a token that has not been brought into view: the coming frame does. */
+  private unloaded = false;
+  private unseen: number | null = null;
   private detail = 1;
   private moved = 0;
   private framed = 0;
@@ -185,8 +188,8 @@ export class TokenMap extends GlitchscopeElement {
   }
 
   override updated(changes: PropertyValues): void {
-    if (changes.has("rows") || changes.has("version") || changes.has("visible")) this.load();
-    if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
+    if (changes.has("rows") || changes.has("version") || changes.has("visible")) this.unloaded = true;
+    if (changes.has("picked")) this.unseen = this.picked;
     this.place();
     // What is hovered or picked is drawn on the canvas above: a vocabulary of points need not be drawn again for it.
     this.redraw(["rows", "version", "visible", "byCluster"].some((name) => changes.has(name)));
@@ -197,6 +200,7 @@ export class TokenMap extends GlitchscopeElement {
     if (!this.canvas || !this.overlay) return null;
     this.detail = 1;
     this.stale = true;
+    this.load();
     this.draw(performance.now());
     const sheet = document.createElement("canvas");
     [sheet.width, sheet.height] = [this.canvas.width, this.canvas.height];
@@ -232,6 +236,10 @@ export class TokenMap extends GlitchscopeElement {
       c.height = Math.round(height * pixels);
     }
     this.view = { ...this.view, width, height };
+    if (this.unloaded) {
+      this.load();
+      this.redraw();
+    }
     // Setting a canvas's size empties it; drawing in this same frame keeps it from flashing.
     this.stale = true;
     this.draw(performance.now());
@@ -241,6 +249,7 @@ export class TokenMap extends GlitchscopeElement {
   private load(): void {
     const { rows } = this;
     const now = performance.now();
+    this.unloaded = false;
     if (!rows) {
       this.ends = new Float32Array();
       this.places = null;
@@ -302,6 +311,9 @@ export class TokenMap extends GlitchscopeElement {
     if (this.frame || !this.isConnected) return;
     this.frame = requestAnimationFrame((now) => {
       this.frame = 0;
+      if (this.unloaded) this.load();
+      if (this.unseen !== null) this.reveal(this.unseen);
+      this.unseen = null;
       const travels = now < this.travel.until || now < this.fading + 20;
       const moves = travels || now - this.moved < REST_MS;
       if (travels) this.stale = true;
