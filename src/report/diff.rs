@@ -17,6 +17,8 @@ pub struct ReportDiff {
     pub schema_version: u32,
     pub a: Provenance,
     pub b: Provenance,
+    /// What has to stand beside every number: each report's [`Report::caution`].
+    pub cautions: Vec<String>,
     /// In sentences a person could quote.
     pub summary: Vec<String>,
     /// What differs between the scans besides their verdicts, and may explain them; empty when they should agree.
@@ -132,6 +134,7 @@ pub fn diff(a: &Report, b: &Report) -> ReportDiff {
         schema_version: ReportDiff::SCHEMA_VERSION,
         a: a.provenance.clone(),
         b: b.provenance.clone(),
+        cautions: [a, b].into_iter().filter_map(Report::caution).collect(),
         summary: Vec::new(),
         differences: differences(a, b),
         matching,

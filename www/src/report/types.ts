@@ -204,6 +204,8 @@ export interface ScanOptions {
   n_controls: number;
   /** Share of the controls a testable model must pass. Default 0.5 (chosen here). */
   controls_pass_ratio: number;
+  /** Scan a model that does not pass them all the same; everything made of such a scan says so. Default false. */
+  despite_controls: boolean;
   /** Give an exhaustive scan a map and neighbours too; a search has them always. Default true. */
   with_graph: boolean;
 }
@@ -213,6 +215,8 @@ export interface Controls {
   asked: number;
   passed: number;
   testable: boolean;
+  /** The model is not testable and was scanned all the same: its verdicts say nothing certain. */
+  overridden: boolean;
   probes: Array<Probe>;
 }
 
@@ -539,6 +543,8 @@ export interface DetectorTable {
   seconds_per_question: number;
   seeds: Array<number>;
   references: References | null;
+  /** What has to stand beside every number: the exhaustive scan's [`Report::caution`]. */
+  caution: string | null;
   /** One for each detector: means over its runs. */
   rows: Array<DetectorRow>;
   runs: Array<DetectorRun>;
@@ -600,6 +606,8 @@ export interface ReportDiff {
   schema_version: number;
   a: Provenance;
   b: Provenance;
+  /** What has to stand beside every number: each report's [`Report::caution`]. */
+  cautions: Array<string>;
   /** In sentences a person could quote. */
   summary: Array<string>;
   /** What differs between the scans besides their verdicts, and may explain them; empty when they should agree. */

@@ -1,6 +1,7 @@
 /** Another model or a saved report: from the specimen, files, a folder, an address; and the device that runs it. */
 import { css, html, nothing } from "lit";
 import { bytes } from "../report/format";
+import { WEIGHT_STORAGES, type WeightStorage } from "../core/placement";
 import type { DevicePreference } from "../report/types";
 import { t } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
@@ -49,7 +50,7 @@ export class ModelDialog extends GlitchscopeElement {
     hub: { type: String }, use: { attribute: false }, busy: { type: Boolean },
   };
   declare device: DevicePreference;
-  declare weights: "stored" | "int8" | "int4";
+  declare weights: WeightStorage;
   /** Which device is in use, and why. */
   declare deviceLine: string;
   declare found: Found | null;
@@ -128,7 +129,7 @@ export class ModelDialog extends GlitchscopeElement {
         <h3>${t("dialog.weights")}</h3>
         <div class="row">
           <div class="segmented" role="radiogroup" aria-label=${t("dialog.weights")}>
-            ${(["stored", "int8", "int4"] as const).map((weights) => html`<label><input type="radio" name="weights" value=${weights}
+            ${WEIGHT_STORAGES.map((weights) => html`<label><input type="radio" name="weights" value=${weights}
               .checked=${this.weights === weights} @change=${() => this.tell("weights", weights)} />${t(`weights.${weights}`)}</label>`)}
           </div>
         </div>

@@ -78,9 +78,10 @@ fn scan(model: &ModelArgs, args: &CompareModels) -> Result<Report, Failure> {
     match report.status {
         Status::Complete => Ok(report),
         _ => Err(Failure::Usage(format!(
-            "the scan of {} did not come to its end: {}",
+            "the scan of {} did not come to its end: {}{}",
             model.model.display(),
-            report.summary.join(" ")
+            report.summary.join(" "),
+            if report.status == Status::NotTestable { " --despite-controls scans it all the same." } else { "" }
         ))),
     }
 }

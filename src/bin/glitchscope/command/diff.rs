@@ -58,6 +58,9 @@ fn table(diff: &ReportDiff) -> String {
     use std::fmt::Write;
     const SHOWN: usize = 25;
     let mut out = String::new();
+    for caution in &diff.cautions {
+        let _ = writeln!(out, "warning: {caution}");
+    }
     for sentence in &diff.summary {
         let _ = writeln!(out, "{sentence}");
     }
