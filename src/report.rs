@@ -14,7 +14,7 @@ mod stored;
 #[cfg(test)]
 mod typescript;
 
-pub use diff::{Change, DiffOracle, DiffTokens, Matching, ReportDiff, Unmatched, diff};
+pub use diff::{Change, DiffIndicator, DiffOracle, DiffTokens, Matching, ReportDiff, Unmatched, diff};
 pub use export::{ExportFormat, REPORT_BYTES_MAX, ReportError};
 
 /// The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device.
