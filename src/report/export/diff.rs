@@ -14,7 +14,7 @@ impl ReportDiff {
         let mut out = String::from(HEADER.trim_end());
         // OK because writing to a String cannot fail, here and below.
         for indicator in &self.indicators {
-            let _ = write!(out, ",{0} a,{0} b", indicator.name);
+            let _ = write!(out, ",{0}_a,{0}_b", indicator.name);
         }
         out.push_str("\r\n");
         let tokens = &self.tokens;
