@@ -203,7 +203,9 @@ fn matrices_are_rounded_to_f16_while_they_are_loaded() {
     let numbers = |count: usize, seed: u64| -> Vec<f32> {
         let mut rng = glitchscope::rng::Rng::new(seed);
         // Large and small ones, those that f16 cannot tell from zero, and ties.
-        (0..count).map(|i| rng.normal() * 10f32.powi(i as i32 % 12 - 8) + if i % 97 == 0 { 2049.0 } else { 0.0 }).collect()
+        (0..count)
+            .map(|i| rng.normal() * 10f32.powi(i as i32 % 12 - 8) + if i % 97 == 0 { 2049.0 } else { 0.0 })
+            .collect()
     };
     let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
     let halves = |values: &[f32]| -> Vec<u8> {

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use glitchscope::glitch::{Part, ScanState, merge, scan_part};
 use glitchscope::progress::Silent;
 use glitchscope::report::{
-    AnswerColumn, ExportFormat, IndicatorColumn, IndicatorTable, Method, OracleInfo, Panel, Report, ScanOptions, Status,
-    VerdictColumn, diff,
+    AnswerColumn, ExportFormat, IndicatorColumn, IndicatorTable, Method, OracleInfo, Panel, Report, ScanOptions,
+    Status, VerdictColumn, diff,
 };
 use glitchscope::tokenizer::TokenClass;
 use hunter_support::{FakeModel, Trouble, World, coarse};

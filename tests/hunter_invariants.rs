@@ -263,8 +263,7 @@ fn a_model_that_fails_ordinary_words_is_not_testable() {
 #[test]
 fn a_model_that_fails_ordinary_words_is_scanned_when_a_person_says_so() {
     let world = World::new(6, 30).with_classes([(179, TokenClass::Special)]);
-    let options =
-        ScanOptions { method: Method::Exhaustive, with_graph: false, despite_controls: true, ..coarse() };
+    let options = ScanOptions { method: Method::Exhaustive, with_graph: false, despite_controls: true, ..coarse() };
     let report = world.scan(&mut FakeModel::new(0..100), &options, None, &mut Silent).unwrap();
     let controls = report.controls.as_ref().unwrap();
     assert_eq!((controls.asked, controls.passed, controls.testable, controls.overridden), (24, 0, false, true));

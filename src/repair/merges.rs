@@ -213,7 +213,13 @@ pub async fn prune(
     let mut tokens = Vec::with_capacity(wanted.len());
     for &id in &wanted {
         let text = tokenizer.token_text(id);
-        tokens.push(PrunedToken { id, ids_after: in_context(&after, &text)?, text, before: Vec::new(), after: Vec::new() });
+        tokens.push(PrunedToken {
+            id,
+            ids_after: in_context(&after, &text)?,
+            text,
+            before: Vec::new(),
+            after: Vec::new(),
+        });
     }
     let mut notes = Vec::new();
     if pruned.ignore_merges_off {
@@ -311,9 +317,11 @@ async fn ask(
         let before = panel.said_of(token.id).expect("OK because every token was asked about");
         token.before = before.iter().map(Said::from).collect();
         let after = panel.ask_spelled(token.id, &token.ids_after, monitor).await?;
-        // Of a text of several tokens that number is its first token's.
-        let p_target = |said: Said| if token.ids_after.len() == 1 { said.p_target } else { None };
-        token.after = after.iter().map(Said::from).map(|said| Said { p_target: p_target(said.clone()), ..said }).collect();
+        token.after = after.iter().map(Said::from).collect();
+        if token.ids_after.len() > 1 {
+            // That number is its first token's.
+            token.after.iter_mut().for_each(|said| said.p_target = None);
+        }
         monitor.event(Event::Advance { done: i as u64 + 1, total, unit: "answers" });
         pause(monitor).await?;
     }

@@ -108,9 +108,8 @@ impl Asker {
     ) -> Result<Vec<Answer>> {
         let attempts = self.question.decoding.attempts();
         let is_drawn = self.question.decoding != Decoding::Greedy;
-        let of_token = |id: &'a u32| {
-            (0..attempts).map(move |attempt| Wanted { id: *id, ids: std::slice::from_ref(id), attempt })
-        };
+        let of_token =
+            |id: &'a u32| (0..attempts).map(move |attempt| Wanted { id: *id, ids: std::slice::from_ref(id), attempt });
         let rows: Vec<Wanted> = ids.iter().flat_map(of_token).collect();
         let mut answered = Vec::with_capacity(rows.len());
         while answered.len() < rows.len() {

@@ -652,7 +652,7 @@ function colouringText(name: ColouringName): string {
 
 function groupText(group: Colouring["groups"][number]): string {
   const key = [`type.${group}`, `symptom.${group}`, `map.${group}`].find(has)!;
-  return t(key as Key);
+  return t(key);
 }
 
 customElements.define("gs-map", TokenMap);
