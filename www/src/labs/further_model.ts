@@ -66,6 +66,12 @@ export class FurtherModelPicker extends GlitchscopeElement {
     this.problem = "";
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    // Moved elsewhere, it has to listen again.
+    this.requestUpdate();
+  }
+
   override willUpdate(): void {
     if (this.heard === this.model) return;
     this.heard?.removeEventListener("change", this.onChange);
