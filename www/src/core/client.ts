@@ -192,13 +192,13 @@ export class Core {
     return this.call(async (remote) => remote.exported(await textFor(report), format));
   }
 
-  /** What changed from report `a` to report `b`. */
-  diff(a: AnyReport, b: AnyReport): Promise<ReportDiff> {
-    return this.call(async (remote) => opened<ReportDiff>(await remote.diff(await textFor(a), await textFor(b))));
+  /** What changed from report `a` to report `b`; `indicators` are those of both models, as JSON text. */
+  diff(a: AnyReport, b: AnyReport, indicators?: [string, string]): Promise<ReportDiff> {
+    return this.call(async (remote) => opened<ReportDiff>(await remote.diff(await textFor(a), await textFor(b), indicators)));
   }
 
-  diffCsv(a: AnyReport, b: AnyReport): Promise<string> {
-    return this.call(async (remote) => remote.diffCsv(await textFor(a), await textFor(b)));
+  diffCsv(a: AnyReport, b: AnyReport, indicators?: [string, string]): Promise<string> {
+    return this.call(async (remote) => remote.diffCsv(await textFor(a), await textFor(b), indicators));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */
@@ -209,6 +209,13 @@ export class Core {
       this.end();
       this.abandon?.({ message: "cancelled; the engine did not pause in time and was ended", hint: null, kind: "cancelled" });
     }, GRACE_MS);
+  }
+
+  /** Ends the worker and fails the call in flight as cancelled. The next call would find a new worker without a model. */
+  dispose(): void {
+    this.end();
+    this.last = undefined;
+    this.abandon?.({ message: "cancelled; the model was put away", hint: null, kind: "cancelled" });
   }
 
   /** True while a call is in flight. */

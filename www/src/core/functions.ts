@@ -168,13 +168,13 @@ export async function exported(report: Written, format: ExportFormat): Promise<s
   return plain(async () => export_report(await textOf(report), format));
 }
 
-/** A parcel of what changed from report `a` to report `b`. */
-export async function diff(a: Written, b: Written): Promise<MessagePort> {
-  return plain(async () => parcel(JSON.parse(diff_reports(await textOf(a), await textOf(b)))));
+/** A parcel of what changed from report `a` to report `b`; `indicators` are those of both models, as JSON text. */
+export async function diff(a: Written, b: Written, indicators?: [string, string]): Promise<MessagePort> {
+  return plain(async () => parcel(JSON.parse(diff_reports(await textOf(a), await textOf(b), indicators?.[0], indicators?.[1]))));
 }
 
-export async function diffCsv(a: Written, b: Written): Promise<string> {
-  return plain(async () => diff_csv(await textOf(a), await textOf(b)));
+export async function diffCsv(a: Written, b: Written, indicators?: [string, string]): Promise<string> {
+  return plain(async () => diff_csv(await textOf(a), await textOf(b), indicators?.[0], indicators?.[1]));
 }
 
 /** The densest documents as CSV, or the tokens. */

@@ -1,6 +1,6 @@
 /** The session as a link: what was asked, in the fragment, so that no server sees it. Only what differs from a default. */
 import { isHubId, parseHub } from "../core/address";
-import type { WeightStorage } from "../core/client";
+import { WEIGHT_STORAGES, type WeightStorage } from "../core/placement";
 import { accepted, DEFAULTS, FORMS, KEEP_RULES, namedOracles, NEIGHBOUR_CHOICES, NUMERIC, ORACLES, SAMPLING, SWITCHES } from "./options";
 import type { DevicePreference, ScanOptions } from "../report/types";
 
@@ -30,8 +30,8 @@ export function parseLink(fragment: string): Linked {
   if (origin) linked.hub = origin;
   const device = parameters.get("device");
   if (device === "cpu" || device === "gpu") linked.device = device;
-  const weights = parameters.get("weights");
-  if (weights === "int8" || weights === "int4") linked.weights = weights;
+  const weights = WEIGHT_STORAGES.find((weights) => weights === parameters.get("weights"));
+  if (weights && weights !== "stored") linked.weights = weights;
   const method = parameters.get("method");
   if (method === "exhaustive" || method === "both") linked.method = method;
   const oracles = [...new Set(parameters.get("oracle")?.split(",") ?? [])].filter((id) => (ORACLES as readonly string[]).includes(id));

@@ -3,7 +3,7 @@
  * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
  */
 import {
-  asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
+  type AnyReport, asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
 } from "../core/client";
 import { parseAddress } from "../core/address";
 import type { NamedFile } from "../core/files";
@@ -11,38 +11,30 @@ import { HUB } from "../core/hub_source";
 import { written } from "../core/parcel";
 import type {
   DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
-  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
-  TokenTable,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, Skipped,
 } from "../report/types";
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
 import { FAILED, TokenRows, UNASKED } from "../report/rows";
+import { type FurtherModel, FurtherModels } from "./further_models";
 import { formatLink, type Linked, type MethodChoice, parseLink } from "./link";
-import { chosenOracles, DEFAULTS } from "./options";
+import { absolute, type LoadedModel, sameModel, SPECIMEN } from "./loaded_model";
+import { chosenOracles, DEFAULTS, sameOptions } from "./options";
 import { rememberRate } from "./preferences";
-import { Job } from "./progress";
-
-export const SPECIMEN = {
-  kind: "url", name: "specimen", url: "", bundled: true,
-  files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
-} as const satisfies SourceSpec;
+import { Job, type JobKind } from "./progress";
 
 /** Questions of a search without an end of its own, at most: GlitchMiner's published default. */
 const QUESTIONS = 1_000;
 
-export interface LoadedModel {
-  spec: SourceSpec;
-  info: SessionInfo;
-  tokens: TokenTable;
-}
-
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | "report" | "export";
+  during: JobKind | "report" | "export";
 }
 
 export class Session extends EventTarget {
   readonly core = new Core();
+  /** Models beside this one. */
+  readonly further = new FurtherModels();
   model: LoadedModel | null = null;
   /** What is being loaded, or could not be. */
   wanted: SourceSpec = SPECIMEN;
@@ -70,8 +62,10 @@ export class Session extends EventTarget {
   offers: OracleOffer[] = [];
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
-  /** The report in view against one from a file. */
-  difference: { name: string; text: Blob | string; diff: ReportDiff } | null = null;
+  /** The report in view against one from a file, or against that of another model with the indicators of both. */
+  difference: { name: string; text: AnyReport; indicators?: [string, string]; diff: ReportDiff } | null = null;
+  /** The model that the loaded one is compared with. */
+  other: FurtherModel | null = null;
 
   /** A scan of the loaded model that a closed tab or a cancel left behind. */
   kept: KeptScan | null = null;
@@ -92,6 +86,7 @@ export class Session extends EventTarget {
   constructor() {
     super();
     this.apply(parseLink(location.hash));
+    this.further.addEventListener("change", () => this.changed());
     window.addEventListener("hashchange", () => void this.follow(parseLink(location.hash)));
   }
 
@@ -109,6 +104,8 @@ export class Session extends EventTarget {
     if (this.job) return;
     this.wanted = spec;
     this.placement = placement;
+    // That a model is scanned although it fails its controls was said of that model.
+    if (this.model && !sameModel(spec, this.model.spec)) this.options = { ...this.options, despite_controls: false };
     this.model = null;
     this.offers = [];
     this.indicators = null;
@@ -116,7 +113,7 @@ export class Session extends EventTarget {
     this.rows = null;
     this.notes = [];
     await this.work(new Job("load"), async (on) => {
-      const { info, tokens } = await this.core.open(this.absolute(spec), placement, on);
+      const { info, tokens } = await this.core.open(absolute(spec), placement, on);
       this.model = { spec, info, tokens };
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
@@ -188,6 +185,56 @@ export class Session extends EventTarget {
     });
     if (ended) await this.core.forgetScan(name).catch(() => {});
     else await this.lookForKept();
+    this.changed("rows");
+  }
+
+  /** Scans a model that fails its controls all the same. The report says so wherever its numbers stand. */
+  async scanAllTheSame(): Promise<void> {
+    if (this.job) return;
+    this.setOptions({ despite_controls: true });
+    await this.scan();
+  }
+
+  /** A model beside the loaded one, to be compared with it. */
+  addOther(): void {
+    this.other ??= this.further.add();
+    this.changed();
+  }
+
+  removeOther(): void {
+    if (this.other) this.further.remove(this.other);
+    this.other = null;
+    this.changed();
+  }
+
+  /** Scans the loaded model and the other one, whole and with the same options, and says what changed. */
+  async compareModels(): Promise<void> {
+    const { other } = this;
+    if (!this.model || !other?.model || this.job || other.job || this.fromFile !== null) return;
+    const options: ScanOptions = { ...this.options, method: "exhaustive" };
+    const job = new Job("compare", 2);
+    await this.work(job, async (on) => {
+      const stored = this.truth;
+      const first = stored && sameOptions(stored.provenance.options, options) ? stored : await this.askAll(job, on);
+      if (first.status !== "complete") throw unfinished(first);
+      const own = JSON.stringify(this.indicators ??= await this.core.indicators(on));
+      job.part = 2;
+      const name = String(Date.now());
+      const scanned = await other.run("compare", async (heard, its) => {
+        const report = await other.core.scan(options, null, heard, `${name}.exhaustive.exhaustive.state`);
+        report.timings = its.timings();
+        if (report.status !== "complete") throw unfinished(report);
+        return { report, indicators: JSON.stringify(await other.core.indicators(heard)) };
+      }, on);
+      await other.core.forgetScan(name).catch(() => {});
+      if (!scanned) throw other.trouble ?? cancelled;
+      const indicators: [string, string] = [own, scanned.indicators];
+      if (this.report !== first) this.show("exhaustive");
+      const diff = await this.core.diff(first, scanned.report, indicators);
+      this.difference = { name: named(other.model!), text: scanned.report, indicators, diff };
+    });
+    // It is said once, here.
+    other.dismiss();
     this.changed("rows");
   }
 
@@ -315,6 +362,7 @@ export class Session extends EventTarget {
     if (!this.job || this.job.cancelling) return;
     this.job.cancelling = true;
     this.core.cancel();
+    if (this.job.kind === "compare") this.other?.cancel();
     this.changed();
   }
 
@@ -424,7 +472,7 @@ export class Session extends EventTarget {
   }
 
   async differenceCsv(): Promise<string | null> {
-    return this.report && this.difference && this.leaving(this.core.diffCsv(this.report, this.difference.text));
+    return this.report && this.difference && this.leaving(this.core.diffCsv(this.report, this.difference.text, this.difference.indicators));
   }
 
   /** What the core makes of a report; null and a trouble when it cannot. */
@@ -584,14 +632,15 @@ export class Session extends EventTarget {
         this.announce();
         return;
       case "graph":
-        this.rows?.setGraph(event.graph);
+        // The second scan of a comparison is about another vocabulary.
+        if (job.kind !== "compare" || job.part < job.parts) this.rows?.setGraph(event.graph);
         this.announce();
         return;
       case "detectors":
         this.detectors = event.table;
         break;
       case "note":
-        this.notes = [...this.notes, event.text];
+        if (job.kind !== "compare" || job.part < job.parts) this.notes = [...this.notes, event.text];
         break;
     }
     this.changed();
@@ -609,10 +658,6 @@ export class Session extends EventTarget {
     this.detail = null;
   }
 
-  private absolute(spec: SourceSpec): SourceSpec {
-    return spec === SPECIMEN ? { ...SPECIMEN, url: new URL("specimen/", document.baseURI).href } : spec;
-  }
-
   private apply(linked: Linked): void {
     this.wanted = (linked.model && parseAddress(linked.model, document.baseURI, linked.hub)) || SPECIMEN;
     this.placement = { device: linked.device ?? "auto", weights: linked.weights ?? "stored" };
@@ -627,7 +672,7 @@ export class Session extends EventTarget {
     if (this.job) return;
     const before = { spec: this.model?.spec, placement: this.placement };
     this.apply(linked);
-    if (addressOf(before.spec) !== addressOf(this.wanted) || before.placement.device !== this.placement.device
+    if (!before.spec || !sameModel(before.spec, this.wanted) || before.placement.device !== this.placement.device
       || before.placement.weights !== this.placement.weights) await this.load();
     else await this.reoffer();
     this.changed("rows");
@@ -677,8 +722,15 @@ export class Session extends EventTarget {
   }
 }
 
-/** What two specs of the same model have in common. Files have no address. */
-function addressOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.kind === "url") return spec.bundled ? "specimen" : spec.url + (spec.modelFile ?? "");
-  return spec?.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
+const cancelled: Failure = { message: "cancelled", hint: null, kind: "cancelled" };
+
+/** A scan that did not come to its end, as what it means for whoever needed its end. */
+function unfinished(report: Report): Failure {
+  if (report.status === "cancelled") return cancelled;
+  return { message: report.summary.join(" "), hint: null, kind: report.status };
+}
+
+/** A model's name, with what tells it from the same in another precision. */
+function named({ info }: LoadedModel): string {
+  return `${info.model.name} (${[...info.model.stored_types.map(([type]) => type), info.device.name].join(", ")})`;
 }
