@@ -11,30 +11,20 @@ import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
   DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
-  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
-  TokenTable,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, Skipped,
 } from "../report/types";
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
 import { FAILED, TokenRows, UNASKED } from "../report/rows";
+import { FurtherModels } from "./further_models";
 import { formatLink, type Linked, type MethodChoice, parseLink, SCAN } from "./link";
+import { absolute, addressOf, type LoadedModel, SPECIMEN } from "./loaded_model";
 import { chosenOracles, DEFAULTS } from "./options";
 import { rememberRate } from "./preferences";
 import { Job, type JobKind } from "./progress";
 
-export const SPECIMEN = {
-  kind: "url", name: "specimen", url: "", bundled: true,
-  files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
-} as const satisfies SourceSpec;
-
 /** Questions of a search without an end of its own, at most: GlitchMiner's published default. */
 const QUESTIONS = 1_000;
-
-export interface LoadedModel {
-  spec: SourceSpec;
-  info: SessionInfo;
-  tokens: TokenTable;
-}
 
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
@@ -43,6 +33,8 @@ export interface Trouble extends Failure {
 
 export class Session extends EventTarget {
   readonly core = new Core();
+  /** Models beside this one. */
+  readonly further = new FurtherModels();
   model: LoadedModel | null = null;
   /** What is being loaded, or could not be. */
   wanted: SourceSpec = SPECIMEN;
@@ -97,6 +89,7 @@ export class Session extends EventTarget {
   constructor() {
     super();
     this.apply(parseLink(location.hash));
+    this.further.addEventListener("change", () => this.changed());
     window.addEventListener("hashchange", () => void this.follow(parseLink(location.hash)));
   }
 
@@ -121,7 +114,7 @@ export class Session extends EventTarget {
     this.rows = null;
     this.notes = [];
     await this.work(new Job("load"), async (on) => {
-      const { info, tokens } = await this.core.open(this.absolute(spec), placement, on);
+      const { info, tokens } = await this.core.open(absolute(spec), placement, on);
       this.model = { spec, info, tokens };
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
@@ -633,10 +626,6 @@ export class Session extends EventTarget {
     this.detail = null;
   }
 
-  private absolute(spec: SourceSpec): SourceSpec {
-    return spec === SPECIMEN ? { ...SPECIMEN, url: new URL("specimen/", document.baseURI).href } : spec;
-  }
-
   private apply(linked: Linked): void {
     this.wanted = (linked.model && parseAddress(linked.model, document.baseURI, linked.hub)) || SPECIMEN;
     this.placement = { device: linked.device ?? "auto", weights: linked.weights ?? "stored" };
@@ -709,10 +698,4 @@ export class Session extends EventTarget {
       this.dispatchEvent(new Event("rows"));
     });
   }
-}
-
-/** What two specs of the same model have in common. Files have no address. */
-function addressOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.kind === "url") return spec.bundled ? "specimen" : spec.url + (spec.modelFile ?? "");
-  return spec?.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
 }
