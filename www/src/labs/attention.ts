@@ -248,9 +248,9 @@ export class AttentionLab extends GlitchscopeElement {
     const measured = !lens.stale && results.length > 0;
     const tokens = measured ? results[0]!.texts[at]?.tokens : lens.tokens?.[at];
     const names = comparison?.models.map(({ name }) => name) ?? [];
-    const views = measured ? [
-      ...results.map((_, i) => ({ id: String(i), name: names[i]!, view: { kind: "model", model: i, layer: this.stripLayer } satisfies StripView as StripView })),
-      ...(comparison?.pairs ?? []).map(({ old, new: fresh }) => ({ id: `${old}-${fresh}`, name: `${names[fresh]!} − ${names[old]!}`, view: { kind: "difference", old, new: fresh, layer: this.stripLayer } satisfies StripView as StripView })),
+    const views: { id: string; name: string; view: StripView }[] = measured ? [
+      ...results.map((_, i) => ({ id: String(i), name: names[i]!, view: { kind: "model" as const, model: i, layer: this.stripLayer } })),
+      ...(comparison?.pairs ?? []).map(({ old, new: fresh }) => ({ id: `${old}-${fresh}`, name: `${names[fresh]!} − ${names[old]!}`, view: { kind: "difference" as const, old, new: fresh, layer: this.stripLayer } })),
     ] : [];
     const view = views.find(({ id }) => id === this.stripView) ?? views[0];
     const own = view?.view.kind === "model" ? results[view.view.model]!.texts[at]?.tokens : tokens;

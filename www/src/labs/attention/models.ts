@@ -1,10 +1,11 @@
 /** The models that are measured: the page's own and up to two beside it. */
 import { css, html, nothing } from "lit";
 import { parameters } from "../../report/format";
+import type { SessionInfo } from "../../report/types";
 import { SPECIMEN, SPECIMEN_LEGAL } from "../../state/loaded_model";
 import { t } from "../../strings";
 import { GlitchscopeElement, sheet } from "../../views/element";
-import { deviceLine, progressOf } from "../shared";
+import { progressOf } from "../shared";
 import { type Lens, MODELS_MAX } from "./lens";
 import "../../views/progress_bar";
 
@@ -70,7 +71,7 @@ export class LensModels extends GlitchscopeElement {
       <p class="about" aria-live="polite">${t(this.refused ? "dialog.address.refused" : "attention.models.about")}</p>` : nothing}`;
   }
 
-  private about({ model, device }: { model: { parameters: number; stored_types: [string, number][] }; device: Parameters<typeof deviceLine>[0] }): string {
+  private about({ model, device }: SessionInfo): string {
     return t("bar.model", {
       parameters: parameters(model.parameters), types: model.stored_types.map(([type]) => type).join(" + "), device: t(device.kind === "gpu" ? "device.gpu" : "device.cpu"),
     });
