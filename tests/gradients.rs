@@ -415,11 +415,7 @@ fn the_f64_twins_are_the_cpu_s() {
         for (e, example) in (entry.examples)(&mut Rng::with_stream(9, stream as u64)).iter().enumerate() {
             if matches!(
                 example.op,
-                Op::NextToken(_)
-                    | Op::Knn(_)
-                    | Op::AttentionWeights(_)
-                    | Op::AttentionStats(_)
-                    | Op::AttentionSums(_)
+                Op::NextToken(_) | Op::Knn(_) | Op::AttentionWeights(_) | Op::AttentionStats(_) | Op::AttentionSums(_)
             ) {
                 continue;
             }

@@ -63,7 +63,8 @@ fn apart(got: &[f64], expected: &[f64]) -> (f64, f64) {
         let difference = (got - expected).abs();
         if difference.is_nan() { f64::INFINITY } else { difference }
     });
-    let (sum, largest) = each.fold((0.0, 0.0f64), |(sum, largest), difference| (sum + difference, largest.max(difference)));
+    let (sum, largest) =
+        each.fold((0.0, 0.0f64), |(sum, largest), difference| (sum + difference, largest.max(difference)));
     (largest, sum / got.len() as f64)
 }
 
@@ -115,7 +116,12 @@ fn request_of(texts: &[GoldenText]) -> AttentionRequest {
             None => {
                 let spans = text.spans.iter().map(|&(start, end)| ByteSpan { start, end }).collect();
                 let concept = Concept { name: text.name.clone(), spans, tokens: None };
-                MarkedText { name: text.name.clone(), text: text.text.clone(), concepts: vec![concept], ..MarkedText::default() }
+                MarkedText {
+                    name: text.name.clone(),
+                    text: text.text.clone(),
+                    concepts: vec![concept],
+                    ..MarkedText::default()
+                }
             }
         })
         .collect();
@@ -140,7 +146,8 @@ fn the_specimens_agree_with_transformers() {
                 let offsets = tokens.tokens.iter().map(|token| (token.start, token.end));
                 assert!(offsets.eq(golden.offsets.iter().copied()), "{place}: offsets");
                 assert_eq!(tokens.concepts[0].tokens, golden.concept, "{place}: concept");
-                let excluded: Vec<u32> = (0..).zip(&tokens.tokens).filter(|(_, token)| token.excluded).map(|(i, _)| i).collect();
+                let excluded: Vec<u32> =
+                    (0..).zip(&tokens.tokens).filter(|(_, token)| token.excluded).map(|(i, _)| i).collect();
                 assert_eq!(excluded, golden.excluded, "{place}: excluded");
                 let spans: Vec<(u32, u32)> =
                     request.texts[i].concepts[0].spans.iter().map(|span| (span.start, span.end)).collect();
@@ -201,7 +208,8 @@ fn the_kernels_agree_with_an_eager_softmax_in_f64() {
                     assert!((got / expected - 1.0).abs() <= 1e-5, "{case} on {device:?}: {got} instead of {expected}");
                 }
                 for concept in [&[1, 2, 4][..], &[20, 21, 22, 23, 30]] {
-                    let (got, expected) = (share(got, concept, &excluded).unwrap(), share(expected, concept, &excluded).unwrap());
+                    let (got, expected) =
+                        (share(got, concept, &excluded).unwrap(), share(expected, concept, &excluded).unwrap());
                     assert!((got - expected).abs() <= 1e-6, "{case} on {device:?}: {got} instead of {expected}");
                 }
             }
@@ -295,7 +303,8 @@ fn every_family_agrees_with_pytorch() {
 
 /// A tiny model with its weights in other types: what `change` makes of its F32 tensors.
 fn rounded(folder: &Path) -> Option<MemorySource> {
-    let file = TensorFile::from_bytes("model.safetensors", &std::fs::read(folder.join("model.safetensors")).unwrap()).ok()?;
+    let file =
+        TensorFile::from_bytes("model.safetensors", &std::fs::read(folder.join("model.safetensors")).unwrap()).ok()?;
     let header = read_safetensors_types(&folder.join("model.safetensors"));
     if header.values().any(|dtype| dtype != "F32") {
         return None;
@@ -389,14 +398,22 @@ fn quantised_weights_agree_with_themselves_in_f32() {
         let mut reference = block_on(Session::open(Rc::new(widened), DevicePreference::Cpu, &mut Silent)).unwrap();
         let expected = measured(&mut reference, &request);
         let shares = |result: &AttentionResult| -> Vec<f64> {
-            result.texts.iter().flat_map(|text| &text.concepts).flat_map(|concept| &concept.shares).map(|share| share.unwrap()).collect()
+            result
+                .texts
+                .iter()
+                .flat_map(|text| &text.concepts)
+                .flat_map(|concept| &concept.shares)
+                .map(|share| share.unwrap())
+                .collect()
         };
         let (largest, mean) = apart(&shares(&got), &shares(&expected));
         assert!(largest <= 1e-4 && mean <= 1e-5, "{device:?}: {largest:e} at most, {mean:e} in the mean");
         // What rounding did to the model is another, larger number.
         let stored = measured(&mut open(&specimen("specimen"), DevicePreference::Cpu), &request);
         let (rounded, _) = apart(&shares(&got), &shares(&stored));
-        eprintln!("int8 on {device:?}: {largest:.1e} from the same weights in f32, {rounded:.1e} from the weights as stored");
+        eprintln!(
+            "int8 on {device:?}: {largest:.1e} from the same weights in f32, {rounded:.1e} from the weights as stored"
+        );
         assert!(rounded > largest, "rounding changed nothing: {rounded:e}");
     }
 }
@@ -416,13 +433,48 @@ fn the_study_s_table() {
     // Mean shares, then mean, skewness, kurtosis, entropy and per cent below zero of both differences, as recomputed in R.
     type Row = (&'static str, [f64; 3], [f64; 5], [f64; 5]);
     const EXPECTED: [Row; 7] = [
-        ("facet-1", [0.0904, 0.0864, 0.0903], [-0.0040, -1.6900, 14.052, 1.1106, 55.0], [-0.0001, 0.2678, 10.025, 1.2910, 48.0]),
-        ("facet-2", [0.1331, 0.1251, 0.1337], [-0.0080, -0.8791, 6.845, 1.3994, 62.0], [0.0006, -0.0761, 6.801, 1.3707, 46.0]),
-        ("facet-3", [0.3778, 0.3544, 0.3610], [-0.0234, -0.8392, 7.367, 1.3845, 68.0], [-0.0168, -0.1569, 4.080, 1.7116, 62.0]),
-        ("facet-4", [0.5901, 0.5666, 0.5866], [-0.0236, 1.1402, 12.348, 1.2704, 70.0], [-0.0035, 1.3295, 11.429, 1.2934, 56.0]),
-        ("facet-5", [0.3039, 0.2914, 0.3082], [-0.0126, -0.3261, 6.318, 1.3808, 64.0], [0.0042, 0.3901, 5.444, 1.5237, 44.0]),
-        ("facet-6", [0.0467, 0.0414, 0.0473], [-0.0053, -1.6475, 9.744, 1.3697, 73.0], [0.0006, 0.6033, 7.238, 1.4793, 49.0]),
-        ("thematic", [0.0587, 0.0561, 0.0549], [-0.0025, -0.7694, 5.545, 1.6059, 63.0], [-0.0038, -0.2305, 5.058, 1.6286, 69.0]),
+        (
+            "facet-1",
+            [0.0904, 0.0864, 0.0903],
+            [-0.0040, -1.6900, 14.052, 1.1106, 55.0],
+            [-0.0001, 0.2678, 10.025, 1.2910, 48.0],
+        ),
+        (
+            "facet-2",
+            [0.1331, 0.1251, 0.1337],
+            [-0.0080, -0.8791, 6.845, 1.3994, 62.0],
+            [0.0006, -0.0761, 6.801, 1.3707, 46.0],
+        ),
+        (
+            "facet-3",
+            [0.3778, 0.3544, 0.3610],
+            [-0.0234, -0.8392, 7.367, 1.3845, 68.0],
+            [-0.0168, -0.1569, 4.080, 1.7116, 62.0],
+        ),
+        (
+            "facet-4",
+            [0.5901, 0.5666, 0.5866],
+            [-0.0236, 1.1402, 12.348, 1.2704, 70.0],
+            [-0.0035, 1.3295, 11.429, 1.2934, 56.0],
+        ),
+        (
+            "facet-5",
+            [0.3039, 0.2914, 0.3082],
+            [-0.0126, -0.3261, 6.318, 1.3808, 64.0],
+            [0.0042, 0.3901, 5.444, 1.5237, 44.0],
+        ),
+        (
+            "facet-6",
+            [0.0467, 0.0414, 0.0473],
+            [-0.0053, -1.6475, 9.744, 1.3697, 73.0],
+            [0.0006, 0.6033, 7.238, 1.4793, 49.0],
+        ),
+        (
+            "thematic",
+            [0.0587, 0.0561, 0.0549],
+            [-0.0025, -0.7694, 5.545, 1.6059, 63.0],
+            [-0.0038, -0.2305, 5.058, 1.6286, 69.0],
+        ),
     ];
     let printed = |got: f64, expected: f64, unit: f64, what: &str| {
         assert!((got - expected).abs() <= 0.501 * unit, "{what}: {got} instead of {expected}");
@@ -467,9 +519,11 @@ fn the_study_s_table() {
         ("facet-1", 0, 12, -0.0196),
         ("thematic", 1, 6, -0.0111),
     ] {
-        let means: Vec<f64> = table.pairs[pair].concepts[at(name)].layer_means.iter().map(|mean| mean.unwrap()).collect();
+        let means: Vec<f64> =
+            table.pairs[pair].concepts[at(name)].layer_means.iter().map(|mean| mean.unwrap()).collect();
         printed(means[layer], expected, 1e-4, name);
-        let extreme = means.iter().all(|mean| if expected < 0.0 { *mean >= means[layer] } else { *mean <= means[layer] });
+        let extreme =
+            means.iter().all(|mean| if expected < 0.0 { *mean >= means[layer] } else { *mean <= means[layer] });
         assert!(extreme, "{name}: layer {layer} is not the extreme");
     }
     // B15's means: .npy matrices beside the table, named by concept and model.
@@ -483,10 +537,12 @@ fn the_study_s_table() {
         })
         .collect();
     if files.len() != 21 {
-        return skipped(TEST, &format!("{} of 21 .npy files named <concept>-<column>.npy are beside the table", files.len()));
+        return skipped(
+            TEST,
+            &format!("{} of 21 .npy files named <concept>-<column>.npy are beside the table", files.len()),
+        );
     }
-    let files: Vec<NpyFile> =
-        files.iter().map(|(concept, model, bytes)| NpyFile { model, concept, bytes }).collect();
+    let files: Vec<NpyFile> = files.iter().map(|(concept, model, bytes)| NpyFile { model, concept, bytes }).collect();
     let arrays = read_npy(&files, &StatisticsOptions::default()).unwrap();
     for (array, concept) in arrays.concepts.iter().zip(&table.concepts) {
         for (a, b) in array.shares.iter().flatten().zip(concept.shares.iter().flatten()) {
@@ -533,7 +589,11 @@ fn statistics_agree_with_scipy() {
             (found.kurtosis.unwrap(), case.kurtosis, "kurtosis"),
             (found.entropy.unwrap(), case.entropy, "entropy"),
         ] {
-            assert!((got - expected).abs() <= 1e-9 * expected.abs().max(1e-3), "{}, {what}: {got}, {expected}", case.name);
+            assert!(
+                (got - expected).abs() <= 1e-9 * expected.abs().max(1e-3),
+                "{}, {what}: {got}, {expected}",
+                case.name
+            );
         }
         let histogram = found.histogram.unwrap();
         assert_eq!(histogram.counts, case.counts, "{}", case.name);
@@ -576,7 +636,11 @@ fn three_models_and_their_differences() {
         let sizes = comparison.pairs[pair].recurrent.iter().map(|head| head.mean_size);
         sizes.sum::<f64>() / comparison.pairs[pair].recurrent.len() as f64
     };
-    eprintln!("continued on legal text: a head's share differs by {:.4} in the mean; rounded to int4: {:.4}", mean(0), mean(1));
+    eprintln!(
+        "continued on legal text: a head's share differs by {:.4} in the mean; rounded to int4: {:.4}",
+        mean(0),
+        mean(1)
+    );
     // Far above what f32 and f16 can do to a share.
     assert!(mean(0) > 0.005, "{}", mean(0));
     let csv = write_csv(&comparison).unwrap();
@@ -662,7 +726,10 @@ fn other_tokens_are_aligned_by_bytes() {
     // Other texts cannot be compared.
     let mut elsewhere = first.clone();
     elsewhere.texts[0].tokens.sha256 = "0".into();
-    assert!(matches!(compare(&[first.clone(), elsewhere], &StatisticsOptions::default()), Err(AttentionError::OtherRequest { .. })));
+    assert!(matches!(
+        compare(&[first.clone(), elsewhere], &StatisticsOptions::default()),
+        Err(AttentionError::OtherRequest { .. })
+    ));
     let four = vec![first; 4];
     assert!(matches!(compare(&four, &StatisticsOptions::default()), Err(AttentionError::Models { got: 4, .. })));
 }
@@ -676,11 +743,12 @@ fn degenerate_inputs_get_a_message() {
         texts: vec![parse_marks("t", marked).unwrap()],
         exclusion: Exclusion { preset, pieces: Vec::new() },
     };
-    let refused = |session: &mut Session, request: &AttentionRequest| match block_on(measure(session, request, &mut Silent)) {
-        Err(Error::Attention(error)) => error,
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("it was measured"),
-    };
+    let refused =
+        |session: &mut Session, request: &AttentionRequest| match block_on(measure(session, request, &mut Silent)) {
+            Err(Error::Attention(error)) => error,
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was measured"),
+        };
     assert!(matches!(refused(&mut session, &request("no marks", Preset::None)), AttentionError::NoConcepts { .. }));
     assert!(matches!(refused(&mut session, &request(" ", Preset::None)), AttentionError::EmptyText { .. }));
     assert!(matches!(refused(&mut session, &AttentionRequest::default()), AttentionError::NoTexts));
@@ -702,7 +770,8 @@ fn degenerate_inputs_get_a_message() {
     let result = measured(&mut session, &nothing);
     let concept = &result.texts[0].concepts[0];
     assert!(concept.shares.iter().all(Option::is_none) && concept.statistics.is_none() && concept.lift.is_none());
-    let undefined = |warning: &AttentionWarning| matches!(warning, AttentionWarning::Undefined { heads: 16, undefined: 16 });
+    let undefined =
+        |warning: &AttentionWarning| matches!(warning, AttentionWarning::Undefined { heads: 16, undefined: 16 });
     assert!(result.texts[0].warnings.iter().any(undefined), "{:?}", result.texts[0].warnings);
     let comparison = compare(&[result.clone(), result], &StatisticsOptions::default()).unwrap();
     assert!(comparison.pairs[0].concepts[0].statistics.is_none() && comparison.pairs[0].recurrent.is_empty());
@@ -763,7 +832,10 @@ fn no_map_is_kept() {
     };
     let ((plain, _), (with_sums, largest)) = (bytes(false), bytes(true));
     let beyond = with_sums - plain;
-    eprintln!("2,048 tokens, 24 × 14 heads: {beyond} bytes on the device beyond the pass; {} read in all", 24 * 14 * tokens * 4);
+    eprintln!(
+        "2,048 tokens, 24 × 14 heads: {beyond} bytes on the device beyond the pass; {} read in all",
+        24 * 14 * tokens * 4
+    );
     assert_eq!(beyond, 4 * tokens * 14 * (2 + 1), "two numbers a query and one a key, for one layer's heads");
     assert!(beyond <= 64 << 20);
     assert!(largest < tokens * tokens, "a tensor of {largest} elements could hold a map");
@@ -772,11 +844,7 @@ fn no_map_is_kept() {
 // The command.
 
 fn command(arguments: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_glitchscope"))
-        .current_dir(root())
-        .args(arguments)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_glitchscope")).current_dir(root()).args(arguments).output().unwrap()
 }
 
 #[test]
@@ -784,7 +852,16 @@ fn the_command_compares_the_built_in_pair() {
     let folder = std::env::temp_dir().join(format!("glitchscope-attention-lens-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let csv = folder.join("shares.csv");
-    let arguments = ["attention-lens", "--device", "cpu", "--csv", csv.to_str().unwrap(), "--npy", folder.to_str().unwrap(), "--json"];
+    let arguments = [
+        "attention-lens",
+        "--device",
+        "cpu",
+        "--csv",
+        csv.to_str().unwrap(),
+        "--npy",
+        folder.to_str().unwrap(),
+        "--json",
+    ];
     let output = command(&arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -799,7 +876,17 @@ fn the_command_compares_the_built_in_pair() {
     assert_eq!((imported.concepts, imported.pairs), (comparison.concepts, comparison.pairs));
     std::fs::remove_dir_all(&folder).unwrap();
 
-    let output = command(&["attention-lens", "--device", "cpu", "--model", "www/public/specimen", "--text", "A [[baker]] came.", "--exclude", "bos-only"]);
+    let output = command(&[
+        "attention-lens",
+        "--device",
+        "cpu",
+        "--model",
+        "www/public/specimen",
+        "--text",
+        "A [[baker]] came.",
+        "--exclude",
+        "bos-only",
+    ]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && said.contains("mean 0.") && said.contains("lift"), "{said}");
     for (arguments, expected) in [

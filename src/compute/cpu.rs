@@ -16,7 +16,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::ops::attention::{Attention, Mask, Seen};
-use super::ops::{attention, attention_stats, attention_sums, attention_weights, embedding, geglu, gelu, kv_write, layernorm, next_token, relu};
+use super::ops::{
+    attention, attention_stats, attention_sums, attention_weights, embedding, geglu, gelu, kv_write, layernorm,
+    next_token, relu,
+};
 use super::ops::{rmsnorm, rope, softcap, swiglu};
 use super::{ComputeError, DType, DeviceInfo, DeviceKind, Dispatch, Op, Recording, Tensor, TensorId};
 pub use values::{Values, Weights};

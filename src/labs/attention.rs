@@ -23,8 +23,8 @@ pub mod statistics;
 pub mod tokens;
 
 pub use comparison::compare;
-pub use example::example;
 pub use csv::{read_csv, write_csv};
+pub use example::example;
 pub use marks::parse_marks;
 
 use crate::engine::attention::Progress;

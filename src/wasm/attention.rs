@@ -76,10 +76,8 @@ pub fn attention_pieces(preset: &str) -> Result<String, JsValue> {
 /// One to three `AttentionResult`s and, if wanted, `StatisticsOptions` give an `AttentionComparison`.
 #[wasm_bindgen]
 pub fn attention_comparison(results: Vec<String>, options: Option<String>) -> Result<String, JsValue> {
-    let results = results
-        .iter()
-        .map(|result| read("a result", result))
-        .collect::<Result<Vec<AttentionResult>, JsValue>>()?;
+    let results =
+        results.iter().map(|result| read("a result", result)).collect::<Result<Vec<AttentionResult>, JsValue>>()?;
     written(&attention::compare(&results, &statistics_options(options)?).map_err(refused)?)
 }
 

@@ -104,14 +104,16 @@ fn measure_all(args: &AttentionLens) -> Result<Vec<AttentionResult>, Failure> {
     let built_in = BUILT_IN.map(PathBuf::from);
     let models = if args.model.is_empty() { &built_in[..] } else { &args.model };
     if models.len() > MODELS_MAX {
-        return Err(Failure::Usage(format!("--model was given {} times; {MODELS_MAX} are compared at most", models.len())));
+        return Err(Failure::Usage(format!(
+            "--model was given {} times; {MODELS_MAX} are compared at most",
+            models.len()
+        )));
     }
     listen_for_ctrl_c();
     let mut results = Vec::new();
     // One after the other, so that the models are never in memory together.
     for model in models {
-        let model =
-            ModelArgs { model: model.clone(), weights: args.weights, device: args.device, json: args.json };
+        let model = ModelArgs { model: model.clone(), weights: args.weights, device: args.device, json: args.json };
         let mut monitor = Terminal::new();
         let mut session = open(&model, &mut monitor)?;
         results.push(pollster::block_on(measure(&mut session, &request, &mut monitor))?);
@@ -131,8 +133,8 @@ fn request(args: &AttentionLens) -> Result<AttentionRequest, Failure> {
     }
     for file in &args.text_file {
         let name = file.file_stem().map_or(String::new(), |name| name.to_string_lossy().into_owned());
-        let text = String::from_utf8(read(file)?)
-            .map_err(|_| Failure::Usage(format!("{} is not UTF-8", file.display())))?;
+        let text =
+            String::from_utf8(read(file)?).map_err(|_| Failure::Usage(format!("{} is not UTF-8", file.display())))?;
         marked.push((name, text.trim().to_owned()));
     }
     if marked.is_empty() {
@@ -146,9 +148,7 @@ fn request(args: &AttentionLens) -> Result<AttentionRequest, Failure> {
 fn exclusion(given: &[String]) -> Exclusion {
     let preset = |name: &String| serde_json::from_value(name.as_str().into()).ok().filter(|p| *p != Preset::Custom);
     match given {
-        [name] if preset(name).is_some() => {
-            Exclusion { preset: preset(name).unwrap_or_default(), pieces: Vec::new() }
-        }
+        [name] if preset(name).is_some() => Exclusion { preset: preset(name).unwrap_or_default(), pieces: Vec::new() },
         pieces => Exclusion { preset: Preset::Custom, pieces: pieces.to_vec() },
     }
 }
@@ -255,26 +255,22 @@ fn of_difference(difference: &ConceptDifference) -> String {
 
 fn said(warning: &AttentionWarning, text: &TextResult) -> String {
     let pieces = |tokens: &[u32]| -> String {
-        let each: Vec<String> =
-            tokens.iter().map(|&i| visible(&text.tokens.tokens[i as usize].piece, 24)).collect();
+        let each: Vec<String> = tokens.iter().map(|&i| visible(&text.tokens.tokens[i as usize].piece, 24)).collect();
         each.join(" ")
     };
     match warning {
-        AttentionWarning::NotAligned { concept, tokens } => format!(
-            "{} does not consist of whole tokens: {} reach beyond it",
-            visible(concept, 40),
-            pieces(tokens)
-        ),
+        AttentionWarning::NotAligned { concept, tokens } => {
+            format!("{} does not consist of whole tokens: {} reach beyond it", visible(concept, 40), pieces(tokens))
+        }
         AttentionWarning::ConceptExcluded { concept, tokens, all } => format!(
             "{} of {} are left out and count as 0{}",
             pieces(tokens),
             visible(concept, 40),
             if *all { "; nothing of it is left" } else { "" }
         ),
-        AttentionWarning::NoBeginning { piece } => format!(
-            "the tokenizer puts no beginning of text first; {} is left out in its place",
-            visible(piece, 24)
-        ),
+        AttentionWarning::NoBeginning { piece } => {
+            format!("the tokenizer puts no beginning of text first; {} is left out in its place", visible(piece, 24))
+        }
         AttentionWarning::LittleKept { heads, below_1_percent, below_5_percent } => format!(
             "{below_5_percent} of {heads} heads keep less than 5 % of their attention, {below_1_percent} less than 1 %: \
              their shares stand on little"
