@@ -104,7 +104,7 @@ const CATALOGUE = {
   "stage.making_rows": ["Making rows", "生成新行"],
   "stage.reading_rows": ["Reading rows", "读取行"],
   "stage.detectors": ["Detectors", "检测方法"],
-  "stage.attention": ["Measuring attention", "测量注意力"],
+  "stage.attending": ["Measuring attention", "测量注意力"],
   "stage.attention_map": ["Reading one head", "读取单个注意力头"],
   "stage.verifying": ["Verifying what is left", "核实剩余词元"],
 
@@ -970,8 +970,8 @@ const CATALOGUE = {
   "attention.export.npy": ["Shares of {model} (NPY)", "{model} 的份额（NPY）"],
   "attention.import": ["Open published shares (CSV, NPY)", "打开已发表的份额（CSV、NPY）"],
   "attention.files.about": [
-    "The CSV has the columns of the study's own file; the JSON has text, marks, tokens, models, device, options and all numbers. Pictures are below each figure.",
-    "CSV 的列与该研究自己的文件相同；JSON 包含文本、标记、词元、模型、设备、选项和全部数值。图片见各图下方。",
+    "The CSV has the columns of the study's own file; the JSON has text, marks, tokens, models, device, options and all numbers. Pictures are below each figure. Arrays that are opened are named concept_model.npy.",
+    "CSV 的列与该研究自己的文件相同；JSON 包含文本、标记、词元、模型、设备、选项和全部数值。图片见各图下方。要打开的数组须命名为 concept_model.npy。",
   ],
   "attention.warning.not_aligned": ["“{concept}” is not made of whole tokens: those at {tokens} reach beyond the marks and count in full.", "“{concept}”不由完整词元组成：位置 {tokens} 的词元超出标记，并被整个计入。"],
   "attention.warning.excluded": ["Tokens of “{concept}” at {tokens} are left out, so they count as 0.", "“{concept}”的词元（位置 {tokens}）已被排除，按 0 计。"],

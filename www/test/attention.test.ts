@@ -1,6 +1,7 @@
 // Oracle: by hand; TextEncoder for byte offsets.
 import { expect, it } from "vitest";
 import { byteOffsets, type EditedText, followed, fromRequest, joined, toRequest, trimmed, unbracketed, without } from "../src/labs/attention/marks";
+import { arrayName } from "../src/labs/attention/lens";
 import { EXCLUSION, formatSettings, type LensSettings, parseSettings, STATISTICS } from "../src/labs/attention/settings";
 import { levelOf } from "../src/labs/attention/token_strip";
 import { alignedStrip, flatHead, grid, percent2, pieces, points, strip } from "../src/labs/attention/tokens";
@@ -150,11 +151,16 @@ it("skewness is never told alone", () => {
   expect(of({ skewness: null })).toMatch(/undefined/);
 });
 
+it("arrays are named by concept and model", () => {
+  expect(arrayName("a/Evidence_Object_Saul-7B.npy")).toEqual({ concept: "Evidence_Object", model: "Saul-7B" });
+  expect(arrayName("shares.NPY")).toEqual({ concept: "concept", model: "shares" });
+});
+
 it("labs: a need that the model does not meet is named", () => {
   expect(new Set(LABS.map(({ id }) => id)).size).toBe(LABS.length);
   const lens = LABS.find(({ id }) => id === "attention")!;
-  expect(lacking(lens, { has_tokenizer: false })).toBe("tokenizer");
-  expect(lacking(lens, { has_tokenizer: true })).toBeNull();
+  expect(lacking(lens, { lacks: [{ need: "backward", reason: "" }, { need: "tokenizer", reason: "" }] })).toBe("tokenizer");
+  expect(lacking(lens, { lacks: [{ need: "backward", reason: "" }] })).toBeNull();
   expect(lacking(lens, null)).toBeNull();
 });
 

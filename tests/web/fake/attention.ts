@@ -21,8 +21,23 @@ function hash(...parts: (string | number)[]): number {
   return (h >>> 0) / 4294967296;
 }
 
-export function attention_pieces(preset: string): string[] {
-  return PRESETS[preset] ?? [];
+export function attention_pieces(preset: string): string {
+  return JSON.stringify(PRESETS[preset] ?? []);
+}
+
+/** Two texts with a concept each. */
+export function attention_example(): string {
+  const text = (name: string, of: string, words: string) => {
+    const start = of.indexOf(words);
+    return { name, text: of, concepts: [{ name, spans: [{ start, end: start + words.length }], tokens: null }], also_excluded: [], kept: [] };
+  };
+  return JSON.stringify({
+    texts: [
+      text("Permission", "Where the rent has not been paid, the owner may enter the house by daylight.", "enter the house by daylight"),
+      text("Role", "The clerk of the market shall keep a book of all stalls.", "clerk of the market"),
+    ],
+    exclusion: { preset: "paper-12", pieces: [] },
+  } satisfies AttentionRequest);
 }
 
 /** One token a word or mark, as a tokenizer that never cuts words; `…cut…` in a model's name cuts long ones. */
@@ -43,7 +58,7 @@ function cutText(text: string, name: string): { piece: string; start: number; en
 
 export function textTokens(json: string, name: string): TextTokens[] {
   const { texts, exclusion } = JSON.parse(json) as AttentionRequest;
-  const pieces = exclusion.preset === "custom" ? exclusion.pieces : attention_pieces(exclusion.preset);
+  const pieces = exclusion.preset === "custom" ? exclusion.pieces : PRESETS[exclusion.preset] ?? [];
   return texts.map(({ name: of, text, concepts, also_excluded: also, kept }) => {
     const tokens = cutText(text, name).map((token, i) => ({ ...token, id: Math.floor(hash(token.piece) * 4096), excluded: (pieces.includes(token.piece) || also.includes(i)) && !kept.includes(i) }));
     if (tokens.length > 4096) throw { message: `the text has ${tokens.length} tokens, the model's context is 4096`, hint: "Shorten the text.", kind: "input" };
@@ -190,7 +205,8 @@ export function attention_npy(): Uint8Array {
   return new Uint8Array([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]);
 }
 
-export function attention_import(csv: string): string {
+export function attention_import(_file: string, bytes: Uint8Array): string {
+  const csv = new TextDecoder().decode(bytes);
   if (!csv.startsWith("experiment_id,")) throw { message: `the first column is ${csv.split(/[,\r\n]/)[0]}, not experiment_id`, hint: "Choose a table with the columns experiment_id, layer_depth, head_idx and one for each model.", kind: "input" };
   const rows = csv.trim().split(/\r?\n/).map((line) => line.split(","));
   const names = rows[0]!.slice(3);
@@ -209,6 +225,6 @@ export function attention_import(csv: string): string {
   return attention_comparison(names.map((_, i) => JSON.stringify(of(i))));
 }
 
-export function attention_import_npy(names: string[]): string {
-  throw { message: `the scripted core reads no arrays: ${names.join(", ")}`, hint: null, kind: "input" };
+export function attention_import_npy(names: string): string {
+  throw { message: `the scripted core reads no arrays: ${names}`, hint: null, kind: "input" };
 }

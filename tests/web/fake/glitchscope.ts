@@ -14,7 +14,7 @@ import type {
 
 import * as lens from "./attention";
 
-export { attention_comparison, attention_csv, attention_import, attention_import_npy, attention_npy, attention_pieces } from "./attention";
+export { attention_comparison, attention_csv, attention_example, attention_import, attention_import_npy, attention_npy, attention_pieces } from "./attention";
 
 interface JsSource {
   readonly name: string;
@@ -199,7 +199,7 @@ export class Session {
         tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
       },
       device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: !this.name.includes("wordless"), chat_templates: [],
-      oracle: ORACLE,
+      oracle: ORACLE, lacks: this.name.includes("wordless") ? [{ need: "tokenizer", reason: "The model came without a tokenizer." }] : [],
     };
   }
 
@@ -433,7 +433,7 @@ export class Session {
   }
 
   async attention(request: string, on: On, cancel: Cancel): Promise<string> {
-    on({ event: "stage", stage: "attention", detail: this.name });
+    on({ event: "stage", stage: "attending", detail: this.name });
     const slow = this.name.includes("slow");
     for (let layer = 1; layer <= 6; layer++) {
       await pause(slow ? 400 : 10);

@@ -150,8 +150,16 @@ export class Core {
     return this.call((remote) => remote.attentionNpy(comparison, concept, model));
   }
 
-  attentionImport(files: { name: string; bytes: Uint8Array }[]): Promise<string> {
-    return this.call((remote) => remote.attentionImport(files));
+  attentionImport(file: string, bytes: Uint8Array, options: string): Promise<string> {
+    return this.call((remote) => remote.attentionImport(file, bytes, options));
+  }
+
+  attentionImportNpy(names: string, files: Uint8Array[], options: string): Promise<string> {
+    return this.call((remote) => remote.attentionImportNpy(names, files, options));
+  }
+
+  attentionExample(): Promise<string> {
+    return this.call((remote) => remote.attentionExample());
   }
 
   attentionPieces(preset: string): Promise<string[]> {

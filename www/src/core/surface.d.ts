@@ -121,7 +121,10 @@ export function restore_gpu_tuning(json: string): void;
 export function attention_comparison(results: string[], options_json?: string | null): string;
 export function attention_csv(comparison_json: string): string;
 export function attention_npy(comparison_json: string, concept: number, model: number): Uint8Array;
-export function attention_import(csv: string): string;
-export function attention_import_npy(names: string[], files: Uint8Array[]): string;
-export function attention_pieces(preset: string): string[];
+export function attention_import(file: string, bytes: Uint8Array, options_json?: string | null): string;
+/** `names` is `{ model, concept }[]`, one for each file. */
+export function attention_import_npy(names_json: string, files: Uint8Array[], options_json?: string | null): string;
+/** A list of vocabulary entries. */
+export function attention_pieces(preset: string): string;
+export function attention_example(): string;
 export function version(): string;

@@ -329,7 +329,7 @@ export class AttentionLab extends GlitchscopeElement {
         <button ?disabled=${none} @click=${() => download(lens.json(), `${name}.json`, "application/json")}>${t("attention.export.json")}</button>
         ${comparison?.models.map((model, i) => html`<button ?disabled=${none} @click=${async () => {
           const npy = await lens.npy(lens.flat, i);
-          if (npy) download(new Blob([npy as Uint8Array<ArrayBuffer>]), `${stem(lens, model.name)}.npy`, "application/octet-stream");
+          if (npy) download(new Blob([npy as Uint8Array<ArrayBuffer>]), `${fileStem(`${comparison.concepts[lens.flat]?.name ?? ""}_${model.name.replaceAll("_", "-")}`)}.npy`, "application/octet-stream");
         }}>${t("attention.export.npy", { model: model.name })}</button>`)}
         <button ?disabled=${lens.session.job !== null} @click=${() => this.renderRoot.querySelector<HTMLInputElement>("#shares")!.click()}>${t("attention.import")}</button>
         <input class="visually-hidden" id="shares" type="file" multiple accept=".csv,.npy" tabindex="-1" aria-label=${t("attention.import")} @change=${(event: Event) => {

@@ -33,6 +33,13 @@ function linkAddress(spec: SourceSpec): string | null {
   return spec.modelFile || spec.host !== HUB ? `${spec.host}/${spec.id}/resolve/${spec.revision}/${spec.modelFile ?? ""}` : spec.name;
 }
 
+/** `concept_model.npy`, as the button that saves arrays names them; what has no such name is a model's only concept. */
+export function arrayName(path: string): { concept: string; model: string } {
+  const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.npy$/i, "");
+  const [, concept, model] = /^(.+)_([^_]+)$/.exec(stem) ?? [];
+  return concept && model ? { concept, model } : { concept: "concept", model: stem };
+}
+
 export class Lens extends EventTarget {
   texts: EditedText[] = [];
   exclusion: Exclusion = { ...EXCLUSION };
@@ -81,7 +88,7 @@ export class Lens extends EventTarget {
   /** Reads the example and what the link says. */
   async restore(): Promise<void> {
     const settings = parseSettings(this.session.settingsOf(LAB));
-    this.example ??= await fetch(new URL("examples/attention.json", document.baseURI)).then(async (answer) => (answer.ok ? answer.json() as Promise<AttentionRequest> : null)).catch(() => null);
+    this.example ??= await this.session.core.attentionExample().then((json) => JSON.parse(json) as AttentionRequest, () => null);
     this.isExample = settings.texts === null;
     this.texts = settings.texts ?? (this.example ? fromRequest(this.example) : [{ name: "", text: "", concepts: [], alsoExcluded: [], kept: [] }]);
     for (const text of this.texts) if (text.concepts.length === 0) text.concepts.push({ name: "concept 1", spans: [], tokens: null });
@@ -383,7 +390,7 @@ export class Lens extends EventTarget {
     await session.work(job, async (on) => {
       for (const [i, further] of this.measured.entries()) {
         job.part = i + 1;
-        job.enter("attention", further?.model?.info.model.name ?? session.model!.info.model.name);
+        job.enter("attending", further?.model?.info.model.name ?? session.model!.info.model.name);
         const began = performance.now();
         let raw: string;
         if (further) {
@@ -464,8 +471,11 @@ export class Lens extends EventTarget {
     const { session } = this;
     if (session.job) return;
     try {
-      const read = await Promise.all(files.map(async ({ path, file }) => ({ name: path, bytes: new Uint8Array(await file.arrayBuffer()) })));
-      this.rawComparison = await session.core.attentionImport(read);
+      const read = await Promise.all(files.map(async ({ file }) => new Uint8Array(await file.arrayBuffer())));
+      const [first] = files;
+      this.rawComparison = first && files.length === 1 && /\.csv$/i.test(first.path)
+        ? await session.core.attentionImport(first.path, read[0]!, JSON.stringify(this.statistics))
+        : await session.core.attentionImportNpy(JSON.stringify(files.map(({ path }) => arrayName(path))), read, JSON.stringify(this.statistics));
       this.comparison = JSON.parse(this.rawComparison) as AttentionComparison;
       this.imported = files.map(({ path }) => path).join(", ");
       this.results = [];
