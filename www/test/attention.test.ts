@@ -1,4 +1,5 @@
 // Oracle: by hand; TextEncoder for byte offsets.
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { byteOffsets, type EditedText, followed, fromRequest, joined, toRequest, trimmed, unbracketed, without } from "../src/labs/attention/marks";
 import { arrayName } from "../src/labs/attention/lens";
@@ -154,6 +155,13 @@ it("skewness is never told alone", () => {
 it("arrays are named by concept and model", () => {
   expect(arrayName("a/Evidence_Object_Saul-7B.npy")).toEqual({ concept: "Evidence_Object", model: "Saul-7B" });
   expect(arrayName("shares.NPY")).toEqual({ concept: "concept", model: "shares" });
+});
+
+it("labs and what they need are those of the core's registry", () => {
+  const rust = readFileSync(new URL("../../src/labs.rs", import.meta.url), "utf8");
+  const core = [...rust.matchAll(/id: "(\w+)",\s*needs: &\[([^\]]*)\]/g)].map(([, id, needs]) => ({ id, needs: [...needs!.matchAll(/Need::(\w+)/g)].map(([, need]) => need!.toLowerCase()) }));
+  expect(core.length).toBeGreaterThan(0);
+  for (const { id, needs } of core) expect(LABS.find((lab) => lab.id === id)?.needs, id).toEqual(needs);
 });
 
 it("labs: a need that the model does not meet is named", () => {

@@ -100,7 +100,7 @@ export function result(json: string, name: string, model: ModelInfo, device: Dev
   });
   return {
     schema: "glitchscope.attention", version: "0.0.0-scripted", definition: "A scripted share.", model, device, request, heads,
-    windows: heads.map(() => null), texts,
+    windows: heads.map(() => null), texts, notes: [],
   };
 }
 

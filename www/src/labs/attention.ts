@@ -290,6 +290,7 @@ export class AttentionLab extends GlitchscopeElement {
       ${comparison && comparison.pairs.length > 1 ? html`<div class="segmented small" role="radiogroup" aria-label=${t("attention.column.pair")}>${comparison.pairs.map(({ old, new: fresh }, i) => html`<label><input type="radio" name="pair" .checked=${i === lens.pair}
         @change=${() => lens.showPair(i)} />${names[fresh]} − ${names[old]}</label>`)}</div>` : nothing}
       <div aria-live="polite">${sentence(lens)}</div>
+      ${lens.results.flatMap(({ notes }) => notes).map((note) => html`<p class="small warn" lang="en">${note}</p>`)}
       ${lens.results.flatMap(({ texts }, i) => {
         const own = texts[lens.at]?.warnings.filter(({ kind }) => kind === "little_kept" || kind === "undefined" || kind === "windowed" || (i > 0 && kind === "not_aligned")) ?? [];
         return own.length === 0 ? [] : [html`<p class="small warn">${names[i]}: ${own.map(warningText).join(" ")}</p>`];

@@ -1,5 +1,5 @@
 /** What the attention lens knows: texts with concepts, models, what was measured. Announces `change`. */
-import { asFailure, type Failure, type SourceSpec, type WeightStorage } from "../../core/client";
+import { asFailure, type Failure, type Listener, type SourceSpec, type WeightStorage } from "../../core/client";
 import { parseAddress } from "../../core/address";
 import { HUB } from "../../core/hub_source";
 import { Job } from "../../state/progress";
@@ -387,16 +387,17 @@ export class Lens extends EventTarget {
     this.measured = [null, ...beside];
     this.imported = null;
     this.opened = null;
-    await session.work(job, async (on) => {
+    await session.work(job, async (hear) => {
       for (const [i, further] of this.measured.entries()) {
         job.part = i + 1;
-        job.enter("attending", further?.model?.info.model.name ?? session.model!.info.model.name);
+        const { name } = (further?.model ?? session.model!).info.model;
+        const on: Listener = (event) => hear(event.event === "stage" ? { ...event, detail: `${name}: ${event.detail}` } : event);
         const began = performance.now();
         let raw: string;
         if (further) {
-          const result = await further.run(LAB, async (hear) => {
+          const result = await further.run(LAB, async (listener) => {
             const own = byHand ? JSON.stringify(this.requestFor(JSON.parse(await further.core.attentionTokens(request)) as TextTokens[])) : request;
-            return further.core.attention(own, hear);
+            return further.core.attention(own, listener);
           }, on);
           if (result === null) throw further.trouble ?? { message: "cancelled", hint: null, kind: "cancelled" };
           raw = result;
