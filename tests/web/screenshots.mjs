@@ -77,6 +77,22 @@ const STATES = {
     await run(page).click();
     await page.getByText("cannot be tested in this way").waitFor();
   },
+  despite: async (page) => {
+    await STATES.untestable(page);
+    await page.getByRole("button", { name: "Scan all the same" }).click();
+    await page.getByText("The search found").waitFor();
+    await page.waitForTimeout(400);
+  },
+  models: async (page) => {
+    await ready(page);
+    await page.getByRole("button", { name: "Compare with another model" }).click();
+    await page.getByRole("button", { name: "Load it beside the first" }).click();
+    await page.getByText("specimen, 1.1 M parameters, Q8_0, CPU").waitFor();
+    await page.getByRole("button", { name: "Scan both and compare" }).click();
+    await page.locator("gs-diff .sentence").waitFor();
+    await page.locator("gs-diff select").selectOption("indicator:magikarp-input-norm");
+    await page.waitForTimeout(300);
+  },
 };
 const measure = (page) => page.getByRole("button", { name: /^(Measure|测量)/ });
 async function measured(page) {
@@ -123,7 +139,8 @@ Object.assign(STATES, {
 const LINK = {
   ...Object.fromEntries(["first", "done", "difference", "map", "settings", "chinese"].map((state) => [`lens-${state}`, "#lab=attention"])),
   "lens-running": "#lab=attention&model=$/slow/", "lens-lacking": "#lab=attention&model=$/wordless/", "lens-failed": "#lab=attention&beside=$/failing/",
-  running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/" };
+  running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/", despite: "#model=$/untestable/",
+};
 
 for (const [state, act] of Object.entries(STATES)) {
   for (const width of [360, 768, 1280, 1600]) {

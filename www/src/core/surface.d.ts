@@ -112,9 +112,9 @@ export function prevalence_csv(json: string, tokens: boolean): string;
 export function detectors_csv(table_json: string): string;
 export function export_report(report_json: string, format: string): string;
 /** A comparison as JSON text. */
-export function diff_reports(a_json: string, b_json: string): string;
+export function diff_reports(a_json: string, b_json: string, indicators_a?: string | null, indicators_b?: string | null): string;
 export function whole_state_bytes(state: Uint8Array): number;
-export function diff_csv(a_json: string, b_json: string): string;
+export function diff_csv(a_json: string, b_json: string, indicators_a?: string | null, indicators_b?: string | null): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;

@@ -4,7 +4,7 @@ import { parseAddress } from "../../core/address";
 import { HUB } from "../../core/hub_source";
 import { Job } from "../../state/progress";
 import type { FurtherModel } from "../../state/further_models";
-import { addressOf, type LoadedModel, SPECIMEN, SPECIMEN_LEGAL } from "../../state/loaded_model";
+import { type LoadedModel, sameModel, SPECIMEN, SPECIMEN_LEGAL } from "../../state/loaded_model";
 import { measuredRate, rememberRate } from "../../state/preferences";
 import type { Session } from "../../state/session";
 import { type EditedConcept, type EditedText, followed, fromRequest, joined, type Span, toRequest, trimmed, unbracketed, without } from "./marks";
@@ -291,7 +291,7 @@ export class Lens extends EventTarget {
   private loadBeside(): void {
     const { session } = this;
     if (!session.model || session.further.list.length > 0 || session.lab !== LAB) return;
-    const wanted = this.besideByLink ?? (this.isExample && addressOf(session.model.spec) === SPECIMEN.name ? [SPECIMEN_LEGAL.name] : []);
+    const wanted = this.besideByLink ?? (this.isExample && sameModel(session.model.spec, SPECIMEN) ? [SPECIMEN_LEGAL.name] : []);
     this.besideByLink = [];
     for (const address of wanted) {
       this.addModel(address);
@@ -529,7 +529,7 @@ export class Lens extends EventTarget {
 
   private relink(): void {
     const named = this.beside.flatMap(({ wanted }) => (wanted ? (linkAddress(wanted) ?? []) : []));
-    const usual = this.isExample && addressOf(this.session.wanted) === SPECIMEN.name ? [SPECIMEN_LEGAL.name] : [];
+    const usual = this.isExample && sameModel(this.session.wanted, SPECIMEN) ? [SPECIMEN_LEGAL.name] : [];
     this.session.setSettings(LAB, formatSettings({
       texts: this.isExample ? null : this.texts, exclusion: this.exclusion, statistics: this.statistics,
       beside: this.session.model === null ? this.besideByLink : named.join(" ") === usual.join(" ") ? null : named,
