@@ -35,10 +35,12 @@ it("places in a text become bytes and come back", () => {
 
 it("marks follow the text while it is edited", () => {
   const spans = [{ start: 4, end: 9 }];
-  const after = (before: string, next: string) => followed(before, next, spans).map(({ start, end }) => next.slice(start, end));
+  const after = (before: string, next: string, caret = 0) => followed(before, next, spans, caret).map(({ start, end }) => next.slice(start, end));
   expect(after("The buyer pays.", "So the buyer pays.")).toEqual(["buyer"]);
   expect(after("The buyer pays.", "The buyer, pays.")).toEqual(["buyer"]);
-  expect(after("The buyer pays.", "The big buyer pays.")).toEqual(["buyer"]);
+  expect(after("The buyer pays.", "The big buyer pays.", 8)).toEqual(["buyer"]);
+  expect(after("The buyer pays.", "The bbuyer pays.", 5)).toEqual(["buyer"]);
+  expect(after("The buyer pays.", "The bbuyer pays.", 6)).toEqual(["bbuyer"]);
   expect(after("The buyer pays.", "The buXyer pays.")).toEqual(["buXyer"]);
   expect(after("The buyer pays.", "The buyer")).toEqual(["buyer"]);
   expect(after("The buyer pays.", "The pays.")).toEqual([]);

@@ -201,7 +201,7 @@ export class AttentionLab extends GlitchscopeElement {
           ${lens.isExample ? nothing : html`<button class="small" ?disabled=${busy} @click=${() => lens.backToExample()}>${t("attention.example")}</button>`}
         </div>
         <div class="columns row">
-          <gs-marked-text .text=${text.text} .concepts=${text.concepts} .active=${concept} ?busy=${busy} @typed=${(event: CustomEvent<string>) => lens.type(event.detail)}
+          <gs-marked-text .text=${text.text} .concepts=${text.concepts} .active=${concept} ?busy=${busy} @typed=${(event: CustomEvent<{ text: string; caret: number }>) => lens.type(event.detail.text, event.detail.caret)}
             @mark=${(event: CustomEvent<{ span: Span; on: boolean }>) => lens.mark(event.detail.span, event.detail.on)}></gs-marked-text>
           <div>
             <ul class="concepts" aria-label=${t("attention.concepts")}>${text.concepts.map(({ name, spans, tokens }, i) => html`<li>

@@ -1,5 +1,5 @@
 /** What the attention lens knows: texts with concepts, models, what was measured. Announces `change`. */
-import { asFailure, type Failure, type Listener, type SourceSpec, type WeightStorage } from "../../core/client";
+import { asFailure, type Failure, type Listener, type SourceSpec } from "../../core/client";
 import { parseAddress } from "../../core/address";
 import { HUB } from "../../core/hub_source";
 import { Job } from "../../state/progress";
@@ -74,6 +74,7 @@ export class Lens extends EventTarget {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private asked = 0;
   private model: LoadedModel | null = null;
+  private besideModels: (LoadedModel | null)[] = [];
   private working = false;
   private besideByLink: string[] | null = null;
 
@@ -148,9 +149,9 @@ export class Lens extends EventTarget {
   // Editing.
 
   /** Takes what a person typed. Brackets become marks at once. */
-  type(text: string): void {
+  type(text: string, caret: number): void {
     const before = this.text;
-    const concepts = before.concepts.map((concept) => ({ ...concept, spans: followed(before.text, text, concept.spans), tokens: null }));
+    const concepts = before.concepts.map((concept) => ({ ...concept, spans: followed(before.text, text, concept.spans, caret), tokens: null }));
     const typed: EditedText = { ...before, text, concepts, alsoExcluded: [], kept: [] };
     this.replace(unbracketed(typed, this.concept) ?? typed);
   }
@@ -284,6 +285,12 @@ export class Lens extends EventTarget {
         this.retokenise(0);
       }
     }
+    const loaded = this.beside.map((further) => further.model);
+    if (loaded.length !== this.besideModels.length || loaded.some((one, i) => one !== this.besideModels[i])) {
+      this.besideModels = loaded;
+      if (this.results.length > 0) this.stale = true;
+      if (this.session.lab === LAB) this.relink();
+    }
     this.changed();
   }
 
@@ -303,26 +310,12 @@ export class Lens extends EventTarget {
     const { session } = this;
     const spec = [SPECIMEN, SPECIMEN_LEGAL].find(({ name }) => name === typed.trim()) ?? parseAddress(typed, document.baseURI);
     if (!spec || this.beside.length >= MODELS_MAX - 1) return false;
-    void session.further.add().load(spec, session.placement).then(() => this.besideChanged());
+    void session.further.add().load(spec, session.placement);
     return true;
-  }
-
-  /** The first model once more, with its weights rounded. */
-  addRounded(weights: WeightStorage): void {
-    const { session } = this;
-    if (!session.model || this.beside.length >= MODELS_MAX - 1) return;
-    void session.further.add().load(session.model.spec, { ...session.placement, weights }).then(() => this.besideChanged());
   }
 
   removeModel(model: FurtherModel): void {
     this.session.further.remove(model);
-    this.besideChanged();
-  }
-
-  private besideChanged(): void {
-    this.stale = this.results.length > 0;
-    this.relink();
-    this.changed();
   }
 
   /** Tokenises again after a rest: one call at a time, and none while something runs. */
