@@ -145,7 +145,7 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   await page.getByText("5 tokens chosen by hand").waitFor();
   await page.getByText("whether it is left out").click();
   await page.locator("gs-token-strip .token", { hasText: "pay" }).click();
-  await page.locator("gs-token-strip .token.excluded.concept").waitFor();
+  await page.locator("gs-token-strip .token.excluded.concept", { hasText: "pay" }).waitFor();
   await page.getByText(/Tokens of “duty” at [\d, ]+ are left out, so they count as 0/).waitFor();
   await page.locator("gs-token-strip .strip").focus();
   await page.keyboard.press("Home");
@@ -157,7 +157,7 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   const again = await openPage(browser, link);
   await again.page.getByText("5 tokens chosen by hand").waitFor();
   assert.equal(await again.page.getByLabel("Name of the concept").nth(2).inputValue(), "place");
-  await again.page.locator("gs-token-strip .token.excluded.concept").waitFor();
+  await again.page.locator("gs-token-strip .token.excluded.concept", { hasText: "pay" }).waitFor();
   await again.page.getByRole("button", { name: "Take back what was chosen by hand" }).click();
   await again.page.locator("gs-token-strip .token.concept", { hasText: "price" }).waitFor();
   await done(again);
