@@ -1,15 +1,15 @@
-// Pictures of every state of the page, to be looked at: node tests/web/screenshots.mjs [FILTER]
+// Pictures of every state of the page, to be looked at: node tests/web/screenshots.mjs [REGEX]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { launch, serve } from "./browser.mjs";
 import { openPage, OUT, scriptedBuild } from "./support.mjs";
 
-const only = process.argv[2] ?? "";
+const only = new RegExp(process.argv[2] ?? "");
 const folder = join(OUT, "screenshots");
 mkdirSync(folder, { recursive: true });
 const dist = scriptedBuild();
-const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/` });
+const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/`, "/wordless/": `${dist}/specimen/`, "/specimen-legal/": `${dist}/specimen/`, "/failing/": `${dist}/specimen/` });
 const browser = await launch();
 
 const run = (page) => page.getByRole("button", { name: /Find glitch tokens|查找故障词元/ });
@@ -94,19 +94,65 @@ const STATES = {
     await page.waitForTimeout(300);
   },
 };
-const LINK = { running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/", despite: "#model=$/untestable/" };
+const measure = (page) => page.getByRole("button", { name: /^(Measure|测量)/ });
+async function measured(page) {
+  await page.locator("gs-lens-models li").nth(1).locator("b").waitFor();
+  await measure(page).and(page.locator(":enabled")).click();
+  await page.locator(".answer .statistics").waitFor();
+}
+Object.assign(STATES, {
+  "lens-first": async (page) => measure(page).and(page.locator(":enabled")).waitFor(),
+  "lens-running": async (page) => {
+    await measure(page).and(page.locator(":enabled")).click();
+    await page.waitForTimeout(1_000);
+  },
+  "lens-done": async (page) => measured(page),
+  "lens-difference": async (page) => {
+    await measured(page);
+    await page.locator("gs-attention-lab").getByText("specimen-legal − specimen", { exact: true }).first().click();
+  },
+  "lens-map": async (page) => {
+    await measured(page);
+    await page.locator(".grids gs-heatmap canvas.cells").first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.locator("gs-head-map gs-heatmap").waitFor();
+    await page.locator("#head").scrollIntoViewIfNeeded();
+  },
+  "lens-settings": async (page) => {
+    await measure(page).and(page.locator(":enabled")).waitFor();
+    await page.getByText("Settings").click();
+    await page.getByRole("button", { name: "How it is computed" }).click();
+    await page.locator("gs-help h2").waitFor();
+  },
+  "lens-chinese": async (page) => {
+    await page.getByText("中文").click();
+    await measured(page);
+  },
+  "lens-lacking": async (page) => page.locator("section.lacking").waitFor(),
+  "lens-failed": async (page) => {
+    await page.locator("gs-lens-models li").nth(1).locator("b").waitFor();
+    await measure(page).and(page.locator(":enabled")).click();
+    await page.locator("gs-failure").waitFor();
+  },
+});
+const LINK = {
+  ...Object.fromEntries(["first", "done", "difference", "map", "settings", "chinese"].map((state) => [`lens-${state}`, "#lab=attention"])),
+  "lens-running": "#lab=attention&model=$/slow/", "lens-lacking": "#lab=attention&model=$/wordless/", "lens-failed": "#lab=attention&beside=$/failing/",
+  running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/", despite: "#model=$/untestable/",
+};
 
 for (const [state, act] of Object.entries(STATES)) {
   for (const width of [360, 768, 1280, 1600]) {
     for (const colorScheme of ["light", "dark"]) {
       const name = `${state}-${width}-${colorScheme}`;
-      if (!name.includes(only)) continue;
+      if (!only.test(name)) continue;
       const height = width === 360 ? 740 : width === 768 ? 1024 : 900;
-      const { page, context, errors } = await openPage(browser, `${server.url}/${(LINK[state] ?? "").replace("$", server.url)}`, {
+      const { page, context, errors } = await openPage(browser, `${server.url}/${(LINK[state] ?? "").replaceAll("$", server.url)}`, {
         viewport: { width, height }, colorScheme, deviceScaleFactor: width === 360 ? 2 : 1,
       });
       await act(page);
-      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !["evidence", "zoomed"].includes(state) && state !== "first" && state !== "running" && state !== "dialog" });
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !["evidence", "zoomed", "lens-running"].includes(state) && state !== "first" && state !== "running" && state !== "dialog" });
       if (errors.length > 0) console.error(`${name}: ${errors.join("\n")}`);
       await context.close();
     }

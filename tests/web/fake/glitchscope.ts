@@ -5,12 +5,17 @@
  *
  * What it does is chosen by the model's name: `…hang…` stops pausing in the middle of a scan, `…large…` has 150,000
  * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its
- * controls. Weights that are rounded make ten more tokens fail.
+ * controls, `…wordless…` has no tokenizer; in the attention lens `…cut…` cuts words otherwise and `…failing…` fails. Weights that
+ * are rounded make ten more tokens fail.
  */
 import type {
   AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence,
   PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
+
+import * as lens from "./attention";
+
+export { attention_comparison, attention_csv, attention_example, attention_import, attention_import_npy, attention_npy, attention_pieces } from "./attention";
 
 interface JsSource {
   readonly name: string;
@@ -195,8 +200,8 @@ export class Session {
         n_channels: 128, context: 512, embedding_rows: this.tokenTable.text.length, vocabulary: this.tokenTable.text.length,
         tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
       },
-      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true, chat_templates: [],
-      oracle: ORACLE,
+      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: !this.name.includes("wordless"), chat_templates: [],
+      oracle: ORACLE, lacks: this.name.includes("wordless") ? [{ need: "tokenizer", reason: "The model came without a tokenizer." }] : [],
     };
   }
 
@@ -428,6 +433,28 @@ export class Session {
 
   restore_rows(): boolean {
     return false;
+  }
+
+  async attention(request: string, on: On, cancel: Cancel): Promise<string> {
+    on({ event: "stage", stage: "attending", detail: this.name });
+    const slow = this.name.includes("slow");
+    for (let layer = 1; layer <= 6; layer++) {
+      await pause(slow ? 400 : 10);
+      if (cancel.cancelled) throw { message: "cancelled", hint: null, kind: "cancelled" };
+      on({ event: "advance", done: layer, total: 6, unit: "layers" });
+      if (this.name.includes("failing") && layer === 3) throw { message: "layer 3: 512 tokens need 96 MiB, 64 MiB are free", hint: "Shorten the text.", kind: "input" };
+    }
+    return JSON.stringify(lens.result(request, this.name, this.info().model, this.device));
+  }
+
+  attention_tokens(request: string): string {
+    return JSON.stringify(lens.textTokens(request, this.name));
+  }
+
+  async attention_map(request: string, text: number, layer: number, head: number, on: On): Promise<Float32Array> {
+    on({ event: "stage", stage: "attention map", detail: `layer ${layer}, head ${head}` });
+    await pause(20);
+    return lens.map(request, this.name, text, layer, head);
   }
 
   free(): void {}

@@ -10,6 +10,7 @@ import type {
   GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, Report, ReportDiff,
   RowOptions, RowRepair, ScanEvent, ScanOptions, TokenGraph, TrainingOptions,
 } from "../report/types";
+import type * as attention from "./attention";
 import type * as corpus from "./corpus";
 import type * as evaluation from "./evaluation";
 import type * as functions from "./functions";
@@ -30,7 +31,7 @@ export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof corpus & typeof evaluation & typeof repair & typeof training;
+type Functions = typeof functions & typeof attention & typeof corpus & typeof evaluation & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
 /** A report as the page holds it, or its JSON text. */
 export type AnyReport = Report | Written;
@@ -124,6 +125,48 @@ export class Core {
   /** Other rows for tokens; the model in memory is as before when this ends. */
   repairRows(report: AnyReport, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
     return this.withModel(async (remote) => remote.repairRows(this.last!.spec, await textFor(report), ids, text, options, listening(on)));
+  }
+
+  /** The attention lens: a request and the loaded model's result, as JSON text. */
+  attention(request: string, on: Listener): Promise<string> {
+    return this.withModel((remote) => remote.attention(request, listening(on)));
+  }
+
+  attentionTokens(request: string): Promise<string> {
+    return this.withModel((remote) => remote.attentionTokens(request));
+  }
+
+  /** One head's map of one text, row by row. */
+  attentionMap(request: string, text: number, layer: number, head: number, on: Listener): Promise<Float32Array> {
+    return this.withModel((remote) => remote.attentionMap(request, text, layer, head, listening(on)));
+  }
+
+  attentionComparison(results: string[], options: string | null): Promise<string> {
+    return this.call((remote) => remote.attentionComparison(results, options));
+  }
+
+  attentionCsv(comparison: string): Promise<string> {
+    return this.call((remote) => remote.attentionCsv(comparison));
+  }
+
+  attentionNpy(comparison: string, concept: number, model: number): Promise<Uint8Array> {
+    return this.call((remote) => remote.attentionNpy(comparison, concept, model));
+  }
+
+  attentionImport(file: string, bytes: Uint8Array, options: string): Promise<string> {
+    return this.call((remote) => remote.attentionImport(file, bytes, options));
+  }
+
+  attentionImportNpy(names: string, files: Uint8Array[], options: string): Promise<string> {
+    return this.call((remote) => remote.attentionImportNpy(names, files, options));
+  }
+
+  attentionExample(): Promise<string> {
+    return this.call((remote) => remote.attentionExample());
+  }
+
+  attentionPieces(preset: string): Promise<string[]> {
+    return this.call((remote) => remote.attentionPieces(preset));
   }
 
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */

@@ -61,6 +61,9 @@ export class Session {
     report_json: string, ids: Uint32Array, text: string | null | undefined, options: Partial<RowOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<{ repair: string; patches: FilePatch[] }>;
   restore_rows(): boolean;
+  attention(request_json: string, on: (event: ScanEvent) => void, cancel: Cancel): Promise<string>;
+  attention_tokens(request_json: string): string;
+  attention_map(request_json: string, text: number, layer: number, head: number, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Float32Array>;
   free(): void;
 }
 
@@ -115,4 +118,13 @@ export function diff_csv(a_json: string, b_json: string, indicators_a?: string |
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;
+export function attention_comparison(results: string[], options_json?: string | null): string;
+export function attention_csv(comparison_json: string): string;
+export function attention_npy(comparison_json: string, concept: number, model: number): Uint8Array;
+export function attention_import(file: string, bytes: Uint8Array, options_json?: string | null): string;
+/** `names` is `{ model, concept }[]`, one for each file. */
+export function attention_import_npy(names_json: string, files: Uint8Array[], options_json?: string | null): string;
+/** A list of vocabulary entries. */
+export function attention_pieces(preset: string): string;
+export function attention_example(): string;
 export function version(): string;

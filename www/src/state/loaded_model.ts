@@ -1,4 +1,4 @@
-/** A model that is loaded, and the one that comes with the page. */
+/** A model that is loaded, and those that come with the page. */
 import type { SourceSpec } from "../core/client";
 import type { SessionInfo, TokenTable } from "../report/types";
 
@@ -13,9 +13,12 @@ export const SPECIMEN = {
   files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
 } as const satisfies SourceSpec;
 
-/** The spec as a worker needs it: the specimen lies beside the page, wherever that is. */
+/** The specimen after further training on a small corpus in the manner of statutes. */
+export const SPECIMEN_LEGAL = { ...SPECIMEN, name: "specimen-legal" } as const satisfies SourceSpec;
+
+/** The spec as a worker needs it: a specimen lies beside the page, wherever that is. */
 export function absolute(spec: SourceSpec): SourceSpec {
-  return spec === SPECIMEN ? { ...SPECIMEN, url: new URL("specimen/", document.baseURI).href } : spec;
+  return spec.kind === "url" && spec.bundled ? { ...spec, url: new URL(`${spec.name}/`, document.baseURI).href } : spec;
 }
 
 /** Whether two specs lead to the same model. Files have no address, so only their own spec does. */
@@ -24,6 +27,6 @@ export function sameModel(a: SourceSpec, b: SourceSpec): boolean {
 }
 
 function addressOf(spec: SourceSpec): string | undefined {
-  if (spec.kind === "url") return spec.bundled ? "specimen" : spec.url + (spec.modelFile ?? "");
+  if (spec.kind === "url") return spec.bundled ? spec.name : spec.url + (spec.modelFile ?? "");
   return spec.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
 }

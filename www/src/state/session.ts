@@ -1,6 +1,7 @@
 /**
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
- * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
+ * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame), `pick`, and
+ * `settings` (a link has brought other ones to the lab in view).
  */
 import {
   type AnyReport, asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
@@ -17,7 +18,7 @@ import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
 import { FAILED, TokenRows, UNASKED } from "../report/rows";
 import { type FurtherModel, FurtherModels } from "./further_models";
-import { formatLink, type Linked, type MethodChoice, parseLink } from "./link";
+import { formatLink, type Linked, type MethodChoice, parseLink, SCAN } from "./link";
 import { absolute, type LoadedModel, sameModel, SPECIMEN } from "./loaded_model";
 import { chosenOracles, DEFAULTS, sameOptions } from "./options";
 import { rememberRate } from "./preferences";
@@ -75,6 +76,11 @@ export class Session extends EventTarget {
   prevalence: Prevalence | null = null;
   /** The last repair with its files. */
   repaired: Repaired<MergeRepair> | Repaired<RowRepair> | null = null;
+
+  /** The lab in view. */
+  lab = SCAN;
+  /** What each lab but the scan is set to, as its links say it. */
+  private readonly settings = new Map<string, Record<string, string>>();
 
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
@@ -434,6 +440,24 @@ export class Session extends EventTarget {
     if (["oracles", "form", "attempts", "temperature", "top_p", "seed"].some((key) => key in options)) void this.reoffer();
   }
 
+  /** Brings another lab into view. What runs goes on. */
+  setLab(lab: string): void {
+    if (lab === this.lab) return;
+    this.lab = lab;
+    this.relink();
+    this.changed();
+  }
+
+  settingsOf(lab: string): Readonly<Record<string, string>> {
+    return this.settings.get(lab) ?? {};
+  }
+
+  /** What a lab is set to: its links say so from now on. */
+  setSettings(lab: string, settings: Record<string, string>): void {
+    this.settings.set(lab, settings);
+    if (lab === this.lab) this.relink();
+  }
+
   setMethod(method: MethodChoice): void {
     this.method = method;
     this.relink();
@@ -599,8 +623,8 @@ export class Session extends EventTarget {
     };
   }
 
-  /** Runs a job: one at a time, its events into state, its failure into `trouble`. */
-  private async work(job: Job, run: (on: (event: ScanEvent) => void) => Promise<void>): Promise<void> {
+  /** Runs a job: one at a time, its events into state, its failure into `trouble`. Labs run theirs by it. */
+  async work(job: Job, run: (on: (event: ScanEvent) => void) => Promise<void>): Promise<void> {
     this.job = job;
     this.trouble = null;
     this.changed();
@@ -661,6 +685,11 @@ export class Session extends EventTarget {
   private apply(linked: Linked): void {
     this.wanted = (linked.model && parseAddress(linked.model, document.baseURI, linked.hub)) || SPECIMEN;
     this.placement = { device: linked.device ?? "auto", weights: linked.weights ?? "stored" };
+    this.lab = linked.lab ?? SCAN;
+    if (linked.lab) {
+      this.settings.set(linked.lab, linked.settings ?? {});
+      return;
+    }
     this.method = linked.method ?? "glitchhunter";
     this.options = { ...DEFAULTS, ...linked.options };
     this.picked = linked.token ?? null;
@@ -675,6 +704,7 @@ export class Session extends EventTarget {
     if (!before.spec || !sameModel(before.spec, this.wanted) || before.placement.device !== this.placement.device
       || before.placement.weights !== this.placement.weights) await this.load();
     else await this.reoffer();
+    this.dispatchEvent(new Event("settings"));
     this.changed("rows");
   }
 
@@ -689,6 +719,10 @@ export class Session extends EventTarget {
       if (spec.host !== HUB) linked.hub = spec.host;
     }
     if (this.picked !== null) linked.token = this.picked;
+    if (this.lab !== SCAN) {
+      linked.lab = this.lab;
+      linked.settings = this.settingsOf(this.lab);
+    }
     history.replaceState(null, "", formatLink(linked) || location.pathname + location.search);
   }
 
