@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
+import { labHelp } from "./lab_help";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 /** The browser tests put a scripted core in the place of the wasm package. */
@@ -15,7 +16,7 @@ export default defineConfig({
   worker: { format: "es" },
   build: { target: "es2023", outDir: process.env["GLITCHSCOPE_OUT"] ?? "dist", emptyOutDir: true, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
   server: { fs: { allow: [join(here, "..")] } },
-  plugins: [serviceWorker()],
+  plugins: [labHelp(), serviceWorker()],
 });
 
 /** Writes `service-worker.js` with the list of the page's own files and a version made of their contents. */

@@ -115,7 +115,7 @@ fn declarations() -> String {
 }
 
 /// One declaration: structs become interfaces, enums stay type aliases.
-fn declare<T: TS + 'static>(out: &mut String) {
+pub(crate) fn declare<T: TS + 'static>(out: &mut String) {
     let config = Config::default();
     let declaration = T::decl(&config);
     let name = T::name(&config);

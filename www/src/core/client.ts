@@ -208,6 +208,13 @@ export class Core {
     }, GRACE_MS);
   }
 
+  /** Ends the worker and fails the call in flight as cancelled. The next call would find a new worker without a model. */
+  dispose(): void {
+    this.end();
+    this.last = undefined;
+    this.abandon?.({ message: "cancelled; the model was put away", hint: null, kind: "cancelled" });
+  }
+
   /** True while a call is in flight. */
   get busy(): boolean {
     return this.abandon !== undefined;

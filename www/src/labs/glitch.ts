@@ -11,7 +11,6 @@ import { t, type Key } from "../strings";
 import { download, fileStem } from "../views/download";
 import { GlitchscopeElement, sheet } from "../views/element";
 import type { FailureView } from "../views/failure_box";
-import type { ProgressView } from "../views/progress_bar";
 import type { DetailPanel } from "../views/detail_panel";
 import type { TokenMap } from "../views/token_map";
 import "../views/detail_panel";
@@ -30,6 +29,7 @@ import { comparison, exports, keptScan } from "./glitch/evidence";
 import "./glitch/prevalence";
 import "./glitch/repair";
 import { settings } from "./glitch/settings";
+import { deviceLine, failureOf, progressOf } from "./shared";
 
 /** Which rows the table lists before any filter. */
 export type Scope = "findings" | "asked" | "all";
@@ -142,7 +142,7 @@ export class GlitchLab extends GlitchscopeElement {
       </div>
       <div class="run">
         ${session.job
-          ? html`<gs-progress .view=${this.progress()} @cancel=${() => session.cancel()}></gs-progress>`
+          ? html`<gs-progress .view=${progressOf(session.job)} @cancel=${() => session.cancel()}></gs-progress>`
           : html`<button class="primary" ?disabled=${!session.leading} @click=${() => void session.scan()}>${t("glitch.run")}</button>`}
       </div>
       <div class="segmented small method" role="radiogroup" aria-label=${t("method.label")}>
@@ -154,7 +154,7 @@ export class GlitchLab extends GlitchscopeElement {
       ${keptScan(session)}
       ${session.fromFile === null ? nothing : html`<p class="row small">${t("report.open", { name: session.fromFile })}
         <button @click=${() => session.closeReport()}>${t("report.close")}</button></p>`}
-      ${session.trouble ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
+      ${session.trouble && session.trouble.during !== "attention" ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
       <gs-map .rows=${rows} .version=${version} .visible=${this.visible} .shownVerdicts=${this.verdicts} .picked=${session.picked}
         empty=${t(session.trouble ? "map.nothing" : "map.loading")}
         @pick=${this.pick} @open=${this.open} @toggle-verdict=${this.toggle}></gs-map>
@@ -208,6 +208,10 @@ export class GlitchLab extends GlitchscopeElement {
           <p class="small quiet">${t("how.source")} <a href="https://arxiv.org/abs/2404.09894" rel="noreferrer">arXiv 2404.09894</a></p>
         </details>
       </section>`;
+  }
+
+  reveal(id: string): void {
+    void this.updateComplete.then(() => this.renderRoot.querySelector(`#${id}`)?.scrollIntoView({ block: "start" }));
   }
 
   /** Brings the lists of the table and the map up to date: both follow the filter, the table also the scope. */
@@ -267,49 +271,24 @@ export class GlitchLab extends GlitchscopeElement {
   private deviceLine(): string {
     const { model } = this.session;
     if (!model) return "";
-    const { device } = model.info;
-    const measured = measuredRate(model.info.model.name, device.kind, this.session.questionKey);
-    const line = t(device.kind === "gpu" ? "device.line.gpu" : "device.line.cpu", {
-      name: [device.name, device.precision].filter(Boolean).join(", "), reason: device.reason,
-    });
+    const measured = measuredRate(model.info.model.name, model.info.device.kind, this.session.questionKey);
+    const line = deviceLine(model.info.device);
     return measured ? `${line} ${t("device.rate", { rate: rate(measured) })}` : line;
-  }
-
-  private progress(): ProgressView {
-    const job = this.session.job!;
-    return {
-      stage: job.stage, detail: job.detail, done: job.done, total: job.total, unit: job.unit, rate: job.rate, left: job.left,
-      part: job.part, parts: job.parts, cancelling: job.cancelling,
-    };
   }
 
   private failure(trouble: Trouble): FailureView {
     const { session } = this;
-    const retry: Record<Trouble["during"], FailureView["action"]> = {
-      load: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
+    const retry: Partial<Record<Trouble["during"], FailureView["action"]>> = {
       scan: trouble.kind === "device" && session.model
         ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) }
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
-      prevalence: null,
-      repair: null,
       detectors: { label: t("failure.again"), run: () => void session.compareDetectors() },
       indicators: { label: t("failure.again"), run: () => void session.readIndicators() },
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
-      export: null,
     };
-    return {
-      title: t(`failure.${trouble.during}` as Key),
-      message: trouble.message,
-      hint: trouble.hint,
-      kept: session.report ? t("failure.kept", { n: count(session.report.probes.length) }) : "",
-      action: session.job ? null : trouble.kind === "device" && trouble.during === "load"
-        ? { label: t("failure.cpu"), run: () => void session.load(session.wanted, { ...session.placement, device: "cpu" }) } : retry[trouble.during],
-      details: JSON.stringify({
-        during: trouble.during, kind: trouble.kind, message: trouble.message, hint: trouble.hint, model: session.wanted.name,
-        device: session.model?.info.device ?? session.placement.device, browser: navigator.userAgent,
-      }, null, 1),
-    };
+    return failureOf(session, trouble, this, retry[trouble.during] ?? null,
+      session.report ? t("failure.kept", { n: count(session.report.probes.length) }) : "");
   }
 
   private emptyTable(): string {

@@ -1,6 +1,7 @@
 /**
  * What the page remembers: the loaded model, the question, what was found, what is picked. Labs call its methods; views
- * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame) and `pick`.
+ * are handed its data. It announces `change` (anything slow), `rows` (verdicts or map, up to once a frame), `pick`, and
+ * `settings` (a link has brought other ones to the lab in view).
  */
 import {
   asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
@@ -10,38 +11,30 @@ import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import type {
   DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
-  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, SessionInfo, Skipped,
-  TokenTable,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, Skipped,
 } from "../report/types";
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
 import { FAILED, TokenRows, UNASKED } from "../report/rows";
-import { formatLink, type Linked, type MethodChoice, parseLink } from "./link";
+import { FurtherModels } from "./further_models";
+import { formatLink, type Linked, type MethodChoice, parseLink, SCAN } from "./link";
+import { absolute, addressOf, type LoadedModel, SPECIMEN } from "./loaded_model";
 import { chosenOracles, DEFAULTS } from "./options";
 import { rememberRate } from "./preferences";
-import { Job } from "./progress";
-
-export const SPECIMEN = {
-  kind: "url", name: "specimen", url: "", bundled: true,
-  files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
-} as const satisfies SourceSpec;
+import { Job, type JobKind } from "./progress";
 
 /** Questions of a search without an end of its own, at most: GlitchMiner's published default. */
 const QUESTIONS = 1_000;
 
-export interface LoadedModel {
-  spec: SourceSpec;
-  info: SessionInfo;
-  tokens: TokenTable;
-}
-
 /** What went wrong, while doing what. */
 export interface Trouble extends Failure {
-  during: "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | "report" | "export";
+  during: JobKind | "report" | "export";
 }
 
 export class Session extends EventTarget {
   readonly core = new Core();
+  /** Models beside this one. */
+  readonly further = new FurtherModels();
   model: LoadedModel | null = null;
   /** What is being loaded, or could not be. */
   wanted: SourceSpec = SPECIMEN;
@@ -81,6 +74,11 @@ export class Session extends EventTarget {
   /** The last repair with its files. */
   repaired: Repaired<MergeRepair> | Repaired<RowRepair> | null = null;
 
+  /** The lab in view. */
+  lab = SCAN;
+  /** What each lab but the scan is set to, as its links say it. */
+  private readonly settings = new Map<string, Record<string, string>>();
+
   picked: number | null = null;
   /** The model's whole answer to the picked token, once it has been asked. */
   detail: ProbeDetail | null = null;
@@ -91,6 +89,7 @@ export class Session extends EventTarget {
   constructor() {
     super();
     this.apply(parseLink(location.hash));
+    this.further.addEventListener("change", () => this.changed());
     window.addEventListener("hashchange", () => void this.follow(parseLink(location.hash)));
   }
 
@@ -115,7 +114,7 @@ export class Session extends EventTarget {
     this.rows = null;
     this.notes = [];
     await this.work(new Job("load"), async (on) => {
-      const { info, tokens } = await this.core.open(this.absolute(spec), placement, on);
+      const { info, tokens } = await this.core.open(absolute(spec), placement, on);
       this.model = { spec, info, tokens };
       this.rows = new TokenRows(tokens);
       if (this.picked !== null && this.picked >= tokens.text.length) this.picked = null;
@@ -385,6 +384,24 @@ export class Session extends EventTarget {
     if (["oracles", "form", "attempts", "temperature", "top_p", "seed"].some((key) => key in options)) void this.reoffer();
   }
 
+  /** Brings another lab into view. What runs goes on. */
+  setLab(lab: string): void {
+    if (lab === this.lab) return;
+    this.lab = lab;
+    this.relink();
+    this.changed();
+  }
+
+  settingsOf(lab: string): Readonly<Record<string, string>> {
+    return this.settings.get(lab) ?? {};
+  }
+
+  /** What a lab is set to: its links say so from now on. */
+  setSettings(lab: string, settings: Record<string, string>): void {
+    this.settings.set(lab, settings);
+    if (lab === this.lab) this.relink();
+  }
+
   setMethod(method: MethodChoice): void {
     this.method = method;
     this.relink();
@@ -551,8 +568,8 @@ export class Session extends EventTarget {
     };
   }
 
-  /** Runs a job: one at a time, its events into state, its failure into `trouble`. */
-  private async work(job: Job, run: (on: (event: ScanEvent) => void) => Promise<void>): Promise<void> {
+  /** Runs a job: one at a time, its events into state, its failure into `trouble`. Labs run theirs by it. */
+  async work(job: Job, run: (on: (event: ScanEvent) => void) => Promise<void>): Promise<void> {
     this.job = job;
     this.trouble = null;
     this.changed();
@@ -609,13 +626,14 @@ export class Session extends EventTarget {
     this.detail = null;
   }
 
-  private absolute(spec: SourceSpec): SourceSpec {
-    return spec === SPECIMEN ? { ...SPECIMEN, url: new URL("specimen/", document.baseURI).href } : spec;
-  }
-
   private apply(linked: Linked): void {
     this.wanted = (linked.model && parseAddress(linked.model, document.baseURI, linked.hub)) || SPECIMEN;
     this.placement = { device: linked.device ?? "auto", weights: linked.weights ?? "stored" };
+    this.lab = linked.lab ?? SCAN;
+    if (linked.lab) {
+      this.settings.set(linked.lab, linked.settings ?? {});
+      return;
+    }
     this.method = linked.method ?? "glitchhunter";
     this.options = { ...DEFAULTS, ...linked.options };
     this.picked = linked.token ?? null;
@@ -630,6 +648,7 @@ export class Session extends EventTarget {
     if (addressOf(before.spec) !== addressOf(this.wanted) || before.placement.device !== this.placement.device
       || before.placement.weights !== this.placement.weights) await this.load();
     else await this.reoffer();
+    this.dispatchEvent(new Event("settings"));
     this.changed("rows");
   }
 
@@ -644,6 +663,10 @@ export class Session extends EventTarget {
       if (spec.host !== HUB) linked.hub = spec.host;
     }
     if (this.picked !== null) linked.token = this.picked;
+    if (this.lab !== SCAN) {
+      linked.lab = this.lab;
+      linked.settings = this.settingsOf(this.lab);
+    }
     history.replaceState(null, "", formatLink(linked) || location.pathname + location.search);
   }
 
@@ -675,10 +698,4 @@ export class Session extends EventTarget {
       this.dispatchEvent(new Event("rows"));
     });
   }
-}
-
-/** What two specs of the same model have in common. Files have no address. */
-function addressOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.kind === "url") return spec.bundled ? "specimen" : spec.url + (spec.modelFile ?? "");
-  return spec?.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
 }

@@ -1,5 +1,5 @@
 /** The bar at the top: name, labs, the loaded model with a button to change it, theme, language. */
-import { css, html } from "lit";
+import { css, html, nothing } from "lit";
 import { parameters } from "../report/format";
 import type { SessionInfo } from "../report/types";
 import { language, t, type Key } from "../strings";
@@ -12,12 +12,15 @@ export class ModelBar extends GlitchscopeElement {
     .name { font-weight: 700; letter-spacing: -0.01em; }
     nav { display: flex; gap: 12px; font-size: 13px; }
     nav a { color: var(--ink-2); text-decoration: none; padding: 4px 0; }
-    nav a[aria-current] { color: var(--ink); border-bottom: 2px solid var(--accent); }
+    nav a { white-space: nowrap; }
+    nav a[aria-current="page"] { color: var(--ink); border-bottom: 2px solid var(--accent); }
+    nav a.lacking { color: var(--ink-2); text-decoration: line-through; }
+    select { display: none; font-size: 13px; padding: 2px 4px; min-width: 0; }
     .model { margin-inline-start: auto; display: flex; align-items: center; gap: 8px; min-width: 0; font-size: 13px; }
     .model .what { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
     .model b { font-weight: 600; }
     button { font-size: 13px; padding: 2px 10px; flex: none; }
-    @media (max-width: 767px) { .bar { gap: 8px; padding: 0 12px; } nav { display: none; } .model .more { display: none; } button { padding: 2px 8px; } }
+    @media (max-width: 767px) { .bar { gap: 8px; padding: 0 12px; } nav { display: none; } select { display: block; } .name { display: none; } .model .more { display: none; } button { padding: 2px 8px; } }
     @media (max-width: 479px) { .model .what { max-width: 84px; } .bar { gap: 6px; } }
   `];
   static override properties = {
@@ -26,7 +29,8 @@ export class ModelBar extends GlitchscopeElement {
   declare info: SessionInfo | null;
   /** What is shown instead of a loaded model: the name of the one that loads, or of a report. */
   declare name: string;
-  declare labs: readonly { id: string; title: Key }[];
+  /** With what the loaded model lacks for a lab, in words; empty when it lacks nothing. */
+  declare labs: readonly { id: string; title: Key; lacks: string }[];
   declare lab: string;
   declare theme: "system" | "light" | "dark";
 
@@ -45,8 +49,12 @@ export class ModelBar extends GlitchscopeElement {
     return html`
       <header class="bar">
         <span class="name">Glitchscope</span>
-        <nav aria-label=${t("bar.labs")}>${this.labs.map(({ id, title }) =>
-          html`<a href="#" aria-current=${id === this.lab ? "page" : "false"} @click=${(event: Event) => event.preventDefault()}>${t(title)}</a>`)}</nav>
+        <nav aria-label=${t("bar.labs")}>${this.labs.map(({ id, title, lacks }) =>
+          html`<a href=${`#lab=${id}`} class=${lacks ? "lacking" : ""} title=${lacks || nothing} aria-current=${id === this.lab ? "page" : "false"}
+            @click=${(event: MouseEvent) => this.follow(event, id)}>${t(title)}${lacks ? html`<span class="visually-hidden"> (${lacks})</span>` : nothing}</a>`)}</nav>
+        <select aria-label=${t("bar.labs")} @change=${(event: Event) => this.choose((event.target as HTMLSelectElement).value)}>
+          ${this.labs.map(({ id, title, lacks }) => html`<option value=${id} .selected=${id === this.lab}>${t(title)}${lacks && ` (${lacks})`}</option>`)}
+        </select>
         <div class="model">
           <span class="what" title=${info?.model.name ?? this.name}><b><bdi>${info?.model.name ?? this.name}</bdi></b>${info ? html`<span class="more quiet">,
             ${t("bar.model", {
@@ -61,6 +69,17 @@ export class ModelBar extends GlitchscopeElement {
           @click=${() => this.dispatchEvent(new CustomEvent("language", { detail: language() === "en" ? "zh" : "en" }))}>${
           language() === "en" ? "中文" : "EN"}</button>
       </header>`;
+  }
+
+  /** A click opens the lab here; with a modifier the link goes where the browser takes it. */
+  private follow(event: MouseEvent, id: string): void {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    this.choose(id);
+  }
+
+  private choose(id: string): void {
+    this.dispatchEvent(new CustomEvent("lab", { detail: id }));
   }
 }
 customElements.define("gs-model-bar", ModelBar);
