@@ -61,6 +61,14 @@ export class Session {
     report_json: string, ids: Uint32Array, text: string | null | undefined, options: Partial<RowOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<{ repair: string; patches: FilePatch[] }>;
   restore_rows(): boolean;
+  encode(text: string, special: boolean): Uint32Array;
+  encode_chat(
+    messages: { role: string; content: string }[], options?: { add_generation_prompt?: boolean },
+  ): { text: string; ids: Uint32Array };
+  generate_text(
+    prompt: string, options: { max_new: number; chat: boolean }, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<{ text: string; ids: Uint32Array; prompt_tokens: number; ended: string }>;
+  kv_bytes_per_token(): number;
   free(): void;
 }
 
