@@ -85,7 +85,7 @@ export class App extends GlitchscopeElement {
   }
 
   override updated(): void {
-    const title = `Glitchscope: ${t(this.lab.question)}`;
+    const title = t("title", { question: t(this.lab.question) });
     if (document.title !== title) document.title = title;
   }
 

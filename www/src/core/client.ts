@@ -11,6 +11,7 @@ import type {
   RowRepair, ScanEvent, ScanOptions, TrainingOptions,
 } from "../report/types";
 import type * as answer from "./answer";
+import type * as attention from "./attention";
 import type * as corpus from "./corpus";
 import type * as evaluation from "./evaluation";
 import type * as functions from "./functions";
@@ -31,7 +32,7 @@ export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof answer & typeof corpus & typeof evaluation & typeof repair & typeof training;
+type Functions = typeof functions & typeof answer & typeof attention & typeof corpus & typeof evaluation & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
 
 const GRACE_MS = 700;
@@ -136,6 +137,40 @@ export class Core {
 
   cacheBytesPerToken(): Promise<number> {
     return this.withModel((remote) => remote.cacheBytesPerToken());
+  }
+
+  /** The attention lens: a request and the loaded model's result, as JSON text. */
+  attention(request: string, on: Listener): Promise<string> {
+    return this.withModel((remote) => remote.attention(request, listening(on)));
+  }
+
+  attentionTokens(request: string): Promise<string> {
+    return this.withModel((remote) => remote.attentionTokens(request));
+  }
+
+  /** One head's map of one text, row by row. */
+  attentionMap(request: string, text: number, layer: number, head: number, on: Listener): Promise<Float32Array> {
+    return this.withModel((remote) => remote.attentionMap(request, text, layer, head, listening(on)));
+  }
+
+  attentionComparison(results: string[], options: string | null): Promise<string> {
+    return this.call((remote) => remote.attentionComparison(results, options));
+  }
+
+  attentionCsv(comparison: string): Promise<string> {
+    return this.call((remote) => remote.attentionCsv(comparison));
+  }
+
+  attentionNpy(comparison: string, concept: number, model: number): Promise<Uint8Array> {
+    return this.call((remote) => remote.attentionNpy(comparison, concept, model));
+  }
+
+  attentionImport(files: { name: string; bytes: Uint8Array }[]): Promise<string> {
+    return this.call((remote) => remote.attentionImport(files));
+  }
+
+  attentionPieces(preset: string): Promise<string[]> {
+    return this.call((remote) => remote.attentionPieces(preset));
   }
 
   /** Begins a training of the loaded model; `rows`, if given, are dealt out in batches. */

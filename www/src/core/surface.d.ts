@@ -69,6 +69,9 @@ export class Session {
     prompt: string, options: { max_new: number; chat: boolean }, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<{ text: string; ids: Uint32Array; prompt_tokens: number; ended: string }>;
   kv_bytes_per_token(): number;
+  attention(request_json: string, on: (event: ScanEvent) => void, cancel: Cancel): Promise<string>;
+  attention_tokens(request_json: string): string;
+  attention_map(request_json: string, text: number, layer: number, head: number, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Float32Array>;
   free(): void;
 }
 
@@ -123,4 +126,10 @@ export function diff_csv(a_json: string, b_json: string): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;
+export function attention_comparison(results: string[], options_json?: string | null): string;
+export function attention_csv(comparison_json: string): string;
+export function attention_npy(comparison_json: string, concept: number, model: number): Uint8Array;
+export function attention_import(csv: string): string;
+export function attention_import_npy(names: string[], files: Uint8Array[]): string;
+export function attention_pieces(preset: string): string[];
 export function version(): string;

@@ -7,7 +7,7 @@ import { PAPER_RESOLUTION, scaledResolution } from "../report/resolution";
 import { measuredRate } from "../state/preferences";
 import type { Session, Trouble } from "../state/session";
 import type { Label } from "../report/types";
-import { t, type Key } from "../strings";
+import { t } from "../strings";
 import { download, fileStem } from "../views/download";
 import { GlitchscopeElement, sheet } from "../views/element";
 import type { FailureView } from "../views/failure_box";
