@@ -10,15 +10,16 @@ import "../views/failure_box";
 import type { FailureView } from "../views/failure_box";
 import "../views/progress_bar";
 import "./holobench/answers";
-import { databaseOf } from "./holobench/database";
+import "./holobench/database";
 import "./holobench/exchange";
 import { Experiment } from "./holobench/experiment";
+import { databaseOf } from "./holobench/files";
 import "./holobench/grid";
+import type { Axis } from "./holobench/groups";
 import type { KeptExperiment } from "./holobench/journal";
 import { lengthName } from "./holobench/plan";
 import "./holobench/questions";
 import "./holobench/results";
-import type { Axis } from "./holobench/results";
 import { deviceLine, failureOf, progressOf } from "./shared";
 
 const JSONL = /\.(jsonl|ndjson)$/i;

@@ -6,9 +6,9 @@ import { sheet } from "../../views/element";
 import "../../views/context_view";
 import { ExperimentElement, parts } from "./element";
 import type { Entry } from "./experiment";
+import { type Axis, flagNames, groupsOf } from "./groups";
 import { lengthName } from "./plan";
-import { flagNames, shownValue } from "./questions";
-import { type Axis, groupsOf } from "./results";
+import { shownValue } from "./questions";
 import { amountName } from "./settings";
 import type { Label, RowScore } from "./types";
 

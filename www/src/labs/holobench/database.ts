@@ -1,23 +1,11 @@
 /** The database: where it comes from, its tables, the keys that join them, and the sentences that its rows become. */
 import { html, nothing } from "lit";
-import type { DatabaseSpec } from "../../core/database";
-import type { NamedFile } from "../../core/files";
 import { count, percent } from "../../report/format";
 import { t } from "../../strings";
 import { sheet } from "../../views/element";
 import { ExperimentElement, parts, pickFiles } from "./element";
+import { databaseOf } from "./files";
 import type { TemplateInfo } from "./types";
-
-const SQLITE = /\.(sqlite3?|db3?|s3db)$/i;
-const CSV = /\.(csv|tsv)$/i;
-
-/** The database that files are; null for files that are none. */
-export function databaseOf(files: readonly NamedFile[]): DatabaseSpec | null {
-  const sqlite = files.find(({ path }) => SQLITE.test(path));
-  if (sqlite) return { kind: "sqlite", name: sqlite.file.name, file: sqlite.file };
-  const tables = files.filter(({ path }) => CSV.test(path));
-  return tables.length > 0 ? { kind: "csv", files: tables.map(({ file }) => ({ name: file.name, file })) } : null;
-}
 
 export class DatabasePanel extends ExperimentElement {
   static override styles = [sheet, parts];

@@ -5,17 +5,12 @@ import { asFailure } from "../../core/client";
 import { t, type Key } from "../../strings";
 import { sheet } from "../../views/element";
 import { ExperimentElement, parts } from "./element";
-import type { Gold, Question, QuestionCheck, Value } from "./types";
+import { FLAGS, flagNames } from "./groups";
+import type { Gold, QuestionCheck, Value } from "./types";
 
 /** Milliseconds after the last key before what is typed is looked at. */
 const TYPING_MS = 300;
 const PREVIEW_ROWS = 5;
-
-export const FLAGS = ["aggregation", "max_min", "join", "comparison", "ranking"] as const;
-
-export function flagNames(question: Question): string {
-  return FLAGS.filter((flag) => question.flags[flag]).map((flag) => t(`holo.flag.${flag}`)).join(", ");
-}
 
 export function shownValue(value: Value): string {
   return value === null ? "NULL" : String(value);
