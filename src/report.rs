@@ -12,7 +12,7 @@ pub mod export;
 mod schema;
 mod stored;
 #[cfg(test)]
-mod typescript;
+pub(crate) mod typescript;
 
 pub use diff::{Change, DiffOracle, DiffTokens, Matching, ReportDiff, Unmatched, diff};
 pub use export::{ExportFormat, REPORT_BYTES_MAX, ReportError};
