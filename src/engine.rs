@@ -5,6 +5,7 @@
 //! [`training`] turns a pass around.
 
 pub mod architecture;
+pub mod attention;
 pub mod families;
 pub mod fan_out;
 pub mod finiteness;
@@ -39,6 +40,8 @@ pub enum EngineError {
     TokenOutOfRange { id: u32, rows: usize },
     #[error("{tokens} tokens do not fit the model's context of {context}")]
     ContextTooShort { tokens: usize, context: usize },
+    #[error("there is no head {head} in layer {layer}: the model has {layers} layers, and that one {heads} heads")]
+    NoSuchHead { layer: usize, head: usize, layers: usize, heads: usize },
     #[error("no token ids were given")]
     Empty,
     #[error("{n_not_finite} of {n_values} activations are NaN or infinite: {op}, {place}")]

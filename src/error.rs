@@ -7,6 +7,7 @@ use crate::corpus::CorpusError;
 use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
+use crate::labs::attention::AttentionError;
 use crate::repair::RepairError;
 use crate::report::ReportError;
 use crate::stats::StatsError;
@@ -38,6 +39,8 @@ pub enum Error {
     Corpus(#[from] CorpusError),
     #[error(transparent)]
     Repair(#[from] RepairError),
+    #[error(transparent)]
+    Attention(#[from] AttentionError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -55,6 +58,7 @@ impl Error {
             Error::Report(error) => error.hint(),
             Error::Corpus(error) => error.hint(),
             Error::Repair(error) => error.hint(),
+            Error::Attention(error) => error.hint(),
             Error::Stats(_) | Error::Cancelled => None,
         }
     }

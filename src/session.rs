@@ -17,6 +17,7 @@ use crate::glitch::oracle::Oracle;
 use crate::glitch::oracle::panel::{self, Panel};
 use crate::glitch::state::{KeptAnswers, ScanIdentity};
 use crate::glitch::{self, Clock, Embedding, ORACLES, Part, ScanError, ScanState};
+use crate::labs::{Lack, Need};
 use crate::progress::{Event, Monitor, Silent, pause};
 use crate::repair::rows::DeviceRows;
 use crate::report::{
@@ -53,6 +54,8 @@ pub struct SessionInfo {
     pub chat_templates: Vec<String>,
     /// The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain.
     pub oracle: Option<OracleInfo>,
+    /// What a lab may need and this model does not give.
+    pub lacks: Vec<Lack>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -246,6 +249,7 @@ impl Session {
                 .map(|t| t.name.clone())
                 .collect(),
             oracle,
+            lacks: lacks(tokenizer.is_some(), &model),
         };
         let stop = stop_ids(checkpoint, tokenizer.as_ref(), rows)?;
         Ok(Session { model, tokenizer, info, tokens, repaired: None, stop })
@@ -443,6 +447,33 @@ impl Session {
 /// The same number of rows and columns, without the numbers.
 fn embedding_shape(embedding: &Embedding) -> Embedding {
     Embedding { rows: embedding.rows, columns: embedding.columns, values: Vec::new() }
+}
+
+/// What a lab may need and a model does not give, with the reason.
+fn lacks(has_tokenizer: bool, model: &Model) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    if !has_tokenizer {
+        lacks.push(Lack {
+            need: Need::Tokenizer,
+            reason: "there is no tokenizer.json, so text cannot be turned into tokens".into(),
+        });
+    }
+    let most = model.device.tensor_bytes_max();
+    if let Some(table) = [&model.weights.token_embedding, &model.weights.head.weight]
+        .into_iter()
+        .find(|table| table.bytes() as u64 > most)
+    {
+        lacks.push(Lack {
+            need: Need::Backward,
+            reason: format!(
+                "{} has {} bytes, more than one buffer of this device may hold ({most}); gradients through a table in pieces \
+                 are not computed",
+                table.label(),
+                table.bytes()
+            ),
+        });
+    }
+    lacks
 }
 
 /// The tokenizer of a model: a GGUF file's own, else `tokenizer.json` beside the weights, else none.

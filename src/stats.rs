@@ -1,19 +1,25 @@
 //! Hypothesis tests and summaries over plain slices.
 
 pub mod binomial_interval;
+pub mod cluster_bootstrap;
 pub mod false_discovery;
+pub mod histogram;
 pub mod hypergeometric;
 pub mod kappa;
 pub mod mean_interval;
 pub mod miss_probability;
+pub mod moments;
 pub mod support_vectors;
 
 pub use binomial_interval::wilson_interval;
+pub use cluster_bootstrap::cluster_bootstrap;
 pub use false_discovery::benjamini_hochberg;
+pub use histogram::{entropy, histogram};
 pub use hypergeometric::hypergeometric_upper_tail;
 pub use kappa::cohen_kappa;
 pub use mean_interval::mean_interval;
 pub use miss_probability::miss_probability;
+pub use moments::{median, skewness_and_kurtosis};
 pub use support_vectors::{Svm, SvmOptions};
 
 /// A question that has no answer, with the numbers that make it so.

@@ -3,6 +3,7 @@
 //! Numbers in bulk cross as typed arrays, reports as JSON text, small structs through serde. Every failure is thrown as
 //! `{ message, hint, kind }`.
 
+mod attention;
 mod batch;
 #[cfg(feature = "bench")]
 mod bench;

@@ -11,6 +11,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/ORACLES.md",
     "docs/PREVALENCE_AND_REPAIR.md",
     "docs/THREADS.md",
+    "docs/labs/attention.md",
     "examples/ray/README.md",
     "shaders/README.md",
     "tools/specimen/README.md",

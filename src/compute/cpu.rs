@@ -16,7 +16,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::ops::attention::{Attention, Mask, Seen};
-use super::ops::{attention, attention_weights, embedding, geglu, gelu, kv_write, layernorm, next_token, relu};
+use super::ops::{
+    attention, attention_stats, attention_sums, attention_weights, embedding, geglu, gelu, kv_write, layernorm,
+    next_token, relu,
+};
 use super::ops::{rmsnorm, rope, softcap, swiglu};
 use super::{ComputeError, DType, DeviceInfo, DeviceKind, Dispatch, Op, Recording, Tensor, TensorId};
 pub use values::{Values, Weights};
@@ -151,6 +154,42 @@ impl CpuDevice {
                         match rows.seen(b * op.tokens + t) {
                             Some((seen, _)) => attention_weights::forward_row(op, &seen, head, &mut weights, out),
                             None => out.fill(0.0),
+                        }
+                    }
+                });
+            }
+            Op::AttentionStats(op) => {
+                let op = &op.attention;
+                let has_prefix = dispatch.inputs.len() > 3 + usize::from(op.mask == Mask::Given);
+                let k_prefix = if has_prefix { Some(f32s(3)?) } else { None };
+                let rows = self.rows(op, dispatch, k_prefix)?;
+                parallel::over_rows(first.f32s_mut(), 2 * op.n_heads, |start, out| {
+                    let mut weights = Vec::new();
+                    for (i, out) in out.chunks_exact_mut(2 * op.n_heads).enumerate() {
+                        match rows.seen(start / (2 * op.n_heads) + i) {
+                            Some((seen, _)) => attention_stats::forward_row(op, &seen, &mut weights, out),
+                            None => out.fill(0.0),
+                        }
+                    }
+                });
+            }
+            Op::AttentionSums(op) => {
+                let (op, stats) = (&op.attention, f32s(3)?);
+                let has_prefix = dispatch.inputs.len() > 4 + usize::from(op.mask == Mask::Given);
+                let k_prefix = if has_prefix { Some(f32s(4)?) } else { None };
+                let rows = self.rows(op, dispatch, k_prefix)?;
+                parallel::over_rows(first.f32s_mut(), op.n_keys(), |start, out| {
+                    let mut weights = Vec::new();
+                    for (i, out) in out.chunks_exact_mut(op.n_keys()).enumerate() {
+                        // (B, NH) in this order.
+                        let line = start / op.n_keys() + i;
+                        let (b, head) = (line / op.n_heads, line % op.n_heads);
+                        out.fill(0.0);
+                        for row in b * op.tokens..(b + 1) * op.tokens {
+                            let Some((seen, _)) = rows.seen(row) else { continue };
+                            let at = 2 * (row * op.n_heads + head);
+                            let stats = (stats[at], stats[at + 1]);
+                            attention_sums::add_query(op, &seen, head, stats, &mut weights, out);
                         }
                     }
                 });

@@ -9,6 +9,8 @@ pub mod attention;
 pub mod attention_backward_key;
 pub mod attention_backward_query;
 pub mod attention_backward_value;
+pub mod attention_stats;
+pub mod attention_sums;
 pub mod attention_weights;
 pub mod axpy;
 pub mod check;
@@ -55,6 +57,8 @@ pub enum Op {
     KvWrite(kv_write::KvWrite),
     Attention(attention::Attention),
     AttentionWeights(attention_weights::AttentionWeights),
+    AttentionStats(attention_stats::AttentionStats),
+    AttentionSums(attention_sums::AttentionSums),
     Relu(relu::Relu),
     Gelu(gelu::Gelu),
     GeGlu(geglu::GeGlu),
@@ -96,6 +100,8 @@ impl Op {
             Op::KvWrite(_) => "kv_write",
             Op::Attention(_) => "attention",
             Op::AttentionWeights(_) => "attention_weights",
+            Op::AttentionStats(_) => "attention_stats",
+            Op::AttentionSums(_) => "attention_sums",
             Op::Relu(_) => "relu",
             Op::Gelu(_) => "gelu",
             Op::GeGlu(_) => "geglu",
@@ -137,6 +143,8 @@ impl Op {
             Op::KvWrite(op) => op.check(inputs, outputs),
             Op::Attention(op) => op.check(inputs, outputs),
             Op::AttentionWeights(op) => op.check(inputs, outputs),
+            Op::AttentionStats(op) => op.check(inputs, outputs),
+            Op::AttentionSums(op) => op.check(inputs, outputs),
             Op::Relu(op) => op.check(inputs, outputs),
             Op::Gelu(op) => op.check(inputs, outputs),
             Op::GeGlu(op) => op.check(inputs, outputs),
@@ -194,6 +202,8 @@ pub const OPS: &[OpEntry] = &[
     OpEntry { name: "kv_write", examples: kv_write::examples },
     OpEntry { name: "attention", examples: attention::examples },
     OpEntry { name: "attention_weights", examples: attention_weights::examples },
+    OpEntry { name: "attention_stats", examples: attention_stats::examples },
+    OpEntry { name: "attention_sums", examples: attention_sums::examples },
     OpEntry { name: "relu", examples: relu::examples },
     OpEntry { name: "gelu", examples: gelu::examples },
     OpEntry { name: "geglu", examples: geglu::examples },

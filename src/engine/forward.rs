@@ -10,6 +10,8 @@ use super::architecture::{Architecture, LayerForm, Mlp, Norm, NormPlace, Positio
 use super::kv_cache::{KvCache, LayerCache};
 use super::weights::{Layer, NormWeights, Projection, Weights};
 use crate::compute::ops::attention::{Attention, Mask};
+use crate::compute::ops::attention_stats::AttentionStats;
+use crate::compute::ops::attention_sums::AttentionSums;
 use crate::compute::ops::attention_weights::AttentionWeights;
 use crate::compute::ops::embedding::Embedding;
 use crate::compute::ops::geglu::GeGlu;
@@ -57,6 +59,8 @@ pub struct PassTensors {
     pub argmax: Tensor,
     /// One entry a layer, (B, NH, T, keys) each; empty unless somebody wants to look at them.
     pub attentions: Vec<Tensor>,
+    /// One entry a layer; layers with as many heads share their tensors. Empty unless somebody wants to look at them.
+    sums: Vec<SumTensors>,
     /// (B·T,E), where the embedding is projected.
     embedded: Option<Tensor>,
     hidden: Tensor,
@@ -68,6 +72,15 @@ pub struct PassTensors {
     last_normed: Tensor,
     /// (logits,E), where the head is projected.
     last_embedded: Option<Tensor>,
+}
+
+/// How much attention each key of a layer receives.
+#[derive(Clone)]
+struct SumTensors {
+    /// (B·T, 2·NH)
+    stats: Tensor,
+    /// (B, NH, keys)
+    sums: Tensor,
 }
 
 /// What one layer works with.
@@ -147,6 +160,7 @@ impl PassTensors {
             stats: f32s("stats", &[shape.logits, 3]),
             argmax: u32s("argmax", shape.logits),
             attentions: Vec::new(),
+            sums: Vec::new(),
             embedded: is_projected.then(|| f32s("embedded", &[n, width])),
             hidden: f32s("hidden_states", &[n, channels]),
             layers,
@@ -179,6 +193,22 @@ impl PassTensors {
             .collect();
     }
 
+    /// Also adds up what each key receives: (B, NH, keys), to be read when a layer is done, because the next layer with as
+    /// many heads writes there again.
+    pub fn want_attention_sums(&mut self, architecture: &Architecture, keys: usize) {
+        let PassShape { rows, tokens, .. } = self.shape;
+        let mut by_heads = HashMap::new();
+        let tensors = |heads: usize| SumTensors {
+            stats: Tensor::new("attention_stats", &[rows * tokens, 2 * heads], DType::F32),
+            sums: Tensor::new("attention_sums", &[rows, heads, keys], DType::F32),
+        };
+        self.sums = architecture
+            .layers
+            .iter()
+            .map(|layer| by_heads.entry(layer.n_heads).or_insert_with(|| tensors(layer.n_heads)).clone())
+            .collect();
+    }
+
     /// Bytes of the widest tensor a pass of this shape makes, which the device must allow in one buffer.
     pub fn widest_bytes(architecture: &Architecture, shape: PassShape) -> u64 {
         let hidden = shape.rows * shape.tokens * architecture.widest_row();
@@ -201,7 +231,9 @@ impl PassTensors {
             &self.last_normed,
         ];
         let of_layers = self.layers.iter().chain(&self.last_tokens).flat_map(LayerTensors::all).chain(&self.attentions);
-        for tensor in shared.into_iter().chain(of_layers).chain(&self.embedded).chain(&self.last_embedded) {
+        let of_sums = self.sums.iter().flat_map(|sums| [&sums.stats, &sums.sums]);
+        let all = shared.into_iter().chain(of_layers).chain(of_sums);
+        for tensor in all.chain(&self.embedded).chain(&self.last_embedded) {
             device.free(tensor);
         }
     }
@@ -420,6 +452,15 @@ fn attend(
         inputs.extend(shared.map(|shared| &shared.k));
         let op = AttentionWeights { attention: attention.clone() };
         recording.push(Op::AttentionWeights(op), &inputs, &[map])?;
+    }
+    if let Some(SumTensors { stats, sums }) = tensors.sums.get(i) {
+        let mut inputs = vec![&l.qkv, &tensors.slots, &cached.k];
+        inputs.extend(shared.map(|shared| &shared.k));
+        let op = AttentionStats { attention: attention.clone() };
+        recording.push(Op::AttentionStats(op), &inputs, &[stats])?;
+        inputs.insert(3, stats);
+        let op = AttentionSums { attention: attention.clone() };
+        recording.push(Op::AttentionSums(op), &inputs, &[sums])?;
     }
     let mut inputs = vec![&l.qkv, &tensors.slots, &cached.k, &cached.v];
     inputs.extend(shared.iter().flat_map(|shared| [&shared.k, &shared.v]));

@@ -46,16 +46,6 @@ pub struct NextToken {
     pub argmax: u32,
 }
 
-/// The attention maps of one layer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AttentionMaps {
-    pub n_heads: usize,
-    /// T
-    pub tokens: usize,
-    /// (H,T,T): row t of a head is what token t attends to, and adds up to 1.
-    pub weights: Vec<f32>,
-}
-
 /// One pass to run: rows of equal length, one after another.
 pub struct Pass<'a> {
     pub rows: usize,
@@ -195,34 +185,6 @@ impl Model {
         logits
     }
 
-    /// What each token attends to, layer by layer. The maps of all layers, L·H·T² numbers, are on the device at once.
-    pub async fn attentions(&mut self, ids: &[u32]) -> Result<Vec<AttentionMaps>> {
-        if ids.is_empty() {
-            return Err(EngineError::Empty.into());
-        }
-        self.check(ids, ids.len())?;
-        let cache = KvCache::new("attentions", &self.architecture, 1, ids.len(), ids.len());
-        let mut tensors = PassTensors::new(&self.architecture, PassShape { rows: 1, tokens: ids.len(), logits: 0 });
-        tensors.want_attentions(&self.architecture, ids.len());
-        let pass = Pass { rows: 1, ids, slots: &[0], cache: &cache, start: 0, prefix: None, wanted: &[], targets: &[] };
-        let result = match replay(&self.architecture, &self.weights, &mut self.device, &tensors, &pass).await {
-            Ok(()) => self.read_attentions(&tensors).await,
-            Err(error) => Err(error),
-        };
-        tensors.free(&mut self.device);
-        cache.free(&mut self.device);
-        result
-    }
-
-    async fn read_attentions(&mut self, tensors: &PassTensors) -> Result<Vec<AttentionMaps>> {
-        let mut maps = Vec::new();
-        for tensor in &tensors.attentions {
-            let weights = self.device.read_f32(tensor).await?;
-            maps.push(AttentionMaps { n_heads: tensor.shape()[1], tokens: tensor.shape()[2], weights });
-        }
-        Ok(maps)
-    }
-
     /// The token embedding as it lies on the device: (V,E). A model that is loaded again has another one.
     pub fn embedding_tensor(&self) -> Tensor {
         self.weights.token_embedding.clone()
@@ -275,7 +237,7 @@ impl Model {
         copies.map(|copy| &copy.tensor).filter(|tensor| seen.insert(tensor.id())).collect()
     }
 
-    fn check(&self, ids: &[u32], tokens: usize) -> Result<()> {
+    pub(super) fn check(&self, ids: &[u32], tokens: usize) -> Result<()> {
         let rows = self.architecture.n_vocabulary;
         if let Some(&id) = ids.iter().find(|id| **id as usize >= rows) {
             return Err(EngineError::TokenOutOfRange { id, rows }.into());
@@ -297,9 +259,20 @@ impl Model {
 }
 
 /// Writes the inputs of a pass, records it and runs it.
-async fn replay(
+pub(super) async fn replay(
     architecture: &Architecture,
     weights: &Weights,
+    device: &mut Device,
+    tensors: &PassTensors,
+    pass: &Pass<'_>,
+) -> Result<()> {
+    write_inputs(architecture, device, tensors, pass)?;
+    let recording = record(architecture, weights, tensors, pass.cache, pass.start, pass.prefix)?;
+    Ok(device.run(&recording).await?)
+}
+
+pub(super) fn write_inputs(
+    architecture: &Architecture,
     device: &mut Device,
     tensors: &PassTensors,
     pass: &Pass<'_>,
@@ -314,6 +287,5 @@ async fn replay(
         device.write_u32(&tensors.wanted, pass.wanted)?;
         device.write_u32(&tensors.targets, pass.targets)?;
     }
-    let recording = record(architecture, weights, tensors, pass.cache, pass.start, pass.prefix)?;
-    Ok(device.run(&recording).await?)
+    Ok(())
 }

@@ -11,6 +11,7 @@ use crate::compute::{DeviceInfo, DeviceKind, DevicePreference};
 use crate::corpus::excerpt::{Excerpt, Span};
 use crate::corpus::prevalence::*;
 use crate::engine::training::{Group, ScheduleName, StepReport, TrainingOptions};
+use crate::labs::{Lack, Need};
 use crate::progress::Event;
 use crate::repair::loss::LossChange;
 use crate::repair::merges::*;
@@ -84,6 +85,8 @@ fn declarations() -> String {
     declare::<Event<'static>>(&mut out);
     declare::<SessionInfo>(&mut out);
     declare::<ClassCount>(&mut out);
+    declare::<Lack>(&mut out);
+    declare::<Need>(&mut out);
     declare::<ProbeDetail>(&mut out);
     declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod attention;
+mod attention_lens;
 mod chat;
 mod compare;
 mod compare_models;
@@ -63,6 +64,8 @@ enum Command {
     Loss(loss::Loss),
     /// What each token of a sequence attends to, in every layer and head
     Attention(attention::Attention),
+    /// How much attention marked words get, in one model or compared between up to three
+    AttentionLens(attention_lens::AttentionLens),
     /// Train a model on rows of token ids
     Train(train::Train),
     /// Split a text into tokens
@@ -93,6 +96,7 @@ pub fn main() -> i32 {
         Command::Generate(args) => generate::generate(&args),
         Command::Loss(args) => loss::loss(&args),
         Command::Attention(args) => attention::attention(&args),
+        Command::AttentionLens(args) => attention_lens::attention_lens(&args),
         Command::Train(args) => train::train(&args),
         Command::Tokens(args) => tokens::tokens(&args),
         Command::Info(args) => info::info(&args),

@@ -54,7 +54,9 @@ pub fn gradient(op: &Op) -> Gradient {
         | Op::Axpy(_)
         | Op::CrossEntropy(_) => Gradient::Rule,
         Op::NextToken(_) => Gradient::None("it reports on a token; the loss is cross_entropy"),
-        Op::AttentionWeights(_) => Gradient::None("it reports the weights; attention makes its own"),
+        Op::AttentionWeights(_) | Op::AttentionStats(_) | Op::AttentionSums(_) => {
+            Gradient::None("it reports the weights; attention makes its own")
+        }
         Op::Knn(_) => Gradient::None(DISCRETE),
         Op::CrossEntropyBackward(_)
         | Op::EmbeddingBackward(_)

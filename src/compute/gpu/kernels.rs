@@ -8,6 +8,8 @@ mod attention;
 mod attention_backward_key;
 mod attention_backward_query;
 mod attention_backward_value;
+mod attention_stats;
+mod attention_sums;
 mod attention_weights;
 mod axpy;
 mod column_sum;
@@ -68,6 +70,8 @@ pub const KERNELS: &[&Kernel] = &[
     &kv_write::KERNEL,
     &attention::KERNEL,
     &attention_weights::KERNEL,
+    &attention_stats::KERNEL,
+    &attention_sums::KERNEL,
     &relu::KERNEL,
     &gelu::KERNEL,
     &geglu::KERNEL,
@@ -143,6 +147,8 @@ pub fn launch<'a>(dispatch: &'a Dispatch, tuning: &Tuning) -> Result<Launch<'a>,
         Op::KvWrite(op) => kv_write::launch(op, dispatch),
         Op::Attention(op) => attention::launch(op, dispatch, tuning)?,
         Op::AttentionWeights(op) => attention_weights::launch(op, dispatch, tuning),
+        Op::AttentionStats(op) => attention_stats::launch(op, dispatch, tuning)?,
+        Op::AttentionSums(op) => attention_sums::launch(op, dispatch, tuning)?,
         Op::Relu(_) => relu::launch(dispatch),
         Op::Gelu(op) => gelu::launch(op, dispatch),
         Op::GeGlu(op) => geglu::launch(op, dispatch),

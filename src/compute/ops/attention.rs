@@ -176,34 +176,48 @@ fn stretch<'a, R>(prefix: &'a [R], own: &'a [R], columns: usize, key: usize) -> 
     if start < prefix.len() { &prefix[start..][..columns] } else { &own[start - prefix.len()..][..columns] }
 }
 
-/// The softmax weights of one head over `op.span(seen.t)`, in `weights`; all 0 when nothing is seen.
-pub fn softmax_weights<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, weights: &mut Vec<R>) {
+/// The scores of one head over `op.span(seen.t)`, in `scores`: minus infinity for a hidden key.
+pub fn scores<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, scores: &mut Vec<R>) {
     let (scale, softcap) = (R::from_f32(op.scale), op.softcap.map(R::from_f32));
     let kv = op.n_kv_heads * op.head_size;
     let kv_offset = head / (op.n_heads / op.n_kv_heads) * op.head_size;
     let q = &seen.q[head * op.head_size..][..op.head_size];
-    weights.clear();
+    scores.clear();
     for key in op.span(seen.t) {
         if seen.mask.is_some_and(|mask| mask[key] == 0) {
-            weights.push(R::NEG_INFINITY);
+            scores.push(R::NEG_INFINITY);
             continue;
         }
         let k = &stretch(seen.k_prefix, seen.k_own, kv, key)[kv_offset..][..op.head_size];
         let score = scale * dot(q, k);
-        weights.push(softcap.map_or(score, |cap| cap * (score / cap).tanh()));
+        scores.push(softcap.map_or(score, |cap| cap * (score / cap).tanh()));
     }
+}
+
+/// exp(score − maximum) of one head over `op.span(seen.t)`, in `weights`; gives the maximum and the sum. All 0 when nothing
+/// is seen.
+pub fn exponentials<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, weights: &mut Vec<R>) -> (R, R) {
+    scores(op, seen, head, weights);
     let max = weights.iter().copied().fold(R::NEG_INFINITY, R::maximum);
     if max == R::NEG_INFINITY {
         weights.fill(R::ZERO);
-        return;
+        return (R::ZERO, R::ZERO);
     }
     let mut sum = R::ZERO;
     for weight in weights.iter_mut() {
         *weight = (*weight - max).exp();
         sum += *weight;
     }
-    for weight in weights.iter_mut() {
-        *weight = *weight / sum;
+    (max, sum)
+}
+
+/// The softmax weights of one head over `op.span(seen.t)`, in `weights`; all 0 when nothing is seen.
+pub fn softmax_weights<R: Real>(op: &Attention, seen: &Seen<'_, R>, head: usize, weights: &mut Vec<R>) {
+    let (_, sum) = exponentials(op, seen, head, weights);
+    if sum > R::ZERO {
+        for weight in weights.iter_mut() {
+            *weight = *weight / sum;
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct AttentionResult {
     pub windows: Vec<Option<u32>>,
     /// In the order of the request.
     pub texts: Vec<TextResult>,
+    /// What happened on the way: a device that was lost and opened again.
+    pub notes: Vec<String>,
 }
 
 impl AttentionResult {

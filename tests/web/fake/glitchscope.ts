@@ -194,7 +194,7 @@ export class Session {
         tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
       },
       device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true, chat_templates: [],
-      oracle: ORACLE,
+      oracle: ORACLE, lacks: [],
     };
   }
 

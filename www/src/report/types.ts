@@ -700,12 +700,24 @@ export interface SessionInfo {
   chat_templates: Array<string>;
   /** The question a scan asks by default; absent when this vocabulary cannot spell it, which `notes` then explain. */
   oracle: OracleInfo | null;
+  /** What a lab may need and this model does not give. */
+  lacks: Array<Lack>;
 }
 
 export interface ClassCount {
   class: TokenClass;
   count: number;
 }
+
+/** A need that the loaded model does not meet. */
+export interface Lack {
+  need: Need;
+  /** A sentence for people. */
+  reason: string;
+}
+
+/** What a lab needs of the loaded model. */
+export type Need = "tokenizer" | "embeddings" | "forward" | "attention" | "backward";
 
 /** Everything about the oracle's question for one token. */
 export interface ProbeDetail {

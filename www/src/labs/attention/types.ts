@@ -61,6 +61,8 @@ export interface AttentionResult {
   windows: Array<number | null>;
   /** In the order of the request. */
   texts: Array<TextResult>;
+  /** What happened on the way: a device that was lost and opened again. */
+  notes: Array<string>;
 }
 
 /** One text, measured. Lists over heads go layer by layer. */
