@@ -38,7 +38,7 @@ it("a link carries what differs from the defaults, and comes back the same", () 
   expect(formatSettings(SETTINGS)).toEqual({});
   const settings = {
     ...structuredClone(SETTINGS), lengths: [96, 1_024], amounts: { kind: "tokens" as const, values: [64, 128] }, placements: ["begin" as const, "bimodal" as const],
-    options: { ...SETTINGS.options, mode: "ref-2025-02" as const, repeat: true, shuffle: 7, measure: "counted" as const }, style: "reasoning" as const, maxNew: 40, dataSeed: 3, questionSeed: 0,
+    options: { ...SETTINGS.options, mode: "ref-2025-02" as const, repeat: true, filler: true, shuffle: 7, measure: "counted" as const }, style: "reasoning" as const, maxNew: 40, dataSeed: 3, questionSeed: 0,
   };
   expect(parseSettings(formatSettings(settings))).toEqual(settings);
   const shares = { ...structuredClone(SETTINGS), amounts: { kind: "density" as const, values: [0.25, 0.5] } };

@@ -197,8 +197,11 @@ export class DatabaseCore {
   /** A call that changes the open database, and so has to be made again in a new worker. */
   private async change<T>(method: MethodName, ...args: unknown[]): Promise<T> {
     const result = await this.ask<T>(method, ...args);
-    // Questions are drawn anew: what was drawn and edited before is gone.
-    if (method === "questions") this.made = this.made.filter(([earlier]) => earlier !== "questions" && earlier !== "edit_question");
+    // Questions are drawn anew: what was drawn before, and edited by its id, is gone.
+    if (method === "questions") {
+      const own = this.made.flatMap(([earlier, [id]]) => (earlier === "add_question" ? [id] : []));
+      this.made = this.made.filter(([earlier, [id]]) => earlier !== "questions" && (earlier !== "edit_question" || own.includes(id)));
+    }
     this.made.push([method, args]);
     return result;
   }

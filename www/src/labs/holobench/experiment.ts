@@ -75,6 +75,8 @@ export interface Trouble extends Failure {
   during: "database" | "exchange" | "judge" | "score";
 }
 
+type Work = "database" | "questions" | "grid";
+
 /** What a file of answers or labels brought, for the person who chose it. */
 export interface ImportNote {
   name: string;
@@ -100,8 +102,6 @@ export class Experiment extends EventTarget {
   /** Instructions and question, in the loaded model's tokens. */
   around = AROUND;
   cachePerToken: number | null = null;
-  /** What is busy with the database, in words of the catalogue; empty when nothing is. */
-  busy: "" | "database" | "questions" | "grid" | "scoring" = "";
   trouble: Trouble | null = null;
 
   readonly entries = new Map<string, Entry>();
@@ -127,7 +127,10 @@ export class Experiment extends EventTarget {
 
   private readonly contexts = new Map<string, Context>();
   private readonly sentenceTokens = new Map<string, number>();
+  /** What is under way in the worker of databases, the latest last. */
+  private readonly works: Work[] = [];
   private model = "";
+  private jobRan = false;
   private journal: { id: string; head: string } | null = null;
   private settle: ReturnType<typeof setTimeout> | undefined;
   private version = 0;
@@ -148,7 +151,10 @@ export class Experiment extends EventTarget {
 
   /** The session has changed: another model has other lengths and another tokenizer. */
   follow(): void {
-    const { model } = this.session;
+    const { model, job } = this.session;
+    // Prompts are not counted while a job has the tokenizer: what is missing is counted when it is over.
+    if (this.jobRan && job === null) this.replan();
+    this.jobRan = job !== null;
     const key = model ? `${model.info.model.name} ${model.info.model.files.map(({ sha256 }) => sha256).join(" ")} ${model.info.device.kind}` : "";
     if (key === this.model) return;
     this.model = key;
@@ -273,6 +279,11 @@ export class Experiment extends EventTarget {
   get lengths(): number[] {
     const { lengths } = this.settings;
     return lengths ?? fittingLengths(this.session.model?.info.model.context ?? 4_096, this.around, this.maxNew);
+  }
+
+  /** What is under way; empty when nothing is. */
+  get busy(): Work | "" {
+    return this.works.at(-1) ?? "";
   }
 
   /** True when the loaded model can be asked. */
@@ -465,7 +476,10 @@ export class Experiment extends EventTarget {
         const context = await this.context(instance);
         const prompt = await this.promptOf(context);
         const tokens = await this.count(instance, prompt);
-        if (!this.fits(instance)) continue;
+        if (!this.fits(instance)) {
+          done += cost(instance);
+          continue;
+        }
         this.stage = context;
         this.streaming = "";
         this.asking = { at: i + 1, of: todo.length, instance };
@@ -622,7 +636,9 @@ export class Experiment extends EventTarget {
     this.contexts.clear();
     this.counted.clear();
     this.journal = null;
+    this.shown = "";
     this.picked = null;
+    this.grid = [];
     this.stage = null;
     this.streaming = "";
     this.imported = null;
@@ -666,10 +682,12 @@ export class Experiment extends EventTarget {
   async resume({ id, head, answers, labels }: KeptExperiment): Promise<void> {
     await this.working("database", async () => {
       const spec: DatabaseSpec = head.database.seed === null ? this.spec : { kind: "synthetic", seed: head.database.seed };
-      if (spec.kind !== head.database.kind) throw otherFile(head);
+      if (spec.kind !== head.database.kind || (head.database.seed === null && this.info?.name !== head.database.name)) throw otherFile(head);
       this.info = await this.database.open(spec);
       this.spec = spec;
-      const results = await this.database.replay(head.changes);
+      const results = await this.database.replay(head.changes).catch(() => {
+        throw otherFile(head);
+      });
       this.info = await this.database.info();
       this.templates = await this.database.templates();
       this.begin();
@@ -945,8 +963,8 @@ export class Experiment extends EventTarget {
     }
   }
 
-  private async working(busy: Exclude<Experiment["busy"], "">, work: () => Promise<void>): Promise<void> {
-    this.busy = busy;
+  private async working(name: Work, work: () => Promise<void>): Promise<void> {
+    this.works.push(name);
     if (this.trouble?.during === "database") this.trouble = null;
     this.changed();
     try {
@@ -954,7 +972,7 @@ export class Experiment extends EventTarget {
     } catch (error) {
       this.fail("database", error);
     } finally {
-      this.busy = "";
+      this.works.splice(this.works.indexOf(name), 1);
       this.changed();
     }
   }

@@ -21,7 +21,7 @@ export function parseLengths(text: string, [low, high]: readonly [number, number
 export function parseShares(text: string): number[] | null {
   const pieces = text.split(/[\s,;、，%]+/).filter(Boolean);
   if (pieces.length === 0 || pieces.length > LIST_MAX) return null;
-  const values = pieces.map((piece) => (/^\d{1,3}(\.\d+)?$/.test(piece) ? Number(piece) / 100 : NaN));
+  const values = pieces.map((piece) => (/^\d{1,3}(\.\d+)?$/.test(piece) ? Number((Number(piece) / 100).toPrecision(12)) : NaN));
   if (values.some((value) => !(value > 0 && value <= 1))) return null;
   return [...new Set(values)].sort((a, b) => a - b);
 }

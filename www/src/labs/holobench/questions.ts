@@ -110,7 +110,7 @@ export class QuestionsPanel extends ExperimentElement {
   private async look(): Promise<void> {
     const { sql, text } = this;
     if (sql.trim() === "") return;
-    const check = await this.experiment.checkQuestion(sql, text).catch((error: unknown): QuestionCheck => {
+    const check = await this.experiment.checkQuestion(sql, text.trim() || "?").catch((error: unknown): QuestionCheck => {
       const { message, hint } = asFailure(error);
       return { question: null, problem: message, hint, preview: null, warnings: [] };
     });

@@ -10,6 +10,7 @@ import "../../views/score_grid";
 import { ExperimentElement, parts } from "./element";
 import { EMPTY, RANDOM } from "./experiment";
 import { AXES, type Axis, FLAGS, groupsOf, pairOf, rank, verdictFor } from "./groups";
+import { lengthName } from "./plan";
 import { PLACEMENTS } from "./settings";
 import type { Difference, Estimate, GroupBy, ScoreRow, ScoreTable } from "./types";
 
@@ -154,6 +155,7 @@ export class ResultsPanel extends ExperimentElement {
   private groupName(group: string): string {
     const by = this.by;
     if (by === "all") return t("holo.axis.all");
+    if (by === "length") return lengthName(Number(group));
     const known = by === "flag" ? FLAGS.find((flag) => flag === group) : undefined;
     if (known) return t(`holo.flag.${known}`);
     const difficulty = by === "difficulty" ? (["easy", "medium", "hard"] as const).find((one) => one === group) : undefined;

@@ -27,7 +27,7 @@ export const SETTINGS: Settings = {
   lengths: null,
   amounts: { kind: "density", values: [0.5] },
   placements: ["uniform"],
-  options: { mode: "corrected", repeat: false, closure: true, filler: true, shuffle: null, measure: "estimate" },
+  options: { mode: "corrected", repeat: false, closure: false, filler: false, shuffle: null, measure: "estimate" },
   style: "direct",
   maxNew: null,
   dataSeed: 1,
