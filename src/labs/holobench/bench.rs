@@ -114,7 +114,8 @@ impl Bench {
 
     fn template_info(&self, place: usize, text: &str) -> TemplateInfo {
         let table = &self.database.tables[place];
-        let names = |columns: Vec<usize>| columns.into_iter().map(|column| table.columns[column].name.clone()).collect();
+        let names =
+            |columns: Vec<usize>| columns.into_iter().map(|column| table.columns[column].name.clone()).collect();
         let info = TemplateInfo {
             table: table.name.clone(),
             text: text.into(),

@@ -115,12 +115,7 @@ struct Candidate {
 /// `count` questions of a seed, each tried on the rows of its tables that fill `check_amount` estimated tokens.
 ///
 /// Errors   `Option` when the count or the amount makes no sense; what the engine says
-pub(super) fn generate(
-    bench: &Bench,
-    seed: u32,
-    count: usize,
-    check_amount: u32,
-) -> Result<QuestionSet, HoloError> {
+pub(super) fn generate(bench: &Bench, seed: u32, count: usize, check_amount: u32) -> Result<QuestionSet, HoloError> {
     if !(1..=1_000).contains(&count) {
         let what = "the number of questions";
         return Err(HoloError::Option { what, value: count.to_string(), expected: "1 to 1,000" });
@@ -257,7 +252,9 @@ impl<'a> Generator<'a> {
             };
             let is_number = |column: usize| matches!(kind(column), Kind::Integer | Kind::Real);
             labels.push(of(&|column| kind(column) == Kind::Text && table.columns[column].unique));
-            numbers.push(of(&|column| is_number(column) && !(kind(column) == Kind::Integer && table.columns[column].unique)));
+            numbers.push(of(&|column| {
+                is_number(column) && !(kind(column) == Kind::Integer && table.columns[column].unique)
+            }));
             groups.push(of(&|column| {
                 matches!(kind(column), Kind::Text | Kind::Integer)
                     && table.columns[column].nulls == 0
@@ -381,10 +378,13 @@ impl<'a> Generator<'a> {
                 draft.group = Some(self.one(&by)?);
                 if self.chance(30) {
                     draft.having = match aggregate {
-                        Aggregate::Count | Aggregate::CountDistinct(_) => Some(Value::Integer(1 + i64::from(self.rng.below(3)))),
-                        Aggregate::Sum(place) | Aggregate::Avg(place) | Aggregate::Min(place) | Aggregate::Max(place) => {
-                            self.value(place, &tables)
+                        Aggregate::Count | Aggregate::CountDistinct(_) => {
+                            Some(Value::Integer(1 + i64::from(self.rng.below(3))))
                         }
+                        Aggregate::Sum(place)
+                        | Aggregate::Avg(place)
+                        | Aggregate::Min(place)
+                        | Aggregate::Max(place) => self.value(place, &tables),
                     };
                 }
                 if self.chance(50) {

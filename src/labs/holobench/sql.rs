@@ -170,7 +170,17 @@ pub fn check(sql: &str, database: &Database) -> Result<Checked, HoloError> {
     if let ControlFlow::Break(error) = query.visit(&mut Rewriting) {
         return Err(error);
     }
-    Ok(Checked { sql: trimmed.into(), rewritten: query.to_string(), tables, columns, ordered, limit, flags, components, query })
+    Ok(Checked {
+        sql: trimmed.into(),
+        rewritten: query.to_string(),
+        tables,
+        columns,
+        ordered,
+        limit,
+        flags,
+        components,
+        query,
+    })
 }
 
 /// What a walk over the query collects.
@@ -278,8 +288,8 @@ impl Visitor for Reading {
                 _ => return stop("this list of columns"),
             }
         }
-        let joined = select.from.iter().map(|from| from.joins.len()).sum::<usize>()
-            + select.from.len().saturating_sub(1);
+        let joined =
+            select.from.iter().map(|from| from.joins.len()).sum::<usize>() + select.from.len().saturating_sub(1);
         self.joins += joined as u32;
         self.components += joined as u32;
         for join in select.from.iter().flat_map(|from| &from.joins) {
@@ -446,7 +456,9 @@ fn bare_columns(select: &Select) -> Option<String> {
     let mut allowed: Vec<Expr> = grouped.clone();
     for (place, item) in select.projection.iter().enumerate() {
         if let SelectItem::ExprWithAlias { expr, alias } = item
-            && grouped.iter().any(|e| matches!(e, Expr::Identifier(name) if name.value.eq_ignore_ascii_case(&alias.value)))
+            && grouped
+                .iter()
+                .any(|e| matches!(e, Expr::Identifier(name) if name.value.eq_ignore_ascii_case(&alias.value)))
         {
             allowed.push(expr.clone());
         }
@@ -762,9 +774,11 @@ impl Checked {
         let SetExpr::Select(select) = &mut *query.body else { return None };
         let mut tables = Vec::new();
         let mut projection = Vec::new();
-        for factor in select.from.iter().flat_map(|from| {
-            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
-        }) {
+        for factor in select
+            .from
+            .iter()
+            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)))
+        {
             let TableFactor::Table { name, alias, .. } = factor else { return None };
             let table = database.table(name.to_string().trim_matches('"')).ok()?;
             let alias = alias.as_ref().map_or_else(
@@ -851,8 +865,11 @@ mod tests {
         let checked = checked(sql).unwrap();
         assert_eq!(checked.tables, [3, 5]);
         let database = synthetic(1);
-        let names: Vec<&str> =
-            checked.columns.iter().map(|(table, column)| database.tables[*table].columns[*column].name.as_str()).collect();
+        let names: Vec<&str> = checked
+            .columns
+            .iter()
+            .map(|(table, column)| database.tables[*table].columns[*column].name.as_str())
+            .collect();
         assert_eq!(names, ["orchard_id", "hectares", "orchard_id", "year", "grade"]);
     }
 }

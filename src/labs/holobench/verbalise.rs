@@ -222,7 +222,9 @@ fn parse_parts(
                 closed = true;
                 break;
             }
-            '}' | ']' => return Err(format!("a {character} has no beginning; write it twice for the character itself")),
+            '}' | ']' => {
+                return Err(format!("a {character} has no beginning; write it twice for the character itself"));
+            }
             _ => literal.push(character),
         }
     }
@@ -494,7 +496,10 @@ mod tests {
             template.sentence(&table.rows[0]),
             "The tree Ash is listed, id is 1, height is 1.5, felled is 3 May 2021."
         );
-        assert_eq!(template.sentence(&table.rows[1]), "The tree Elm, red is listed, id is 2, felled is 29 February 2020.");
+        assert_eq!(
+            template.sentence(&table.rows[1]),
+            "The tree Elm, red is listed, id is 2, felled is 29 February 2020."
+        );
         assert_eq!(template.check(&table), Ok(()));
     }
 
