@@ -75,42 +75,50 @@ fn ints(rows: &[&[i64]]) -> Vec<Vec<Value>> {
     rows.iter().map(|row| row.iter().map(|n| Value::Integer(*n)).collect()).collect()
 }
 
+/// What both this test and the one of the wasm file (tests/web/holobench.test.mjs) expect.
+#[derive(serde::Deserialize)]
+struct Golden {
+    contexts: Vec<GoldenContext>,
+    synthetic_7_sha256: String,
+}
+
+#[derive(serde::Deserialize)]
+struct GoldenContext {
+    question: String,
+    length: u32,
+    info: u32,
+    placement: Placement,
+    lines: usize,
+    relevant: u32,
+    duplicates: u32,
+    characters: u32,
+    sha256_12: String,
+    gold: Vec<Vec<Value>>,
+}
+
 /// A2. Oracle: the study's code, as the fact sheet measured it: lines, relevant ones, repeats, characters, hash, gold.
 #[test]
 fn contexts_are_those_of_the_reference() {
-    use Placement::{Begin, Middle, Uniform};
+    let golden: Golden = serde_json::from_str(include_str!("golden/holobench/contexts.json")).unwrap();
     let bench = fixture();
-    let counts = |n: [(i64, i64); 3]| -> Vec<Vec<Value>> {
-        let colours = ["blue", "green", "red"].into_iter().zip(n);
-        colours.map(|(c, (n, s))| vec![Value::Text(c.into()), Value::Integer(n), Value::Integer(s)]).collect()
-    };
-    let few = || counts([(3, 28), (3, 14), (4, 22)]);
-    let many = || counts([(13, 78), (14, 79), (15, 78)]);
-    let table = [
-        ("Q1", 512, 128, Uniform, 42, 10, 0, 1768, "4e3dbfb8a894", few()),
-        ("Q1", 512, 128, Begin, 42, 10, 0, 1768, "60f09d9faaf9", few()),
-        ("Q1", 512, 128, Middle, 42, 10, 0, 1768, "1c441131197e", few()),
-        ("Q1", 512, 256, Uniform, 42, 21, 0, 1778, "664fa002569c", counts([(7, 46), (7, 42), (7, 39)])),
-        ("Q1", 1024, 128, Uniform, 85, 10, 0, 3625, "61fe78d43251", few()),
-        ("Q1", 1024, 512, Uniform, 85, 42, 2, 3625, "0c4fee239d91", many()),
-        ("Q1", 1024, 512, Begin, 85, 42, 2, 3625, "f03a67164300", many()),
-        ("Q2", 512, 128, Uniform, 43, 11, 0, 1817, "56eb2fc5b8e3", ints(&[&[12]])),
-        ("Q2", 512, 256, Uniform, 42, 21, 0, 1768, "065442bf158b", ints(&[&[12]])),
-        ("Q2", 1024, 512, Uniform, 85, 43, 18, 3596, "dffc899ebc72", ints(&[&[12]])),
-    ];
-    for (question, length, info, placement, lines, relevant, duplicates, characters, hash, gold) in table {
-        let instance = instance(question, length, Amount::Tokens(info), placement, mode(Mode::Ref2025));
+    assert_eq!(golden.contexts.len(), 10);
+    for want in &golden.contexts {
+        let instance =
+            instance(&want.question, want.length, Amount::Tokens(want.info), want.placement, mode(Mode::Ref2025));
         let context = built(&bench, instance).unwrap();
         let found = (context.lines.len(), context.relevant, context.duplicates, context.characters);
-        assert_eq!(found, (lines, relevant, duplicates, characters), "{question} {length} {info} {placement:?}");
-        assert_eq!(&context.sha256[..12], hash, "{question} {length} {info} {placement:?}");
-        assert_eq!(context.gold.rows, gold);
+        assert_eq!(found, (want.lines, want.relevant, want.duplicates, want.characters), "{}", want.sha256_12);
+        assert_eq!(context.sha256[..12], want.sha256_12);
+        assert_eq!(context.gold.rows, want.gold);
         let repeated = context.lines.iter().filter(|line| line.duplicate).count();
-        assert_eq!(repeated, duplicates as usize);
+        assert_eq!(repeated, want.duplicates as usize);
     }
     // Negative control: the other reference mode places the middle elsewhere.
-    let older = instance("Q1", 512, Amount::Tokens(128), Middle, mode(Mode::Ref2024));
+    let older = instance("Q1", 512, Amount::Tokens(128), Placement::Middle, mode(Mode::Ref2024));
     assert_ne!(&built(&bench, older).unwrap().sha256[..12], "1c441131197e");
+    // The built-in database is the same everywhere.
+    assert_eq!(Bench::synthetic(7).unwrap().sha256(), golden.synthetic_7_sha256);
+    assert_ne!(Bench::synthetic(8).unwrap().sha256(), golden.synthetic_7_sha256);
 }
 
 /// A3. Oracle: the fact sheet: where the study's code never ends, an error comes at once. The bound is generous: a hang

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what a build needs and is missing: the wasm32 target, the standard library's source, wasm-pack, clang for SQLite, and the wasm-bindgen command of exactly the
-# version in Cargo.lock (the two refuse to work together otherwise). Says nothing when there is nothing to do.
+# Installs what a build needs and is missing: the wasm32 target, the standard library's source, wasm-pack, clang for SQLite,
+# and the wasm-bindgen command of exactly the version in Cargo.lock (the two refuse to work together otherwise). Says nothing
+# when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

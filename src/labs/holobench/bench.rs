@@ -181,7 +181,8 @@ impl Bench {
     pub fn generate(&mut self, seed: u32, count: usize, check_amount: u32) -> Result<QuestionSet, HoloError> {
         let set = questions::generate(self, seed, count, check_amount)?;
         self.questions.retain(|question| question.source == QuestionSource::Own);
-        self.questions.splice(0..0, set.questions.iter().cloned());
+        let own = std::mem::take(&mut self.questions);
+        self.questions = set.questions.iter().cloned().chain(own).collect();
         Ok(set)
     }
 

@@ -292,8 +292,7 @@ fn cells_in(cells: &[Cell], said: &[Token]) -> Vec<bool> {
             matched[i] = true;
             continue;
         }
-        let starts = 0..(said.len() + 1).saturating_sub(words.len());
-        let at = starts.into_iter().find(|&at| {
+        let at = (0..(said.len() + 1).saturating_sub(words.len())).find(|&at| {
             (0..words.len()).all(|k| {
                 free[at + k]
                     && match (&words[k], &said[at + k]) {

@@ -387,7 +387,8 @@ pub(crate) fn date_parts(text: &str) -> Option<(u32, u32, u32)> {
     if !shaped {
         return None;
     }
-    let (year, month, day) = (text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?);
+    let number = |digits: &str| digits.parse::<u32>().ok();
+    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         2 => 28 + u32::from(leap),

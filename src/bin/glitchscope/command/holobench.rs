@@ -598,7 +598,7 @@ fn run_grid(args: &Run) -> Result<i32, Failure> {
         let seconds = since.elapsed().as_secs_f64();
         since = Instant::now();
         eprintln!("  {tokens} tokens in {seconds:.1} s, {:.1} a second", f64::from(tokens) / seconds.max(1e-9));
-        let mut keep = || {
+        let mut keep = || -> Result<(), Failure> {
             if let Some(file) = &mut out {
                 let text = io::write_lines(std::slice::from_ref(&line));
                 let kept = file.write_all(text.as_bytes()).and_then(|()| file.flush());
