@@ -30,8 +30,6 @@ pub mod run;
 pub mod score;
 pub mod sql;
 pub mod synthetic;
-#[cfg(test)]
-mod typescript;
 pub mod verbalise;
 
 pub use bench::Bench;
@@ -52,7 +50,9 @@ pub enum HoloError {
     Query { reason: String, hint: String },
     #[error("the query was stopped after {steps} steps of the database engine")]
     QueryTooLong { steps: u64 },
-    #[error("column {column:?} of {table:?} is not in the table's sentences, so the context could not answer the question")]
+    #[error(
+        "column {column:?} of {table:?} is not in the table's sentences, so the context could not answer the question"
+    )]
     NotVerbalised { table: String, column: String },
     #[error("the template of {table:?} is refused: {problem}")]
     Template { table: String, problem: String },
@@ -107,4 +107,72 @@ pub(crate) fn sha256_hex(bytes: &[u8], digits: usize) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..digits].to_owned()
+}
+
+/// What the page needs to know, as TypeScript.
+#[cfg(test)]
+pub(super) fn typescript() -> String {
+    use crate::report::typescript::declare;
+    let mut out = String::new();
+    declare::<database::Value>(&mut out);
+    declare::<database::Kind>(&mut out);
+    declare::<database::Column>(&mut out);
+    declare::<database::TableInfo>(&mut out);
+    declare::<database::KeySource>(&mut out);
+    declare::<database::ForeignKey>(&mut out);
+    declare::<database::DatabaseInfo>(&mut out);
+    declare::<verbalise::TemplateInfo>(&mut out);
+    declare::<sql::Flags>(&mut out);
+    declare::<sql::Difficulty>(&mut out);
+    declare::<questions::QuestionSource>(&mut out);
+    declare::<questions::Question>(&mut out);
+    declare::<questions::Rejection>(&mut out);
+    declare::<questions::QuestionSet>(&mut out);
+    declare::<bench::QuestionCheck>(&mut out);
+    declare::<context::Placement>(&mut out);
+    declare::<context::Mode>(&mut out);
+    declare::<context::Amount>(&mut out);
+    declare::<context::Measure>(&mut out);
+    declare::<context::ContextOptions>(&mut out);
+    declare::<bench::GridSettings>(&mut out);
+    declare::<context::Instance>(&mut out);
+    declare::<context::SentenceTokens>(&mut out);
+    declare::<context::Candidates>(&mut out);
+    declare::<context::ContextRequest>(&mut out);
+    declare::<context::Line>(&mut out);
+    declare::<gold::Gold>(&mut out);
+    declare::<context::Shortfall>(&mut out);
+    declare::<context::Context>(&mut out);
+    declare::<prompt::PromptStyle>(&mut out);
+    declare::<prompt::PromptTemplate>(&mut out);
+    declare::<io::PromptLine>(&mut out);
+    declare::<io::PromptMeta>(&mut out);
+    declare::<io::GoldLine>(&mut out);
+    declare::<io::ResponseLine>(&mut out);
+    declare::<io::Usage>(&mut out);
+    declare::<io::LabelLine>(&mut out);
+    declare::<io::BrokenLine>(&mut out);
+    // The generator knows no type with a parameter.
+    out += "\n/** What a file of answers or labels held. */\nexport interface Imported<T> {\n";
+    out += "  /** The first line of every id that is known. */\n  lines: Array<T>;\n";
+    out += "  /** Ids that no instance has. */\n  unknown: Array<string>;\n";
+    out += "  /** Ids that came again; their first line was taken. */\n  duplicate: Array<string>;\n";
+    out += "  broken: Array<BrokenLine>;\n}\n";
+    declare::<io::ReferenceRow>(&mut out);
+    declare::<score::Label>(&mut out);
+    declare::<score::LabelSource>(&mut out);
+    declare::<score::RowScore>(&mut out);
+    declare::<score::ScoreRequest>(&mut out);
+    declare::<score::AnswerScore>(&mut out);
+    declare::<aggregate::Answered>(&mut out);
+    declare::<aggregate::GroupBy>(&mut out);
+    declare::<aggregate::Estimate>(&mut out);
+    declare::<aggregate::ScoreRow>(&mut out);
+    declare::<aggregate::Verdict>(&mut out);
+    declare::<aggregate::Difference>(&mut out);
+    declare::<aggregate::ScoreTable>(&mut out);
+    declare::<judge::JudgeSettings>(&mut out);
+    declare::<judge::Extraction>(&mut out);
+    declare::<judge::Evaluation>(&mut out);
+    out
 }

@@ -266,11 +266,15 @@ pub fn aggregate(answered: &[Answered], by: GroupBy) -> ScoreTable {
     if too_few {
         notes.push(format!("With fewer than {MIN_QUERIES} queries, no difference is called more than noise."));
     }
-    let mut sources: Vec<String> = answered.iter().map(|one| format!("{:?}", one.score.source).to_lowercase()).collect();
+    let mut sources: Vec<String> =
+        answered.iter().map(|one| format!("{:?}", one.score.source).to_lowercase()).collect();
     sources.sort_unstable();
     sources.dedup();
     if sources.len() > 1 {
-        notes.push(format!("Labels are of different makers ({}): scores of one are not those of another.", sources.join(", ")));
+        notes.push(format!(
+            "Labels are of different makers ({}): scores of one are not those of another.",
+            sources.join(", ")
+        ));
     }
     ScoreTable { by, resamples: RESAMPLES, seed: SEED, rows, differences, notes }
 }

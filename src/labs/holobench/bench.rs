@@ -114,7 +114,8 @@ impl Bench {
 
     fn template_info(&self, place: usize, text: &str) -> TemplateInfo {
         let table = &self.database.tables[place];
-        let names = |columns: Vec<usize>| columns.into_iter().map(|column| table.columns[column].name.clone()).collect();
+        let names =
+            |columns: Vec<usize>| columns.into_iter().map(|column| table.columns[column].name.clone()).collect();
         let info = TemplateInfo {
             table: table.name.clone(),
             text: text.into(),
@@ -180,7 +181,8 @@ impl Bench {
     pub fn generate(&mut self, seed: u32, count: usize, check_amount: u32) -> Result<QuestionSet, HoloError> {
         let set = questions::generate(self, seed, count, check_amount)?;
         self.questions.retain(|question| question.source == QuestionSource::Own);
-        self.questions.splice(0..0, set.questions.iter().cloned());
+        let own = std::mem::take(&mut self.questions);
+        self.questions = set.questions.iter().cloned().chain(own).collect();
         Ok(set)
     }
 

@@ -393,9 +393,10 @@ pub fn build(material: &Material<'_>, checked: &Checked, instance: &Instance) ->
         let taken = if is_relevant { relevant.rows[index] } else { irrelevant.rows[index] };
         let text = material.sentence(taken);
         duplicates += u32::from(!texts_seen.insert(text.clone()));
-        let passes = taken.table.zip(evidence.as_ref()).map(|(table, evidence)| {
-            is_relevant && evidence.contains(&(table, place_of[index]))
-        });
+        let passes = taken
+            .table
+            .zip(evidence.as_ref())
+            .map(|(table, evidence)| is_relevant && evidence.contains(&(table, place_of[index])));
         lines.push(Line {
             text,
             table: taken.table.map_or(FILLER.into(), |table| material.database.tables[table].name.clone()),
@@ -579,11 +580,7 @@ impl Parents {
 
 /// As the study's code does it: the sentence that reaches the limit is dropped and closes its side, and when the rows run
 /// out they begin again.
-fn fill_as_the_reference(
-    material: &Material<'_>,
-    relevant: &mut Side,
-    irrelevant: &mut Side,
-) -> Result<(), HoloError> {
+fn fill_as_the_reference(material: &Material<'_>, relevant: &mut Side, irrelevant: &mut Side) -> Result<(), HoloError> {
     let tables = &material.database.tables;
     let turns = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
     loop {

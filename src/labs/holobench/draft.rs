@@ -258,23 +258,20 @@ impl Draft {
         if let Some(value) = &self.having {
             text += &format!(" Give only those where that number is more than {}.", said(value));
         }
-        match (self.order, self.limit) {
-            (Some(descending), limit) => {
-                let by = match &self.answer {
-                    Answer::Columns(places) => places.last().map_or(String::new(), |p| self.column_words(database, *p)),
-                    Answer::Aggregate(_) => "that number".into(),
-                };
-                let direction = if descending { "largest to smallest" } else { "smallest to largest" };
-                text += &match limit {
-                    Some(1) => {
-                        let end = if descending { "largest" } else { "smallest" };
-                        format!(" Give only the one with the {end} {}.", by.trim_start_matches("that "))
-                    }
-                    Some(n) => format!(" Sort by {by} from {direction} and give only the first {n}."),
-                    None => format!(" Sort by {by} from {direction}."),
-                };
-            }
-            (None, _) => {}
+        if let Some(descending) = self.order {
+            let by = match &self.answer {
+                Answer::Columns(places) => places.last().map_or(String::new(), |p| self.column_words(database, *p)),
+                Answer::Aggregate(_) => "number".into(),
+            };
+            let the = if matches!(self.answer, Answer::Aggregate(_)) { "that" } else { "the" };
+            let direction = if descending { "largest to smallest" } else { "smallest to largest" };
+            text += &match self.limit {
+                Some(1) => {
+                    format!(" Give only the one with the {} {by}.", if descending { "largest" } else { "smallest" })
+                }
+                Some(n) => format!(" Sort by {the} {by} from {direction} and give only the first {n}."),
+                None => format!(" Sort by {the} {by} from {direction}."),
+            };
         }
         text
     }

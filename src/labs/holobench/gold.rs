@@ -182,10 +182,7 @@ impl Engine {
             Some((a, b)) => keys.iter().all(|key| a[*key] == b[*key]),
             None => false,
         };
-        Ok(Ties {
-            at_cut: limit > 0 && same(limit - 1),
-            inside: (0..limit.saturating_sub(1)).any(same),
-        })
+        Ok(Ties { at_cut: limit > 0 && same(limit - 1), inside: (0..limit.saturating_sub(1)).any(same) })
     }
 
     /// Places in the loaded tables of the rows that pass joins and filters, by table; `None` where that is not known.
@@ -219,7 +216,8 @@ mod tests {
     #[test]
     fn an_answer_is_of_exactly_the_rows_that_were_given() {
         let database = synthetic(3);
-        let checked = check("SELECT grade, COUNT(*) AS n FROM harvests GROUP BY grade ORDER BY grade", &database).unwrap();
+        let checked =
+            check("SELECT grade, COUNT(*) AS n FROM harvests GROUP BY grade ORDER BY grade", &database).unwrap();
         let places = vec![0, 1, 2, 3, 4, 2];
         let engine = Engine::new(&database, &[(5, places.clone())]).unwrap();
         let gold = engine.gold(&checked).unwrap();

@@ -81,13 +81,7 @@ pub fn sqlite(name: &str, bytes: &[u8]) -> Result<Database, HoloError> {
     finish(database)
 }
 
-fn add_schema_key(
-    database: &mut Database,
-    table: &str,
-    column: &str,
-    parent: &str,
-    parent_column: Option<&str>,
-) {
+fn add_schema_key(database: &mut Database, table: &str, column: &str, parent: &str, parent_column: Option<&str>) {
     let named = |name: &str| database.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
     let (Some(child), Some(above)) = (named(table), named(parent)) else { return };
     let parent_place = match parent_column {

@@ -108,7 +108,6 @@ pub struct BrokenLine {
 
 /// What a file of answers or labels held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Imported<T> {
     /// The first line of every id that is known.
     pub lines: Vec<T>,
@@ -149,7 +148,12 @@ impl Identified for LabelLine {
 }
 
 /// The line of prompts.jsonl that a context gives.
-pub fn prompt_line(bench: &Bench, context: &Context, prompt: String, max_new_tokens: u32) -> Result<PromptLine, HoloError> {
+pub fn prompt_line(
+    bench: &Bench,
+    context: &Context,
+    prompt: String,
+    max_new_tokens: u32,
+) -> Result<PromptLine, HoloError> {
     let instance = &context.instance;
     let question = bench.question(&instance.question)?;
     let info_amount = match instance.amount {

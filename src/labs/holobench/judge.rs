@@ -82,12 +82,8 @@ pub fn evaluation_prompt(
     gold: &Gold,
 ) -> Result<String, HoloError> {
     let rows = &gold.rows[..gold.rows.len().min(MAX_GOLD_ROWS)];
-    let values = [
-        ("question", question),
-        ("pred", answer),
-        ("gold", &python::repr_rows(&gold.columns, rows)),
-        ("output_format", &python::repr_output_format(&gold.columns, rows)),
-    ];
+    let (shown, form) = (python::repr_rows(&gold.columns, rows), python::repr_output_format(&gold.columns, rows));
+    let values = [("question", question), ("pred", answer), ("gold", shown.as_str()), ("output_format", form.as_str())];
     python::format(settings.evaluation.as_deref().unwrap_or(EVALUATION), &values)
 }
 

@@ -15,8 +15,27 @@ pub enum Token {
 }
 
 const NUMBER_WORDS: [&str; 21] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
 ];
 
 /// Words, numbers and dates of a text. Unicode NFKC, lower case; thousands separators, currency marks and percent signs
@@ -49,7 +68,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
             // An apostrophe inside a word belongs to it.
             while at < characters.len()
                 && (characters[at].is_alphanumeric()
-                    || (matches!(characters[at], '\'' | '’') && characters.get(at + 1).copied().is_some_and(char::is_alphanumeric)))
+                    || (matches!(characters[at], '\'' | '’')
+                        && characters.get(at + 1).copied().is_some_and(char::is_alphanumeric)))
             {
                 at += 1;
             }
@@ -118,7 +138,8 @@ fn dates(raw: Vec<Token>) -> Vec<Token> {
     let mut at = 0;
     while at < raw.len() {
         let skipped = usize::from(raw.get(at + 1) == Some(&Token::Word("of".into())));
-        let without_of: Vec<&Token> = raw.get(at).into_iter().chain(raw[at + 1..].iter().skip(skipped).take(2)).collect();
+        let without_of: Vec<&Token> =
+            raw.get(at).into_iter().chain(raw[at + 1..].iter().skip(skipped).take(2)).collect();
         let found = match without_of[..] {
             [a, b, c] => {
                 let day_first = whole(a, 1..=31).zip(month(b)).zip(whole(c, 1000..=9999));
@@ -154,7 +175,10 @@ mod tests {
         assert_eq!(tokens("£1,234.50 (12 %)"), [Token::Number(1234.5, 2), Token::Number(12.0, 0)]);
         assert_eq!(tokens("3, 28"), [Token::Number(3.0, 0), Token::Number(28.0, 0)]);
         assert_eq!(tokens("a 3,28 b"), [word("a"), Token::Number(3.0, 0), Token::Number(28.0, 0), word("b")]);
-        assert_eq!(tokens("-4 and 7-4"), [Token::Number(-4.0, 0), word("and"), Token::Number(7.0, 0), Token::Number(4.0, 0)]);
+        assert_eq!(
+            tokens("-4 and 7-4"),
+            [Token::Number(-4.0, 0), word("and"), Token::Number(7.0, 0), Token::Number(4.0, 0)]
+        );
         let date = [Token::Date(2021, 5, 3)];
         for text in ["2021-05-03", "3 May 2021", "May 3, 2021", "3rd of May 2021", "3 may 2021", "2021/05/03"] {
             assert_eq!(tokens(text), date, "{text}");

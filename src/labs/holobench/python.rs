@@ -132,7 +132,10 @@ pub fn format(template: &str, values: &[(&str, &str)]) -> Result<String, HoloErr
         match values.iter().find(|(known, _)| *known == name) {
             Some((_, value)) => out.push_str(value),
             None => {
-                let reason = format!("{{{name}}} has no value; there are {}", values.iter().map(|v| v.0).collect::<Vec<_>>().join(", "));
+                let reason = format!(
+                    "{{{name}}} has no value; there are {}",
+                    values.iter().map(|v| v.0).collect::<Vec<_>>().join(", ")
+                );
                 return Err(HoloError::Malformed { what: "the template".into(), reason });
             }
         }

@@ -115,12 +115,7 @@ struct Candidate {
 /// `count` questions of a seed, each tried on the rows of its tables that fill `check_amount` estimated tokens.
 ///
 /// Errors   `Option` when the count or the amount makes no sense; what the engine says
-pub(super) fn generate(
-    bench: &Bench,
-    seed: u32,
-    count: usize,
-    check_amount: u32,
-) -> Result<QuestionSet, HoloError> {
+pub(super) fn generate(bench: &Bench, seed: u32, count: usize, check_amount: u32) -> Result<QuestionSet, HoloError> {
     if !(1..=1_000).contains(&count) {
         let what = "the number of questions";
         return Err(HoloError::Option { what, value: count.to_string(), expected: "1 to 1,000" });
@@ -257,7 +252,9 @@ impl<'a> Generator<'a> {
             };
             let is_number = |column: usize| matches!(kind(column), Kind::Integer | Kind::Real);
             labels.push(of(&|column| kind(column) == Kind::Text && table.columns[column].unique));
-            numbers.push(of(&|column| is_number(column) && !(kind(column) == Kind::Integer && table.columns[column].unique)));
+            numbers.push(of(&|column| {
+                is_number(column) && !(kind(column) == Kind::Integer && table.columns[column].unique)
+            }));
             groups.push(of(&|column| {
                 matches!(kind(column), Kind::Text | Kind::Integer)
                     && table.columns[column].nulls == 0
@@ -381,10 +378,13 @@ impl<'a> Generator<'a> {
                 draft.group = Some(self.one(&by)?);
                 if self.chance(30) {
                     draft.having = match aggregate {
-                        Aggregate::Count | Aggregate::CountDistinct(_) => Some(Value::Integer(1 + i64::from(self.rng.below(3)))),
-                        Aggregate::Sum(place) | Aggregate::Avg(place) | Aggregate::Min(place) | Aggregate::Max(place) => {
-                            self.value(place, &tables)
+                        Aggregate::Count | Aggregate::CountDistinct(_) => {
+                            Some(Value::Integer(1 + i64::from(self.rng.below(3))))
                         }
+                        Aggregate::Sum(place)
+                        | Aggregate::Avg(place)
+                        | Aggregate::Min(place)
+                        | Aggregate::Max(place) => self.value(place, &tables),
                     };
                 }
                 if self.chance(50) {
@@ -407,8 +407,8 @@ impl<'a> Generator<'a> {
                 continue;
             }
             let value = self.value(place, &tables)?;
-            let column = &self.bench.database.tables[place.table].columns[place.column];
-            let test = match (column.kind, self.rng.below(4)) {
+            let kind = self.bench.database.tables[place.table].columns[place.column].kind;
+            let test = match (kind, self.rng.below(4)) {
                 (Kind::Text, _) | (Kind::Integer, 0) => Test::Equal(value),
                 (_, 0 | 1) => Test::Above(value),
                 (_, 2) => Test::Below(value),
@@ -448,15 +448,15 @@ impl<'a> Generator<'a> {
 
     /// The draft as a question, or why it is none.
     fn candidate(&mut self, draft: &Draft, known: &mut HashSet<String>) -> Result<Candidate, String> {
-        let database = &self.bench.database;
+        let bench = self.bench;
+        let database = &bench.database;
         let sql = draft.sql(database);
         if !known.insert(sql.clone()) {
             return Err("it came twice".into());
         }
-        let checked = self.bench.check(&sql).map_err(|error| error.to_string())?;
+        let checked = bench.check(&sql).map_err(|error| error.to_string())?;
         let is_list = matches!(draft.answer, Answer::Columns(_));
         let text = draft.question(database);
-        let bench = self.bench;
         let trial = self.trial(&checked.tables).map_err(|error| error.to_string())?;
         let (columns, rows) = trial.engine.answer(&checked).map_err(|error| error.to_string())?;
         let ties = trial.engine.ties(&checked).map_err(|error| error.to_string())?;
@@ -489,7 +489,7 @@ impl<'a> Generator<'a> {
         if is_list && distinct.len() < rows.len() {
             return Err("rows of its answer are the same".into());
         }
-        let question = Question::new("", &text, QuestionSource::Generated, &checked, &bench.database, columns);
+        let question = Question::new("", &text, QuestionSource::Generated, &checked, database, columns);
         let shape = format!("{:?} {:?} {}", checked.flags.array(), checked.components, is_list);
         Ok(Candidate { question, is_empty, shape })
     }

@@ -149,14 +149,17 @@ fn by_lines(answer: &str) -> Vec<String> {
 fn unnumbered(line: &str) -> &str {
     let bare = line.trim_start_matches(['-', '*', '•', '–', '|', ' ']);
     // A minus sign is none.
-    let bare = if line.starts_with('-') && bare.len() + 1 == line.len() && bare.starts_with(|c: char| c.is_ascii_digit()) {
-        line
-    } else {
-        bare
-    };
+    let bare =
+        if line.starts_with('-') && bare.len() + 1 == line.len() && bare.starts_with(|c: char| c.is_ascii_digit()) {
+            line
+        } else {
+            bare
+        };
     let digits = bare.bytes().take_while(u8::is_ascii_digit).count();
     match bare[digits..].chars().next() {
-        Some('.' | ')') if (1..=3).contains(&digits) && bare[digits + 1..].starts_with(' ') => bare[digits + 1..].trim_start(),
+        Some('.' | ')') if (1..=3).contains(&digits) && bare[digits + 1..].starts_with(' ') => {
+            bare[digits + 1..].trim_start()
+        }
         _ => bare,
     }
 }
@@ -210,7 +213,7 @@ fn assigned(gold: &Gold, answer: &str, segments: Vec<String>) -> Found {
         .filter(|&row| segment_of[row].is_some_and(|segment| matched(row, segment).iter().all(|m| *m)))
         .collect();
     let in_order = match gold.ordered {
-        true => longest_rising(&whole.iter().map(|row| segment_of[*row].unwrap_or(0)).collect::<Vec<_>>()),
+        true => at_their_rank(&whole.iter().map(|row| segment_of[*row].unwrap_or(0)).collect::<Vec<_>>()),
         false => vec![true; whole.len()],
     };
     let mut exact_or_partial = 0;
@@ -241,29 +244,11 @@ fn assigned(gold: &Gold, answer: &str, segments: Vec<String>) -> Found {
     Found { answer: answer.into(), segments, rows, precision }
 }
 
-/// Which items belong to a longest rising subsequence; of several, the one found first.
-fn longest_rising(values: &[usize]) -> Vec<bool> {
-    let n = values.len();
-    let mut length = vec![1; n];
-    let mut before = vec![None; n];
-    for i in 0..n {
-        for j in 0..i {
-            if values[j] < values[i] && length[j] + 1 > length[i] {
-                length[i] = length[j] + 1;
-                before[i] = Some(j);
-            }
-        }
-    }
-    let mut at = (0..n).fold(None, |best: Option<usize>, i| match best {
-        Some(best) if length[best] >= length[i] => Some(best),
-        _ => Some(i),
-    });
-    let mut rising = vec![false; n];
-    while let Some(i) = at {
-        rising[i] = true;
-        at = before[i];
-    }
-    rising
+/// Which of the rows that were found stand in the answer at the rank that they have among themselves in the gold.
+fn at_their_rank(segments: &[usize]) -> Vec<bool> {
+    let mut sorted = segments.to_vec();
+    sorted.sort_unstable();
+    segments.iter().zip(sorted).map(|(segment, expected)| *segment == expected).collect()
 }
 
 /// A gold cell, ready to be looked for.
@@ -307,8 +292,7 @@ fn cells_in(cells: &[Cell], said: &[Token]) -> Vec<bool> {
             matched[i] = true;
             continue;
         }
-        let starts = 0..(said.len() + 1).saturating_sub(words.len());
-        let at = starts.into_iter().find(|&at| {
+        let at = (0..(said.len() + 1).saturating_sub(words.len())).find(|&at| {
             (0..words.len()).all(|k| {
                 free[at + k]
                     && match (&words[k], &said[at + k]) {

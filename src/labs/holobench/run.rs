@@ -76,7 +76,7 @@ pub async fn run(
             instance.placement.name()
         );
         monitor.event(Event::Stage { stage: "answering", detail });
-        let asked = match asked(bench, instance, options, Some(session)) {
+        let asked = match asked(bench, instance, options, Some(&*session)) {
             Ok(asked) => asked,
             Err(error) => {
                 let text = format!("{} was not asked: {error}", instance.instance_id);

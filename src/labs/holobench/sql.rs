@@ -132,7 +132,7 @@ pub fn check(sql: &str, database: &Database) -> Result<Checked, HoloError> {
     };
 
     let mut reading = Reading::default();
-    if let ControlFlow::Break(error) = query.visit(&mut reading) {
+    if let ControlFlow::Break(error) = Visit::visit(&query, &mut reading) {
         return Err(error);
     }
     let mut tables = Vec::new();
@@ -167,10 +167,20 @@ pub fn check(sql: &str, database: &Database) -> Result<Checked, HoloError> {
     if let Some(select) = top {
         check_order(select, &order)?;
     }
-    if let ControlFlow::Break(error) = query.visit(&mut Rewriting) {
+    if let ControlFlow::Break(error) = VisitMut::visit(&mut query, &mut Rewriting) {
         return Err(error);
     }
-    Ok(Checked { sql: trimmed.into(), rewritten: query.to_string(), tables, columns, ordered, limit, flags, components, query })
+    Ok(Checked {
+        sql: trimmed.into(),
+        rewritten: query.to_string(),
+        tables,
+        columns,
+        ordered,
+        limit,
+        flags,
+        components,
+        query,
+    })
 }
 
 /// What a walk over the query collects.
@@ -193,7 +203,7 @@ struct Reading {
     group_columns: usize,
     components: u32,
     nested: u32,
-    selects: u32,
+    queries: u32,
 }
 
 impl Reading {
@@ -228,6 +238,9 @@ impl Visitor for Reading {
             }
         }
         self.components += u32::from(query.order_by.is_some() || query.limit_clause.is_some());
+        // Every query but the outermost is one inside another.
+        self.nested += u32::from(self.queries > 0);
+        self.queries += 1;
         match &*query.body {
             SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::SetOperation { .. } => {}
             _ => return stop("VALUES and TABLE"),
@@ -263,8 +276,6 @@ impl Visitor for Reading {
         if matches!(select.distinct, Some(Distinct::On(_))) {
             return stop("DISTINCT ON");
         }
-        self.selects += 1;
-        // A query inside another; what a set operation joins was counted with it.
         for item in &select.projection {
             match item {
                 SelectItem::ExprWithAlias { alias, .. } => {
@@ -278,8 +289,8 @@ impl Visitor for Reading {
                 _ => return stop("this list of columns"),
             }
         }
-        let joined = select.from.iter().map(|from| from.joins.len()).sum::<usize>()
-            + select.from.len().saturating_sub(1);
+        let joined =
+            select.from.iter().map(|from| from.joins.len()).sum::<usize>() + select.from.len().saturating_sub(1);
         self.joins += joined as u32;
         self.components += joined as u32;
         for join in select.from.iter().flat_map(|from| &from.joins) {
@@ -303,6 +314,9 @@ impl Visitor for Reading {
         }
         match &select.group_by {
             GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => {
+                if expressions.iter().any(|expression| matches!(expression, Expr::Value(_))) {
+                    return stop("GROUP BY a number");
+                }
                 self.group_columns = self.group_columns.max(expressions.len());
                 self.components += u32::from(!expressions.is_empty());
             }
@@ -338,8 +352,7 @@ impl Visitor for Reading {
                     self.aliases.push((alias.name.value.clone(), name.to_string().trim_matches('"').into()));
                 }
             }
-            TableFactor::Derived { lateral: false, .. } => self.nested += 1,
-            TableFactor::NestedJoin { .. } => {}
+            TableFactor::Derived { lateral: false, .. } | TableFactor::NestedJoin { .. } => {}
             _ => {
                 return ControlFlow::Break(HoloError::Query {
                     reason: format!("{factor} is no table"),
@@ -386,14 +399,15 @@ impl Visitor for Reading {
             | Expr::IsNotNull(_)
             | Expr::Nested(_)
             | Expr::Case { .. }
-            | Expr::In { .. } => {}
-            Expr::Exists { .. } | Expr::Subquery(_) => self.nested += 1,
+            | Expr::In { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_) => {}
             Expr::Value(value) => match &value.value {
                 Value::Number(..) | Value::SingleQuotedString(_) | Value::Null => {}
                 _ => return stop(format!("{value} is not understood")),
             },
-            Expr::Cast { kind: CastKind::Cast, data_type: DataType::Real | DataType::Double(_), .. } => {}
-            Expr::Cast { .. } => return stop(format!("{expression}: casts to anything but REAL differ")),
+            Expr::Cast { kind: CastKind::Cast, data_type: DataType::Double(_), .. } => {}
+            Expr::Cast { .. } => return stop(format!("{expression}: casts to anything but DOUBLE differ")),
             Expr::Function(function) => {
                 let name = function.name.to_string().to_ascii_uppercase();
                 let Some((_, arguments)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
@@ -442,17 +456,13 @@ fn bare_columns(select: &Select) -> Option<String> {
     let GroupByExpr::Expressions(grouped, _) = &select.group_by else { return None };
     let mut has_aggregate = !grouped.is_empty();
     let mut bare = Vec::new();
-    // Aliases and places in the list of columns stand for what they name.
+    // An alias stands for what it names.
     let mut allowed: Vec<Expr> = grouped.clone();
-    for (place, item) in select.projection.iter().enumerate() {
+    for item in &select.projection {
         if let SelectItem::ExprWithAlias { expr, alias } = item
-            && grouped.iter().any(|e| matches!(e, Expr::Identifier(name) if name.value.eq_ignore_ascii_case(&alias.value)))
-        {
-            allowed.push(expr.clone());
-        }
-        let number = (place + 1).to_string();
-        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-            && grouped.iter().any(|e| matches!(e, Expr::Value(value) if value.to_string() == number))
+            && grouped
+                .iter()
+                .any(|e| matches!(e, Expr::Identifier(name) if name.value.eq_ignore_ascii_case(&alias.value)))
         {
             allowed.push(expr.clone());
         }
@@ -762,11 +772,16 @@ impl Checked {
         let SetExpr::Select(select) = &mut *query.body else { return None };
         let mut tables = Vec::new();
         let mut projection = Vec::new();
-        for factor in select.from.iter().flat_map(|from| {
-            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
-        }) {
+        for factor in select
+            .from
+            .iter()
+            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)))
+        {
             let TableFactor::Table { name, alias, .. } = factor else { return None };
             let table = database.table(name.to_string().trim_matches('"')).ok()?;
+            if database.tables[table].column(super::gold::ROW_NUMBER).is_some() {
+                return None;
+            }
             let alias = alias.as_ref().map_or_else(
                 || match name.0.as_slice() {
                     [ObjectNamePart::Identifier(name)] => name.clone(),
@@ -833,7 +848,7 @@ mod tests {
         assert!(refused("SELECT grower FROM growers WHERE grower = \"Ada\"").contains("no column Ada"));
         assert!(refused("SELECT DISTINCT region FROM regions ORDER BY rainfall_mm").contains("DISTINCT"));
         assert!(refused("SELECT UPPER(region) FROM regions").contains("UPPER"));
-        assert!(refused("SELECT CAST(price AS INTEGER) FROM sales").contains("REAL"));
+        assert!(refused("SELECT CAST(price AS INTEGER) FROM sales").contains("DOUBLE"));
         assert!(refused("SELECT region FROM regions LIMIT 3").contains("ORDER BY"));
         assert!(refused("DELETE FROM regions").contains("no SELECT"));
         assert!(refused("SELECT 1; SELECT 2").contains("one statement"));
@@ -851,8 +866,11 @@ mod tests {
         let checked = checked(sql).unwrap();
         assert_eq!(checked.tables, [3, 5]);
         let database = synthetic(1);
-        let names: Vec<&str> =
-            checked.columns.iter().map(|(table, column)| database.tables[*table].columns[*column].name.as_str()).collect();
+        let names: Vec<&str> = checked
+            .columns
+            .iter()
+            .map(|(table, column)| database.tables[*table].columns[*column].name.as_str())
+            .collect();
         assert_eq!(names, ["orchard_id", "hectares", "orchard_id", "year", "grade"]);
     }
 }

@@ -19,24 +19,61 @@ const REGIONS: [(&str, &str); 8] = [
 const FRUITS: [&str; 4] = ["apple", "pear", "plum", "cherry"];
 const COLOURS: [&str; 5] = ["red", "green", "yellow", "purple", "russet"];
 const FIRST: [&str; 20] = [
-    "Ada", "Bram", "Cora", "Davin", "Edda", "Finn", "Greta", "Hollis", "Ines", "Jory", "Kaia", "Lorcan", "Maren", "Nils",
-    "Orla", "Pavel", "Quin", "Rhona", "Sander", "Tilda",
+    "Ada", "Bram", "Cora", "Davin", "Edda", "Finn", "Greta", "Hollis", "Ines", "Jory", "Kaia", "Lorcan", "Maren",
+    "Nils", "Orla", "Pavel", "Quin", "Rhona", "Sander", "Tilda",
 ];
 const LAST: [&str; 24] = [
     "Abbot", "Birch", "Calder", "Dray", "Ember", "Frost", "Gale", "Harrow", "Ives", "Jessop", "Kemp", "Lund", "Marl",
     "Nolan", "Oakes", "Penn", "Quill", "Rook", "Stell", "Thorne", "Usher", "Vane", "Wick", "Yarrow",
 ];
 const PLACES: [&str; 20] = [
-    "Upper", "Lower", "Old", "New", "Long", "Far", "High", "Stone", "Mill", "Church", "South", "North", "East", "West",
-    "Little", "Great", "Long Meadow", "Back", "Brook", "Heron",
+    "Upper",
+    "Lower",
+    "Old",
+    "New",
+    "Long",
+    "Far",
+    "High",
+    "Stone",
+    "Mill",
+    "Church",
+    "South",
+    "North",
+    "East",
+    "West",
+    "Little",
+    "Great",
+    "Long Meadow",
+    "Back",
+    "Brook",
+    "Heron",
 ];
-const FIELDS: [&str; 12] = [
-    "Field", "Close", "Garden", "Acre", "Bank", "Slope", "Croft", "Terrace", "Hollow", "Ridge", "Paddock", "Row",
-];
+const FIELDS: [&str; 12] =
+    ["Field", "Close", "Garden", "Acre", "Bank", "Slope", "Croft", "Terrace", "Hollow", "Ridge", "Paddock", "Row"];
 const VARIETIES: [&str; 24] = [
-    "Amber Queen", "Blushing Tom", "Copper Lantern", "Dawn Keeper", "Early Mary", "Fen Glory", "Golden Hob",
-    "Harvest Moon", "Ivory Bell", "Jolly Miller", "King's Purse", "Lady Wren", "Morning Bright", "Nutmeg", "Old Faithful",
-    "Painted Lark", "Quiet Rose", "River Jewel", "Saint Elmo", "Tart Betsy", "Umber Star", "Velvet Drop", "Winter Friend",
+    "Amber Queen",
+    "Blushing Tom",
+    "Copper Lantern",
+    "Dawn Keeper",
+    "Early Mary",
+    "Fen Glory",
+    "Golden Hob",
+    "Harvest Moon",
+    "Ivory Bell",
+    "Jolly Miller",
+    "King's Purse",
+    "Lady Wren",
+    "Morning Bright",
+    "Nutmeg",
+    "Old Faithful",
+    "Painted Lark",
+    "Quiet Rose",
+    "River Jewel",
+    "Saint Elmo",
+    "Tart Betsy",
+    "Umber Star",
+    "Velvet Drop",
+    "Winter Friend",
     "Yellow Drum",
 ];
 const SHOPS: [&str; 8] = ["Market", "Bakery", "Press", "Kitchen", "Stores", "Cellars", "Pantry", "Preserves"];
@@ -127,13 +164,25 @@ pub fn synthetic(seed: u64) -> Database {
                 0 => Value::Null,
                 _ => integer(1 + make.below(30)),
             };
-            vec![integer(i + 1), text(&names[i]), make.earlier(i, REGIONS.len()), integer(1950 + make.below(70)), members]
+            vec![
+                integer(i + 1),
+                text(&names[i]),
+                make.earlier(i, REGIONS.len()),
+                integer(1950 + make.below(70)),
+                members,
+            ]
         })
         .collect();
     let varieties = (0..VARIETIES.len())
         .map(|i| {
             let weeks = 2 + make.below(30);
-            vec![integer(i + 1), text(VARIETIES[i]), text(make.one_of(&FRUITS)), text(make.one_of(&COLOURS)), integer(weeks)]
+            vec![
+                integer(i + 1),
+                text(VARIETIES[i]),
+                text(make.one_of(&FRUITS)),
+                text(make.one_of(&COLOURS)),
+                integer(weeks),
+            ]
         })
         .collect();
     let names = make.names(&PLACES, &FIELDS, ORCHARDS);
@@ -225,11 +274,7 @@ pub fn synthetic(seed: u64) -> Database {
             ],
             orchards,
         ),
-        table(
-            "buyers",
-            &[("buyer_id", Integer), ("buyer", Text), ("region_id", Integer), ("rating", Integer)],
-            buyers,
-        ),
+        table("buyers", &[("buyer_id", Integer), ("buyer", Text), ("region_id", Integer), ("rating", Integer)], buyers),
         table(
             "harvests",
             &[

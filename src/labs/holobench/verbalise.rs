@@ -222,7 +222,9 @@ fn parse_parts(
                 closed = true;
                 break;
             }
-            '}' | ']' => return Err(format!("a {character} has no beginning; write it twice for the character itself")),
+            '}' | ']' => {
+                return Err(format!("a {character} has no beginning; write it twice for the character itself"));
+            }
             _ => literal.push(character),
         }
     }
@@ -385,7 +387,8 @@ pub(crate) fn date_parts(text: &str) -> Option<(u32, u32, u32)> {
     if !shaped {
         return None;
     }
-    let (year, month, day) = (text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?);
+    let number = |digits: &str| digits.parse::<u32>().ok();
+    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         2 => 28 + u32::from(leap),
@@ -494,7 +497,10 @@ mod tests {
             template.sentence(&table.rows[0]),
             "The tree Ash is listed, id is 1, height is 1.5, felled is 3 May 2021."
         );
-        assert_eq!(template.sentence(&table.rows[1]), "The tree Elm, red is listed, id is 2, felled is 29 February 2020.");
+        assert_eq!(
+            template.sentence(&table.rows[1]),
+            "The tree Elm, red is listed, id is 2, felled is 29 February 2020."
+        );
         assert_eq!(template.check(&table), Ok(()));
     }
 
