@@ -216,23 +216,27 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Rounds the matrices to 8 or 4 bits while they are loaded, so that the model takes less memory: those whose rows
-    /// are a multiple of 32 long and that are stored in more bits. Norms, biases and learned positions stay.
+    /// Rounds the matrices to 16, 8 or 4 bits while they are loaded, so that the model takes less memory: those that are
+    /// stored in more bits, or in other 16 bits, and whose rows are whole blocks. Norms, biases and learned positions stay.
     pub fn round_to(&mut self, to: Quantised) {
         let mut rounded = 0;
+        let block = to.dtype().block_elements();
         for entry in &mut self.tensors {
-            let is_matrix = matches!(entry.shape[..], [_, columns] if columns.is_multiple_of(32));
-            let is_smaller = to.dtype().bytes_of(256) < entry.stored().bytes_of(256);
-            if is_matrix && is_smaller && !NEVER_ROUNDED.iter().any(|end| entry.name.ends_with(end)) {
+            let is_matrix = matches!(entry.shape[..], [_, columns] if columns.is_multiple_of(block));
+            if is_matrix && to.rounds(entry.stored()) && !NEVER_ROUNDED.iter().any(|end| entry.name.ends_with(end)) {
                 let change = entry.change.take().unwrap_or_else(|| Box::new(Change::none(entry.dtype)));
                 entry.change = Some(change);
                 entry.dtype = to.dtype();
                 rounded += 1;
             }
         }
+        let kept = match block {
+            1 => "norms, biases, learned positions and what takes no more bits",
+            _ => "norms, biases and rows that are no multiple of 32",
+        };
         self.notes.push(format!(
-            "The weights were rounded to {} ({}) while they were loaded: {rounded} of {} tensors; norms, biases and rows \
-             that are no multiple of 32 stay as they are stored.",
+            "The weights were rounded to {} ({}) while they were loaded: {rounded} of {} tensors; {kept} stay as they are \
+             stored.",
             to.name(),
             to.dtype().name(),
             self.tensors.len()

@@ -14,7 +14,7 @@ mod stored;
 #[cfg(test)]
 pub(crate) mod typescript;
 
-pub use diff::{Change, DiffOracle, DiffTokens, Matching, ReportDiff, Unmatched, diff};
+pub use diff::{Change, DiffIndicator, DiffOracle, DiffTokens, Matching, ReportDiff, Unmatched, diff};
 pub use export::{ExportFormat, REPORT_BYTES_MAX, ReportError};
 
 /// The report of one scan. Everything but `timings` repeats byte for byte for the same model, options and device.
@@ -72,6 +72,16 @@ impl Report {
     pub const SCHEMA: &'static str = "glitchscope.scan";
     /// Grows when a field changes its meaning. Version 1, whose oracles had one question each, is still read.
     pub const SCHEMA_VERSION: u32 = 2;
+
+    /// What has to stand beside every number of this report, if anything has: that the model fails ordinary words.
+    pub fn caution(&self) -> Option<String> {
+        let controls = self.controls.as_ref().filter(|controls| controls.overridden)?;
+        Some(format!(
+            "{} passed only {} of {} ordinary words with the oracle {} and was scanned all the same: the verdicts say \
+             nothing certain about its tokens.",
+            self.provenance.model.name, controls.passed, controls.asked, self.provenance.oracle.id
+        ))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,6 +285,8 @@ pub struct ScanOptions {
     pub n_controls: u32,
     /// Share of the controls a testable model must pass. Default 0.5 (chosen here).
     pub controls_pass_ratio: f64,
+    /// Scan a model that does not pass them all the same; everything made of such a scan says so. Default false.
+    pub despite_controls: bool,
     /// Give an exhaustive scan a map and neighbours too; a search has them always. Default true.
     pub with_graph: bool,
 }
@@ -307,6 +319,7 @@ impl Default for ScanOptions {
             batch_size: 0,
             n_controls: 24,
             controls_pass_ratio: 0.5,
+            despite_controls: false,
             with_graph: true,
         }
     }
@@ -319,6 +332,9 @@ pub struct Controls {
     pub asked: u32,
     pub passed: u32,
     pub testable: bool,
+    /// The model is not testable and was scanned all the same: its verdicts say nothing certain.
+    #[serde(default)]
+    pub overridden: bool,
     pub probes: Vec<Probe>,
 }
 
@@ -708,6 +724,9 @@ pub struct DetectorTable {
     pub seconds_per_question: f64,
     pub seeds: Vec<u32>,
     pub references: Option<References>,
+    /// What has to stand beside every number: the exhaustive scan's [`Report::caution`].
+    #[serde(default)]
+    pub caution: Option<String>,
     /// One for each detector: means over its runs.
     pub rows: Vec<DetectorRow>,
     pub runs: Vec<DetectorRun>,

@@ -469,6 +469,12 @@ impl Session {
         Panel::new(&mut self.model, tokenizer, &self.stop, options)
     }
 
+    /// The same for texts of up to `longest` tokens in a token's place.
+    pub fn panel_for_texts(&mut self, options: &ScanOptions, longest: usize) -> Result<Panel<'_>> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        Panel::for_texts(&mut self.model, tokenizer, &self.stop, options, longest)
+    }
+
     /// Oracles as this model would be asked by them; an error in the place of one that it cannot be asked by.
     pub fn oracles(&self, ids: &[&str], options: &ScanOptions) -> Result<Vec<Result<OracleInfo>>> {
         let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;

@@ -177,7 +177,7 @@ pub struct Session {
 #[wasm_bindgen]
 impl Session {
     /// Reads a folder of files, or a GGUF file, and brings the weights to a device: `auto`, `cpu` or `gpu`. `weights` is
-    /// `int8` or `int4` to round them while they are loaded, so that a large model fits.
+    /// `f16`, `int8` or `int4` to round them while they are loaded, so that a large model fits.
     pub async fn open(
         source: JsSource,
         device: String,
@@ -187,13 +187,12 @@ impl Session {
     ) -> Result<Session, JsValue> {
         let preference = device_named(&device);
         let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
-        let weights =
-            match weights.as_deref() {
-                None | Some("stored") => None,
-                Some(name) => Some(Quantised::named(name).ok_or_else(|| {
-                    thrown(&format!("weights can be stored, int8 or int4, not {name:?}"), None, "input")
-                })?),
-            };
+        let weights = match weights.as_deref() {
+            None | Some("stored") => None,
+            Some(name) => Some(Quantised::named(name).ok_or_else(|| {
+                thrown(&format!("weights can be stored, f16, int8 or int4, not {name:?}"), None, "input")
+            })?),
+        };
         let options = session::OpenOptions { device: preference, weights };
         let session = session::Session::open_with(Rc::new(PageSource::new(source)), options, &mut monitor).await;
         Ok(Session::of(session.map_err(failure)?))

@@ -12,6 +12,7 @@ use common::{now, published};
 use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::checkpoint::{CHUNK_BYTES, Checkpoint, CheckpointError, Source, TensorEntry};
 use glitchscope::compute::DType;
+use glitchscope::compute::quant::Quantised;
 use glitchscope::progress::{Event, LocalBoxFuture, Monitor, Silent};
 use glitchscope::report::FileInfo;
 use sha2::{Digest, Sha256};
@@ -194,6 +195,59 @@ fn little_that_nobody_wants_is_read_for_the_hash_and_much_is_not() {
     let (loaded, files) = collect(&checkpoint, &|_| false);
     assert!(loaded.is_empty());
     assert_eq!(sha_of(&files), None);
+}
+
+/// Oracle: the crate `half`. Matrices of more bits, and of other 16, are rounded to f16; everything else stays as it is.
+#[test]
+fn matrices_are_rounded_to_f16_while_they_are_loaded() {
+    let numbers = |count: usize, seed: u64| -> Vec<f32> {
+        let mut rng = glitchscope::rng::Rng::new(seed);
+        // Large and small ones, those that f16 cannot tell from zero, and ties.
+        (0..count)
+            .map(|i| rng.normal() * 10f32.powi(i as i32 % 12 - 8) + if i % 97 == 0 { 2049.0 } else { 0.0 })
+            .collect()
+    };
+    let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    let halves = |values: &[f32]| -> Vec<u8> {
+        values.iter().flat_map(|&value| half::f16::from_f32(value).to_le_bytes()).collect()
+    };
+    // Longer than what is converted at once, and rows of an odd length.
+    let (wide, vector) = (numbers(301 * 1001, 1), numbers(9, 2));
+    let brain: Vec<half::bf16> = numbers(15, 3).into_iter().map(half::bf16::from_f32).collect();
+    let positions = tensor("wpe.weight", "F32", &[4, 32], 4);
+    let whole = tensor("half", "F16", &[4, 3], 5);
+    let file = |large: f32| {
+        let mut wide = wide.clone();
+        wide[300] = large;
+        safetensors(&[
+            ("wide".into(), "F32", vec![301, 1001], bytes(&wide)),
+            ("vector".into(), "F32", vec![9], bytes(&vector)),
+            ("brain".into(), "BF16", vec![3, 5], brain.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            positions.clone(),
+            whole.clone(),
+        ])
+    };
+    let open = |file: Vec<u8>| {
+        let mut checkpoint = now(Checkpoint::open(Rc::new(folder(&[("model.safetensors", file)])))).expect("opening");
+        checkpoint.round_to(Quantised::F16);
+        checkpoint
+    };
+    let checkpoint = open(file(65504.0));
+    assert!(checkpoint.notes()[0].contains("f16 (F16) while they were loaded: 2 of 5"), "{:?}", checkpoint.notes());
+    let (loaded, _) = collect(&checkpoint, &|_| true);
+    let mut rounded = wide.clone();
+    rounded[300] = 65504.0;
+    assert_eq!(loaded["wide"], halves(&rounded));
+    assert_eq!(loaded["brain"], halves(&brain.iter().map(|value| value.to_f32()).collect::<Vec<f32>>()));
+    assert_eq!((&loaded["vector"], &loaded["wpe.weight"], &loaded["half"]), (&bytes(&vector), &positions.3, &whole.3));
+    // Negative control: rounding has changed numbers, and not by cutting bits off.
+    let cut = |value: f32| f32::from_bits(value.to_bits() & !0x1fff);
+    assert_ne!(halves(&rounded), halves(&rounded.iter().map(|&value| cut(value)).collect::<Vec<f32>>()));
+
+    // 65,520 lies as near to infinity as to the largest half.
+    let error = now(open(file(65520.0)).load(&|_| true, &mut |_, _, _| Ok(()), &mut Silent)).unwrap_err();
+    assert!(error.to_string().contains("1 of the 301301 weights of tensor wide are too large"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("65,504")));
 }
 
 fn shards() -> (Vec<Tensor>, Vec<(&'static str, Vec<u8>)>) {

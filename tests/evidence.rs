@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use glitchscope::glitch::{Part, ScanState, merge, scan_part};
 use glitchscope::progress::Silent;
 use glitchscope::report::{
-    AnswerColumn, ExportFormat, Method, OracleInfo, Panel, Report, ScanOptions, Status, VerdictColumn, diff,
+    AnswerColumn, ExportFormat, IndicatorColumn, IndicatorTable, Method, OracleInfo, Panel, Report, ScanOptions,
+    Status, VerdictColumn, diff,
 };
 use glitchscope::tokenizer::TokenClass;
 use hunter_support::{FakeModel, Trouble, World, coarse};
@@ -170,6 +171,8 @@ fn a_report_does_not_differ_from_itself_and_a_flip_is_found() {
         (fixed, false, true)
     );
     assert_eq!((changed.oracles[0].only_a_fails, changed.oracles[0].only_b_fails), (1, 0));
+    let answer = other.probes[at].answer_text.clone();
+    assert_eq!(changed.flip_answers, [(answer.clone(), answer)]);
     assert!((changed.p_target_change.largest - 0.5).abs() < 1e-6);
     let said = changed.differences.join("; ");
     assert!(said.contains("SHA-256 of model.safetensors: 000000000000 and 111111111111"), "{said}");
@@ -177,6 +180,28 @@ fn a_report_does_not_differ_from_itself_and_a_flip_is_found() {
     let csv = changed.to_csv();
     assert_eq!(csv.matches(",fixed,").count(), 1);
     assert_eq!(csv.lines().count(), report.probes.len() + 1);
+
+    // Indicators go with the tokens' own ids; what only one model has is left out, and so is what is no number.
+    let column = |name: &str, scale: f32| IndicatorColumn {
+        name: name.into(),
+        what: String::new(),
+        values: (0..report.tokens.text.len()).map(|id| scale * id as f32).collect(),
+    };
+    let table = |columns: Vec<IndicatorColumn>| IndicatorTable { references: None, columns };
+    let mut theirs = table(vec![column("norm", 2.0), column("cosine", 1.0)]);
+    let (id, n) = (changed.tokens.id_a[3], changed.tokens.id_a.len());
+    theirs.columns[0].values[id as usize] = f32::NAN;
+    let with = changed.with_indicators(&table(vec![column("bias", 1.0), column("norm", 1.0)]), &theirs);
+    assert_eq!(with.indicators.len(), 1);
+    let norm = &with.indicators[0];
+    assert_eq!((norm.name.as_str(), norm.a.len(), norm.a[3], norm.b[3]), ("norm", n, Some(id as f32), None));
+    let other = with.tokens.id_a[5] as f32;
+    assert_eq!((norm.a[5], norm.b[5]), (Some(other), Some(2.0 * other)));
+    let largest = f64::from(*with.tokens.id_a.iter().max().unwrap());
+    assert_eq!(norm.change.largest, largest);
+    let csv = with.to_csv();
+    assert!(csv.lines().next().unwrap().ends_with(",norm_a,norm_b"));
+    assert!(csv.lines().nth(6).unwrap().ends_with(&format!(",{other},{}", 2.0 * other)));
 }
 
 /// Oracle: by hand. The other vocabulary has the ids reversed, a token of its own, and one text twice.

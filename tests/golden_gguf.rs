@@ -195,7 +195,7 @@ fn weights_are_rounded_while_they_are_loaded() {
         for model in ["llama-grouped-untied", "gpt2-tanh-tied", "qwen3", "glm"] {
             let source = || Rc::new(FolderSource::new(golden().join("models").join(model)));
             let plain = logits(&mut open(source(), device).model, &IDS);
-            for to in [Quantised::Int8, Quantised::Int4] {
+            for to in Quantised::ALL {
                 let options = OpenOptions { device, weights: Some(to) };
                 let mut session = pollster::block_on(Session::open_with(source(), options, &mut Silent)).unwrap();
                 assert!(session.info.notes.iter().any(|note| note.contains(to.name())), "{:?}", session.info.notes);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use glitchscope::glitch::{STAGES, sample_size};
 use glitchscope::progress::Silent;
-use glitchscope::report::{Method, Report, ScanOptions, Status};
+use glitchscope::report::{ExportFormat, Method, Report, ScanOptions, Status};
 use glitchscope::tokenizer::TokenClass;
 use hunter_support::{COLUMNS, FakeModel, Recorder, Trouble, World, check, coarse};
 use proptest::prelude::*;
@@ -257,6 +257,33 @@ fn a_model_that_fails_ordinary_words_is_not_testable() {
         let report = world.scan(&mut model, &coarse(), None, &mut Silent).unwrap();
         assert_eq!(report.controls.unwrap().testable, testable);
     }
+}
+
+/// Oracle: the definition. Asked to, a scan goes on although the controls fail; report, exports and comparisons say so.
+#[test]
+fn a_model_that_fails_ordinary_words_is_scanned_when_a_person_says_so() {
+    let world = World::new(6, 30).with_classes([(179, TokenClass::Special)]);
+    let options = ScanOptions { method: Method::Exhaustive, with_graph: false, despite_controls: true, ..coarse() };
+    let report = world.scan(&mut FakeModel::new(0..100), &options, None, &mut Silent).unwrap();
+    let controls = report.controls.as_ref().unwrap();
+    assert_eq!((controls.asked, controls.passed, controls.testable, controls.overridden), (24, 0, false, true));
+    assert_eq!((report.status, report.glitch_tokens.len(), report.probes.len()), (Status::Complete, 100, 179));
+    let caution = report.caution().expect("a caution");
+    assert!(caution.contains("only 0 of 24 ordinary words") && caution.contains("nothing certain"), "{caution}");
+    assert_eq!((&report.summary[0], report.summary.len()), (&caution, 2));
+    for format in [ExportFormat::Markdown, ExportFormat::Html] {
+        let text = report.export(format).unwrap();
+        assert_eq!(text.matches("Warning: ").count(), 1, "{format:?}");
+        assert_eq!(text.matches("of 24 ordinary words").count(), 1, "{format:?}");
+    }
+    assert_eq!(glitchscope::report::diff(&report, &report).cautions, [caution.clone(), caution]);
+    let read = Report::from_json(&report.to_json().unwrap()).unwrap();
+    assert!(read.controls.unwrap().overridden);
+
+    // Negative control: a model that passes has nothing to be warned of, whatever was asked for.
+    let report = world.scan(&mut FakeModel::new([150]), &options, None, &mut Silent).unwrap();
+    assert!(report.caution().is_none() && !report.controls.as_ref().unwrap().overridden);
+    assert!(!report.export(ExportFormat::Html).unwrap().contains("Warning: "));
 }
 
 #[test]

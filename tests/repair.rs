@@ -15,7 +15,7 @@ use glitchscope::progress::Silent;
 use glitchscope::repair::RepairError;
 use glitchscope::repair::merges::{self, MergeOptions};
 use glitchscope::repair::rows::{self, RowOptions};
-use glitchscope::report::{Probe, Report};
+use glitchscope::report::{Probe, Report, ScanOptions};
 use glitchscope::rng::Rng;
 use glitchscope::session::{OpenOptions, Session};
 use glitchscope::tokenizer::{TokenClass, Tokenizer};
@@ -245,7 +245,7 @@ fn patched_tokenizers_agree_with_the_library_and_lose_only_the_chosen_tokens() {
         assert_eq!(without(&json), without(&patched), "{name}");
         // Dependents are named, and lost only when that was agreed to.
         if let Some(refused) = repair.refused.first() {
-            let options = MergeOptions { with_dependents: true };
+            let options = MergeOptions { with_dependents: true, ..MergeOptions::default() };
             let (all, _) = block_on(merges::prune(&ours, &json, &[refused.id], &options, &mut Silent)).unwrap();
             assert_eq!(all.tokens.len(), 1, "{name}");
             assert!(refused.dependents.iter().all(|id| all.lost.contains(id)), "{name}: {:?} {:?}", refused, all.lost);
@@ -292,22 +292,60 @@ fn what_cannot_be_pruned_is_refused() {
     }
 }
 
-/// Oracle: the model itself. The specimen is asked before and after, and the token's new ids make its text.
+/// Oracle: the model itself, prompt by prompt without any cache. The specimen is asked before and after by several oracles, and
+/// the token's new ids make its text.
 #[test]
 fn the_model_is_asked_by_the_new_ids() {
     let mut session = specimen();
     let json = fixture(&format!("{SPECIMEN}/tokenizer.json"));
     let ids = [2222, 3000];
     let report = report(&session, &ids, 300..300);
-    let (options, mut silent) = (MergeOptions::default(), Silent);
-    let work = merges::prune_and_ask(&mut session, Some(&report), &json, &ids, &options, &mut silent);
+    let oracles = ["repetition-zero-shot", "magikarp-max-prob", "glitchminer-argmax", "repetition-sampled"];
+    let options = MergeOptions { oracles: oracles.map(str::to_owned).into(), ..MergeOptions::default() };
+    let work = merges::prune_and_ask(&mut session, Some(&report), &json, &ids, &options, &mut Silent);
     let (repair, _) = block_on(work).unwrap();
-    assert!(repair.question.starts_with("repetition-zero-shot"), "{}", repair.question);
-    let tokenizer = session.tokenizer.as_ref().unwrap();
+    assert_eq!(repair.oracles.len(), oracles.len(), "{:?}", repair.notes);
+    assert!(repair.oracles.iter().zip(oracles).all(|(asked, id)| asked.oracle.starts_with(id)), "{:?}", repair.oracles);
+    assert!(!repair.tokens.is_empty());
+    let longest = repair.tokens.iter().map(|token| token.ids_after.len()).max().unwrap();
+    let scan = ScanOptions { oracles: options.oracles.clone(), ..ScanOptions::default() };
+    let infos = session.panel_for_texts(&scan, longest).unwrap().infos();
     for token in &repair.tokens {
-        assert!(token.before.is_some() && token.after.is_some());
-        assert_eq!(tokenizer.decode(&token.ids_after, false), token.text);
+        assert_eq!((token.before.len(), token.after.len()), (oracles.len(), oracles.len()));
+        assert_eq!(session.tokenizer.as_ref().unwrap().decode(&token.ids_after, false), token.text);
+        // The first oracle's answer is the greedy one to the question with the new ids in it.
+        let prompt = infos[0].prompts[0].ids.join(&token.ids_after[..]);
+        let greedy = block_on(session.generate(&prompt, 10, &mut Silent)).unwrap();
+        let greedy = session.tokenizer.as_ref().unwrap().decode(&greedy, true);
+        assert!(greedy.starts_with(&token.after[0].answer), "{greedy:?} {:?}", token.after[0].answer);
+        // Magikarp's value is the largest probability of the whole text, over prompts and places.
+        let mut largest = 0.0_f64;
+        for prompt in &infos[1].prompts {
+            let prompt = prompt.ids.join(&token.ids_after[..]);
+            let answer = block_on(session.generate(&prompt, 3, &mut Silent)).unwrap();
+            for place in 0..3.min(answer.len()) {
+                let mut said = [&prompt[..], &answer[..place]].concat();
+                let mut p = 1.0;
+                for &next in &token.ids_after {
+                    let (told, _) = block_on(session.model.last_logits(&said, next)).unwrap();
+                    p *= f64::from(told.log_p_target.exp());
+                    said.push(next);
+                }
+                largest = largest.max(p);
+            }
+        }
+        let value = f64::from(token.after[1].value.unwrap());
+        assert!((value - largest).abs() <= 1e-4 * largest + 1e-9, "{value} {largest}");
+        // GlitchMiner's: one of the templates is continued greedily by the text.
+        let continued = infos[2].prompts.iter().any(|prompt| {
+            let prompt = prompt.ids.join(&token.ids_after[..]);
+            let next = block_on(session.generate(&prompt, token.ids_after.len(), &mut Silent)).unwrap();
+            next == token.ids_after || next[0] == token.id
+        });
+        assert_eq!(token.after[2].passed, continued);
     }
-    let failed = repair.tokens.iter().filter(|token| !token.before.as_ref().unwrap().passed).count();
-    assert_eq!(repair.failed_before as usize, failed);
+    for (place, asked) in repair.oracles.iter().enumerate() {
+        let failed = repair.tokens.iter().filter(|token| !token.before[place].passed).count();
+        assert_eq!(asked.failed_before as usize, failed);
+    }
 }

@@ -75,6 +75,8 @@ pub(super) struct Delivery<'a> {
     /// The end of the last chunk, when it is part of a block.
     unscanned: Vec<u8>,
     non_finite: u64,
+    /// Weights that are finite in the file and not as they are delivered.
+    overflowed: u64,
     /// Stored bytes that wait: for the rest of the tensor where rows move, else for the rest of a step.
     waiting: Vec<u8>,
     /// Bytes handed on.
@@ -83,7 +85,7 @@ pub(super) struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     pub fn new(entry: &'a TensorEntry) -> Self {
-        Delivery { entry, unscanned: Vec::new(), non_finite: 0, waiting: Vec::new(), written: 0 }
+        Delivery { entry, unscanned: Vec::new(), non_finite: 0, overflowed: 0, waiting: Vec::new(), written: 0 }
     }
 
     /// Takes the next bytes of the file.
@@ -121,16 +123,14 @@ impl<'a> Delivery<'a> {
             waiting = ordered;
         }
         self.convert(&waiting, write)?;
-        if self.non_finite == 0 {
-            return Ok(());
+        let (file, tensor, elements) = (entry.file.clone(), shown(&entry.name), entry.elements());
+        match (self.non_finite, self.overflowed) {
+            (0, 0) => Ok(()),
+            (0, count) => {
+                Err(CheckpointError::TooLarge { file, tensor, count, elements, to: entry.dtype.name() }.into())
+            }
+            (count, _) => Err(CheckpointError::NonFinite { file, tensor, count, elements }.into()),
         }
-        Err(CheckpointError::NonFinite {
-            file: entry.file.clone(),
-            tensor: shown(&entry.name),
-            count: self.non_finite,
-            elements: entry.elements(),
-        }
-        .into())
     }
 
     /// Counts NaN and infinities in the stored type, where it costs a fraction of what widening would.
@@ -166,12 +166,13 @@ impl<'a> Delivery<'a> {
             converted.clear();
             match entry.dtype {
                 DType::F32 => converted.extend_from_slice(bytemuck::cast_slice(&values)),
-                DType::Q8_0 => quant::quantise(Quantised::Int8, &values, &mut converted),
-                DType::Q4_0 => quant::quantise(Quantised::Int4, &values, &mut converted),
-                other => unreachable!("checked where changes are made: no change to {other:?}"),
+                other => {
+                    let to = Quantised::ALL.into_iter().find(|to| to.dtype() == other);
+                    quant::quantise(to.expect("checked: weights are rounded to these only"), &values, &mut converted);
+                }
             }
-            // A scale may overflow f16 although every weight is finite.
-            self.non_finite += quant::non_finite(entry.dtype, &converted);
+            // A weight or a scale may overflow f16 although every weight is finite.
+            self.overflowed += quant::non_finite(entry.dtype, &converted);
             self.write(&converted, write)?;
         }
         Ok(())

@@ -64,6 +64,8 @@ pub enum CheckpointError {
     UnknownArchitecture { file: String, got: String, known: String },
     #[error("{file}: {count} of the {elements} weights of tensor {tensor} are NaN or infinite")]
     NonFinite { file: String, tensor: String, count: u64, elements: u64 },
+    #[error("{file}: {count} of the {elements} weights of tensor {tensor} are too large to be rounded to {to}")]
+    TooLarge { file: String, tensor: String, count: u64, elements: u64, to: &'static str },
     #[error("tensor {tensor} is missing; {place} has {tensors} tensors, for example {example}")]
     MissingTensor { tensor: String, place: String, tensors: usize, example: String },
 }
@@ -103,6 +105,11 @@ impl CheckpointError {
             }
             CheckpointError::UnknownArchitecture { .. } => {
                 "Take a model of one of these families, or its safetensors folder if its family is listed in the README."
+                    .into()
+            }
+            CheckpointError::TooLarge { .. } => {
+                "Load the weights as they are stored, or rounded to another type: f16 ends at 65,504, and the scales of \
+                 int8 and int4 are f16."
                     .into()
             }
             CheckpointError::NonFinite { .. } => {

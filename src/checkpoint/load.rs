@@ -37,7 +37,8 @@ impl Checkpoint {
     /// the hash from opening, weights with a SHA-256 when the whole file was read, which includes unwanted bytes when
     /// they are at most `MAX_UNWANTED_SHARE` of it. Nothing is read of a file in which nothing is wanted.
     ///
-    /// Errors: `NonFinite` behind the last chunk of a tensor in which a weight is NaN or infinite.
+    /// Errors: `NonFinite` behind the last chunk of a tensor in which a weight is NaN or infinite; `TooLarge` where it becomes
+    /// so by rounding.
     pub async fn load(
         &self,
         wanted: &dyn Fn(&TensorEntry) -> bool,

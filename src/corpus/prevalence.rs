@@ -409,7 +409,7 @@ impl<'a> Counter<'a> {
 
     pub fn finish(mut self, report: &Report, status: Status) -> Prevalence {
         self.close_file();
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = report.caution().into_iter().collect();
         if self.replaced > 0 {
             notes.push(format!("{} bytes are no UTF-8; they were read as U+FFFD", self.replaced));
         }

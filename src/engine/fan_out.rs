@@ -84,6 +84,11 @@ impl FanOut {
         self.batch
     }
 
+    /// Tokens of a row, its answer left out.
+    pub fn row_tokens(&self) -> usize {
+        self.row_tokens
+    }
+
     /// Rows of a first pass. `logits` are those of the last pass only.
     pub fn pass_rows(&self) -> usize {
         self.pass_rows

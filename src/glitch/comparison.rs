@@ -22,6 +22,13 @@ pub fn not_a_truth(truth: &Report) -> Option<String> {
     if let Some(shard) = &truth.shard {
         return Some(format!("the stored report is part {} of {} of a scan", shard.index, shard.count));
     }
+    if let (Status::NotTestable, Some(controls)) = (truth.status, &truth.controls) {
+        let (passed, asked) = (controls.passed, controls.asked);
+        return Some(format!(
+            "the model passed {passed} of {asked} ordinary words, so nothing was asked; --despite-controls scans it all the \
+             same"
+        ));
+    }
     (truth.status != Status::Complete).then(|| "the stored scan did not run to its end".into())
 }
 

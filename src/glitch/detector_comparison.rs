@@ -76,6 +76,7 @@ pub async fn compare_detectors(
         seconds_per_question: clock.per_question,
         seeds: seeds.to_vec(),
         references: field.references.clone(),
+        caution: truth.caution(),
         rows: Vec::new(),
         runs: Vec::new(),
         notes: Vec::new(),

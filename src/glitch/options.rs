@@ -37,6 +37,7 @@ pub fn check(options: &ScanOptions) -> Result<(), ScanError> {
         batch_size: _,
         n_controls,
         controls_pass_ratio,
+        despite_controls: _,
         with_graph: _,
     } = options.clone();
     if let Some((place, id)) = oracles.iter().enumerate().find(|(place, id)| oracles[..*place].contains(id)) {

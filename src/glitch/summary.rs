@@ -2,12 +2,12 @@
 
 use crate::report::{Method, Report, Status};
 
-/// One to three sentences, made from the report alone.
+/// One to four sentences, made from the report alone. What has to be known before the others comes first.
 pub fn summary(report: &Report) -> Vec<String> {
     let oracle = &report.provenance.oracle.id;
     let (found, asked) = (report.glitch_tokens.len(), report.probes.len());
     let vocabulary = report.tokens.text.len();
-    let mut sentences = Vec::new();
+    let mut sentences: Vec<String> = report.caution().into_iter().collect();
     match report.status {
         Status::NotTestable => {
             let (passed, asked) = report.controls.as_ref().map_or((0, 0), |controls| (controls.passed, controls.asked));

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::RepairError;
 use super::probes::Said;
-use crate::error::Result;
-use crate::glitch::oracle::graders::{Grade, substring};
+use crate::engine::EngineError;
+use crate::error::{Error, Result};
+use crate::glitch::oracle::Oracle;
+use crate::glitch::oracle::panel::specified_for_texts;
 use crate::progress::{Event, Monitor, pause};
-use crate::report::{Report, ScanOptions, TaskName};
+use crate::report::{OracleInfo, Report, ScanOptions};
 use crate::session::Session;
 use crate::tokenizer::{self, TokenClass, Tokenizer, TokenizerError};
 
@@ -29,6 +31,8 @@ pub struct MergeOptions {
     /// Take a token out even where others are built from it, which then cannot be produced either. Default false: such
     /// tokens are refused.
     pub with_dependents: bool,
+    /// Oracles that are asked before and after, by id. Default: those of the report.
+    pub oracles: Vec<String>,
 }
 
 /// What pruning merges did.
@@ -41,8 +45,8 @@ pub struct MergeRepair {
     pub glitchscope: String,
     pub model: String,
     pub options: MergeOptions,
-    /// The question that was asked before and after, and how its answers are judged.
-    pub question: String,
+    /// Who was asked before and after, and what they said; empty without a model.
+    pub oracles: Vec<OracleChange>,
     /// Tokens that cannot be produced any more.
     pub tokens: Vec<PrunedToken>,
     pub refused: Vec<RefusedToken>,
@@ -54,15 +58,27 @@ pub struct MergeRepair {
     pub others_after: u32,
     /// Other tokens that do not come back any more; empty unless dependents were agreed to.
     pub lost: Vec<u32>,
-    /// Tokens that failed before, and how many of their texts pass after.
-    pub failed_before: u32,
-    pub repaired: u32,
     pub notes: Vec<String>,
 }
 
 impl MergeRepair {
     pub const SCHEMA: &'static str = "glitchscope.merge_repair";
-    pub const SCHEMA_VERSION: u32 = 1;
+    /// Version 1 knew one oracle.
+    pub const SCHEMA_VERSION: u32 = 2;
+}
+
+/// What one oracle said of all tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct OracleChange {
+    pub oracle: String,
+    /// How its answers are judged; of a text of several tokens, the last of them tells what that means.
+    pub rules: Vec<String>,
+    /// Tokens that failed before, and how many of their texts pass after.
+    pub failed_before: u32,
+    pub repaired: u32,
+    /// Tokens that passed before, and whose texts fail after.
+    pub spoiled: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,9 +88,9 @@ pub struct PrunedToken {
     pub text: String,
     /// Ids of its text after.
     pub ids_after: Vec<u32>,
-    /// The model's answer with the token, and with what its text is made of after; null without a model.
-    pub before: Option<Said>,
-    pub after: Option<Said>,
+    /// What each of the oracles says of the token, and of what its text is made of after; empty without a model.
+    pub before: Vec<Said>,
+    pub after: Vec<Said>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -197,7 +213,13 @@ pub async fn prune(
     let mut tokens = Vec::with_capacity(wanted.len());
     for &id in &wanted {
         let text = tokenizer.token_text(id);
-        tokens.push(PrunedToken { id, ids_after: in_context(&after, &text)?, text, before: None, after: None });
+        tokens.push(PrunedToken {
+            id,
+            ids_after: in_context(&after, &text)?,
+            text,
+            before: Vec::new(),
+            after: Vec::new(),
+        });
     }
     let mut notes = Vec::new();
     if pruned.ignore_merges_off {
@@ -216,7 +238,7 @@ pub async fn prune(
         glitchscope: crate::VERSION.into(),
         model: String::new(),
         options: options.clone(),
-        question: String::new(),
+        oracles: Vec::new(),
         tokens,
         refused,
         merges_removed: pruned.merges.len() as u32, // OK to cast: below `MAX_MERGES`.
@@ -224,14 +246,12 @@ pub async fn prune(
         others_before: others_before as u32, // OK to cast: at most the vocabulary, here and below.
         others_after: (others_before - lost.len()) as u32,
         lost,
-        failed_before: 0,
-        repaired: 0,
         notes,
     };
     Ok((repair, pruned.json))
 }
 
-/// The same with the model: asks it to repeat each token before, and after what its text is made of then.
+/// The same with the model: asks the oracles about each token before, and about what its text is made of after.
 pub async fn prune_and_ask(
     session: &mut Session,
     report: Option<&Report>,
@@ -246,37 +266,89 @@ pub async fn prune_and_ask(
     }
     let (mut repair, json) = prune(tokenizer, tokenizer_json, ids, options, monitor).await?;
     repair.model = session.info.model.name.clone();
-    let form = report.map_or_else(Default::default, |report| report.provenance.options.form);
-    let question = ScanOptions { task: TaskName::Repetition, form, ..ScanOptions::default() };
-    let oracles = session.oracles(&["repetition-zero-shot"], &question)?;
-    let info = oracles.into_iter().next().expect("OK because one oracle was named")?;
-    let prompt = &info.prompts[0];
-    repair.question = format!("{}: {}", info.id, info.rules.first().map_or("", String::as_str));
-    let total = 2 * repair.tokens.len() as u64;
-    monitor
-        .event(Event::Stage { stage: "probing", detail: format!("{} tokens, before and after", repair.tokens.len()) });
-    for i in 0..repair.tokens.len() {
-        let PrunedToken { id, ref text, ref ids_after, .. } = repair.tokens[i];
-        let mut said = Vec::with_capacity(2);
-        for spelled in [&[id][..], &ids_after[..]] {
-            let prompt_ids = prompt.ids.join(spelled);
-            let answer = session.generate(&prompt_ids, prompt.max_new_tokens as usize, monitor).await?;
-            let tokenizer = session.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
-            let answer = tokenizer.decode(&answer, true);
-            // The text without the blank in front, which is a matter of how an answer begins.
-            let passed = substring(text.trim(), &answer, true) == Grade::Pass;
-            said.push(Said { passed, answer, p_target: None });
-            monitor.event(Event::Advance { done: 2 * i as u64 + said.len() as u64, total, unit: "answers" });
-            pause(monitor).await?;
-        }
-        repair.tokens[i].after = said.pop();
-        repair.tokens[i].before = said.pop();
+    repair.notes.extend(report.and_then(Report::caution));
+    let mut asked = report.map_or_else(ScanOptions::default, |report| report.provenance.options.clone());
+    if !options.oracles.is_empty() {
+        asked.oracles = options.oracles.clone();
     }
-    let passed = |said: &Option<Said>| said.as_ref().is_some_and(|said| said.passed);
-    let failed = repair.tokens.iter().filter(|token| !passed(&token.before));
-    repair.failed_before = failed.clone().count() as u32;
-    repair.repaired = failed.filter(|token| passed(&token.after)).count() as u32;
+    if !repair.tokens.is_empty() {
+        ask(session, &mut repair, asked, monitor).await?;
+    }
     Ok((repair, json))
+}
+
+/// Fills in what the oracles of `options` say. Those whose questions do not fit the model's context with the longest of the
+/// texts are left out, with a note.
+async fn ask(
+    session: &mut Session,
+    repair: &mut MergeRepair,
+    mut options: ScanOptions,
+    monitor: &mut dyn Monitor,
+) -> Result<()> {
+    let longest = repair.tokens.iter().map(|token| token.ids_after.len()).max().unwrap_or(1).max(1);
+    let tokenizer = session.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+    let context = session.model.architecture.context;
+    if options.oracles.is_empty() {
+        options.oracles = vec![crate::glitch::oracle::task::Task::named(options.task).zero_shot().name];
+    }
+    let (mut fitting, mut too_long) = (Vec::new(), None);
+    for id in &options.oracles {
+        let alone = ScanOptions { oracles: vec![id.clone()], ..options.clone() };
+        match specified_for_texts(tokenizer, &alone, context, longest) {
+            Ok(_) => fitting.push(id.clone()),
+            Err(error @ Error::Engine(EngineError::ContextTooShort { .. })) => {
+                repair.notes.push(format!("{id} was not asked about texts of up to {longest} tokens: {error}"));
+                too_long = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let (true, Some(error)) = (fitting.is_empty(), too_long) {
+        return Err(error);
+    }
+    options.oracles = fitting;
+    let ids: Vec<u32> = repair.tokens.iter().map(|token| token.id).collect();
+    monitor.event(Event::Stage { stage: "before the repair", detail: format!("asking about {} tokens", ids.len()) });
+    let mut panel = session.panel_for_texts(&options, longest)?;
+    panel.probe(&ids, &mut Vec::new(), monitor).await?;
+    monitor.event(Event::Stage { stage: "after the repair", detail: format!("asking about {} texts", ids.len()) });
+    let total = ids.len() as u64;
+    for (i, token) in repair.tokens.iter_mut().enumerate() {
+        let before = panel.said_of(token.id).expect("OK because every token was asked about");
+        token.before = before.iter().map(Said::from).collect();
+        let after = panel.ask_spelled(token.id, &token.ids_after, monitor).await?;
+        token.after = after.iter().map(Said::from).collect();
+        if token.ids_after.len() > 1 {
+            // That number is its first token's.
+            token.after.iter_mut().for_each(|said| said.p_target = None);
+        }
+        monitor.event(Event::Advance { done: i as u64 + 1, total, unit: "answers" });
+        pause(monitor).await?;
+    }
+    repair.oracles =
+        panel.infos().iter().enumerate().map(|(place, info)| change(info, place, &repair.tokens)).collect();
+    Ok(())
+}
+
+/// What the oracle in that place of the answers came to.
+fn change(info: &OracleInfo, place: usize, tokens: &[PrunedToken]) -> OracleChange {
+    let count = |before: bool, after: bool| {
+        let verdicts = tokens.iter().map(|token| (token.before[place].passed, token.after[place].passed));
+        verdicts.filter(|verdicts| *verdicts == (before, after)).count() as u32
+    };
+    let mut rules = info.rules.clone();
+    rules.push(
+        "of a text of several tokens: a probability is that of all of them one after the other, and the text is the most \
+         probable one when each of them is"
+            .into(),
+    );
+    OracleChange {
+        oracle: info.id.clone(),
+        rules,
+        failed_before: count(false, false) + count(false, true),
+        repaired: count(false, true),
+        spoiled: count(true, false),
+    }
 }
 
 /// The class of every id, with pauses.

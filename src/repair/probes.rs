@@ -16,11 +16,14 @@ pub struct Said {
     pub answer: String,
     /// Probability of the token itself as the first token of the answer; null where it is not one token.
     pub p_target: Option<f32>,
+    /// The oracle's graded value.
+    pub value: Option<f32>,
 }
 
 impl From<&Probe> for Said {
     fn from(probe: &Probe) -> Said {
-        Said { passed: probe.passed, answer: probe.answer_text.clone(), p_target: Some(probe.p_target) }
+        let answer = probe.answer_text.clone();
+        Said { passed: probe.passed, answer, p_target: Some(probe.p_target), value: probe.value }
     }
 }
 

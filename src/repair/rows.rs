@@ -210,7 +210,7 @@ pub async fn repair(
     let repaired = rows.iter().filter(|row| !row.before.passed && row.after.passed).count() as u32;
     let chosen: BTreeSet<u32> = ids.iter().copied().collect();
     let targets = text_rows.iter().flat_map(|row| &row[1..]);
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = report.caution().into_iter().collect();
     let spoiled = rows.iter().filter(|row| row.before.passed && !row.after.passed).count();
     if spoiled > 0 {
         notes.push(format!("{spoiled} of the tokens passed before and fail after"));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Probe, Provenance, Report, Status, TokenTable};
+use super::{IndicatorTable, Probe, Provenance, Report, Status, TokenTable};
 use crate::tokenizer::TokenClass;
 
 /// What changed from report `a` to report `b`. Everything a view of it needs is here.
@@ -17,6 +17,8 @@ pub struct ReportDiff {
     pub schema_version: u32,
     pub a: Provenance,
     pub b: Provenance,
+    /// What has to stand beside every number: each report's [`Report::caution`].
+    pub cautions: Vec<String>,
     /// In sentences a person could quote.
     pub summary: Vec<String>,
     /// What differs between the scans besides their verdicts, and may explain them; empty when they should agree.
@@ -28,6 +30,10 @@ pub struct ReportDiff {
     pub tokens: DiffTokens,
     /// Places in `tokens` whose verdicts differ.
     pub flips: Vec<u32>,
+    /// Both models' answers to each of them.
+    pub flip_answers: Vec<(String, String)>,
+    /// Indicators of the models, where they were at hand: [`ReportDiff::with_indicators`].
+    pub indicators: Vec<DiffIndicator>,
     /// Means over `tokens` of the absolute change, and the largest.
     pub p_target_change: Change,
     pub entropy_change: Change,
@@ -39,6 +45,35 @@ pub struct ReportDiff {
 impl ReportDiff {
     pub const SCHEMA: &'static str = "glitchscope.diff";
     pub const SCHEMA_VERSION: u32 = 1;
+
+    /// The same with the indicators that both models have, for the compared tokens. A token that one of the tables does not
+    /// reach gets none.
+    pub fn with_indicators(mut self, a: &IndicatorTable, b: &IndicatorTable) -> ReportDiff {
+        let of = |values: &[f32], ids: &[u32]| -> Vec<Option<f32>> {
+            ids.iter().map(|&id| values.get(id as usize).copied().filter(|value| value.is_finite())).collect()
+        };
+        let both = a.columns.iter().filter_map(|in_a| {
+            let in_b = b.columns.iter().find(|column| column.name == in_a.name)?;
+            let (name, what) = (in_a.name.clone(), in_a.what.clone());
+            let (a, b) = (of(&in_a.values, &self.tokens.id_a), of(&in_b.values, &self.tokens.id_b));
+            let (of_a, of_b): (Vec<f32>, Vec<f32>) = a.iter().zip(&b).filter_map(|(&a, &b)| a.zip(b)).unzip();
+            Some(DiffIndicator { name, what, change: change(&of_a, &of_b), a, b })
+        });
+        self.indicators = both.collect();
+        self
+    }
+}
+
+/// One of Magikarp's indicators in both models. Columns are as long as those of `tokens`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DiffIndicator {
+    pub name: String,
+    pub what: String,
+    pub a: Vec<Option<f32>>,
+    pub b: Vec<Option<f32>>,
+    /// Over the tokens that both models have it for.
+    pub change: Change,
 }
 
 /// How the two vocabularies go together, in entries that have text or bytes.
@@ -122,21 +157,27 @@ pub fn diff(a: &Report, b: &Report) -> ReportDiff {
     let own = counted(&a.provenance.oracle.id, tokens.passed_a.iter().copied().zip(tokens.passed_b.iter().copied()));
     let mut oracles = vec![own];
     oracles.extend(other_oracles(a, b, &pairs));
-    let change = |a: &[f32], b: &[f32]| {
-        let changes = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
-        let (sum, largest) = changes.fold((0.0, 0.0f64), |(sum, largest), change| (sum + change, largest.max(change)));
-        Change { mean: sum / a.len().max(1) as f64, largest }
+    let answers = |report: &Report, places: &HashMap<u32, usize>, id: u32| {
+        places.get(&id).map_or(String::new(), |&at| report.probes[at].answer_text.clone())
     };
+    let flip_answers = flips.iter().map(|&at| {
+        let (id_a, id_b) = (tokens.id_a[at as usize], tokens.id_b[at as usize]);
+        (answers(a, &probes_a, id_a), answers(b, &probes_b, id_b))
+    });
+    let flip_answers = flip_answers.collect();
     let mut difference = ReportDiff {
         schema: ReportDiff::SCHEMA.into(),
         schema_version: ReportDiff::SCHEMA_VERSION,
         a: a.provenance.clone(),
         b: b.provenance.clone(),
+        cautions: [a, b].into_iter().filter_map(Report::caution).collect(),
         summary: Vec::new(),
         differences: differences(a, b),
         matching,
         oracles,
         flips,
+        flip_answers,
+        indicators: Vec::new(),
         p_target_change: change(&tokens.p_target_a, &tokens.p_target_b),
         entropy_change: change(&tokens.entropy_a, &tokens.entropy_b),
         only_a: unmatched(a, b, &pairs.iter().copied().collect()),
@@ -145,6 +186,13 @@ pub fn diff(a: &Report, b: &Report) -> ReportDiff {
     };
     difference.summary = summary(&difference);
     difference
+}
+
+/// The mean of the absolute changes, and the largest; zeros for nothing.
+fn change(a: &[f32], b: &[f32]) -> Change {
+    let changes = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
+    let (sum, largest) = changes.fold((0.0, 0.0f64), |(sum, largest), change| (sum + change, largest.max(change)));
+    Change { mean: sum / a.len().max(1) as f64, largest }
 }
 
 fn push(tokens: &mut DiffTokens, table: &TokenTable, a: &Probe, b: &Probe) {

@@ -81,6 +81,7 @@ fn declarations() -> String {
     declare::<Matching>(&mut out);
     declare::<DiffOracle>(&mut out);
     declare::<DiffTokens>(&mut out);
+    declare::<DiffIndicator>(&mut out);
     declare::<Change>(&mut out);
     declare::<Unmatched>(&mut out);
     declare::<Timing>(&mut out);
@@ -114,6 +115,7 @@ fn declarations() -> String {
     declare::<Said>(&mut out);
     declare::<MergeOptions>(&mut out);
     declare::<MergeRepair>(&mut out);
+    declare::<OracleChange>(&mut out);
     declare::<PrunedToken>(&mut out);
     declare::<RefusedToken>(&mut out);
     declare::<Excerpt>(&mut out);

@@ -51,7 +51,6 @@ impl Product {
         device.write_f32(&x, &random(m * k)).map_err(thrown)?;
         let weight = random(n * k);
         let (dtype, bytes) = match dtype.as_str() {
-            "f16" => (DType::F16, weight.iter().flat_map(|w| f16::from_f32(*w).to_le_bytes()).collect()),
             "bf16" => (DType::BF16, weight.iter().flat_map(|w| bf16::from_f32(*w).to_le_bytes()).collect()),
             name => match Quantised::named(name) {
                 Some(quantised) => {

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::monitor::PageMonitor;
 use super::{Cancel, Listener, PartialScanOptions, Session, failure, report_failure, scan_options, thrown, to_js};
 use crate::glitch::ScanState;
-use crate::report::{ExportFormat, Report, ReportDiff, diff};
+use crate::report::{ExportFormat, IndicatorTable, Report, ReportDiff, diff};
 use crate::session::ScanRun;
 
 #[wasm_bindgen]
@@ -58,19 +58,43 @@ pub fn export_report(report_json: &str, format: &str) -> Result<String, JsValue>
     Report::from_json(report_json).and_then(|report| report.export(format)).map_err(report_failure)
 }
 
-/// What changed from one saved report to another, as JSON text.
+/// What changed from one saved report to another, as JSON text; with both models' indicators (`IndicatorTable`s as JSON text)
+/// these too.
 #[wasm_bindgen]
-pub fn diff_reports(a_json: &str, b_json: &str) -> Result<String, JsValue> {
-    serde_json::to_string(&difference(a_json, b_json)?).map_err(|error| thrown(&error.to_string(), None, "input"))
+pub fn diff_reports(
+    a_json: &str,
+    b_json: &str,
+    indicators_a: Option<String>,
+    indicators_b: Option<String>,
+) -> Result<String, JsValue> {
+    let diff = difference(a_json, b_json, indicators_a, indicators_b)?;
+    serde_json::to_string(&diff).map_err(|error| thrown(&error.to_string(), None, "input"))
 }
 
 /// The same as CSV, a row for every compared token.
 #[wasm_bindgen]
-pub fn diff_csv(a_json: &str, b_json: &str) -> Result<String, JsValue> {
-    Ok(difference(a_json, b_json)?.to_csv())
+pub fn diff_csv(
+    a_json: &str,
+    b_json: &str,
+    indicators_a: Option<String>,
+    indicators_b: Option<String>,
+) -> Result<String, JsValue> {
+    Ok(difference(a_json, b_json, indicators_a, indicators_b)?.to_csv())
 }
 
-fn difference(a_json: &str, b_json: &str) -> Result<ReportDiff, JsValue> {
+fn difference(
+    a_json: &str,
+    b_json: &str,
+    indicators_a: Option<String>,
+    indicators_b: Option<String>,
+) -> Result<ReportDiff, JsValue> {
     let (a, b) = (Report::from_json(a_json), Report::from_json(b_json));
-    Ok(diff(&a.map_err(report_failure)?, &b.map_err(report_failure)?))
+    let diff = diff(&a.map_err(report_failure)?, &b.map_err(report_failure)?);
+    let table = |json: &str| -> Result<IndicatorTable, JsValue> {
+        serde_json::from_str(json).map_err(|error| thrown(&format!("these are no indicators: {error}"), None, "input"))
+    };
+    Ok(match (indicators_a, indicators_b) {
+        (Some(a), Some(b)) => diff.with_indicators(&table(&a)?, &table(&b)?),
+        _ => diff,
+    })
 }

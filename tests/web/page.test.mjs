@@ -301,6 +301,75 @@ test("a model that fails ordinary words is called untestable, and its map is the
   await runButton(page).click();
   await page.getByText("cannot be tested in this way: 0 of 24 ordinary words pass").waitFor();
   assert.match(await page.locator("gs-map figcaption").innerText(), /Token Embedding Graph/);
+  // Scanned all the same, it carries the warning wherever its numbers stand, and so does nothing else afterwards.
+  await page.getByRole("button", { name: "Scan all the same" }).click();
+  await page.getByText("The search found").waitFor();
+  assert.match(await page.locator(".answer .caution").innerText(), /passed only 0 of 24 ordinary words .* say nothing certain/);
+  assert.equal(await page.locator(".caution").count(), 2);
+  assert.match(page.url(), /despite_controls=true/);
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save report" }).click();
+  const { controls } = JSON.parse(readFileSync(await (await download).path(), "utf8"));
+  assert.deepEqual([controls.testable, controls.overridden, controls.passed], [false, true, 0]);
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByRole("button", { name: "Load the built-in model" }).click();
+  await runButton(page).and(page.locator(":enabled")).waitFor();
+  assert.doesNotMatch(page.url(), /despite_controls/);
+  await runButton(page).click();
+  await page.getByText("The search found").waitFor();
+  assert.equal(await page.locator(".caution").count(), 0);
+  await done(opened);
+});
+
+test("two models: loaded side by side, scanned with one button, compared, put away", async () => {
+  const opened = await loaded({ bypassCSP: true });
+  const { page } = opened;
+  await page.getByRole("button", { name: "Compare with another model" }).click();
+  const second = page.locator("gs-further-model section");
+  const both = page.getByRole("button", { name: "Scan both and compare" });
+  assert.ok(await both.isDisabled());
+  // What cannot be loaded says why and hurts nobody.
+  await second.getByText("Address or id").click();
+  await second.getByRole("textbox").first().fill("nonsense");
+  await second.getByRole("button", { name: "Load it beside the first" }).click();
+  await second.getByText("neither owner/name nor an address").waitFor();
+  await second.getByRole("textbox").first().fill(`${server.url}/broken/`);
+  await second.getByRole("button", { name: "Load it beside the first" }).click();
+  await second.getByText("the header says 2,136,256 bytes").waitFor();
+  assert.match(await page.locator("gs-model-bar header").innerText(), /specimen/);
+  // Loading takes its time and can be cancelled.
+  await second.getByRole("textbox").first().fill(`${server.url}/slow/`);
+  await second.getByRole("button", { name: "Load it beside the first" }).click();
+  await second.getByRole("button", { name: "Cancel" }).click();
+  await second.getByText("a worker and memory of its own").waitFor({ timeout: 3_000 });
+  // The loaded model again, in another precision.
+  await second.getByText("The loaded model again").click();
+  await second.getByText("8 bits").click();
+  await second.getByRole("button", { name: "Load it beside the first" }).click();
+  await second.getByText("specimen, 1.1 M parameters, Q8_0, CPU").waitFor();
+  await both.click();
+  await page.locator("gs-diff .sentence").waitFor();
+  assert.match(await page.locator("gs-diff .sentence").innerText(), /361 fail in both, 0 only in the first and 10 only in the second/);
+  assert.match(await page.locator("gs-diff .facts").innerText(), /weights\s+F16\s+Q8_0/);
+  assert.equal(await page.locator("gs-diff .flips tbody tr").count(), 10);
+  assert.equal(await page.locator("gs-diff .flips td.answer").count(), 20);
+  await page.locator("gs-diff select").selectOption("indicator:magikarp-input-norm");
+  assert.match(await page.locator("gs-diff figcaption").innerText(), /Both axes are linear\. It changes by/);
+  await page.addScriptTag({ path: AXE });
+  const violations = await page.evaluate(async () => (await globalThis.axe.run(document, { resultTypes: ["violations"] })).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`));
+  assert.deepEqual(violations, []);
+  // The whole scan of the first is there: only the second is asked again, and a cancel ends it.
+  await second.getByText("Address or id").click();
+  await second.getByRole("textbox").first().fill(`${server.url}/slow/`);
+  await second.getByRole("button", { name: "Load it beside the first" }).click();
+  await second.getByText("slow, 1.1 M parameters").waitFor({ timeout: 10_000 });
+  await both.click();
+  await page.locator(".comparison gs-progress").getByText("2 of 2").waitFor();
+  await page.locator(".comparison gs-progress").getByRole("button", { name: "Cancel" }).click();
+  await both.and(page.locator(":enabled")).waitFor({ timeout: 5_000 });
+  assert.equal(await page.locator("gs-failure").count(), 0);
+  await second.getByRole("button", { name: "Put this model away" }).click();
+  assert.equal(await second.count(), 0);
   await done(opened);
 });
 

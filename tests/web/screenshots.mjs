@@ -9,7 +9,7 @@ const only = process.argv[2] ?? "";
 const folder = join(OUT, "screenshots");
 mkdirSync(folder, { recursive: true });
 const dist = scriptedBuild();
-const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/` });
+const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/`, "/wordless/": `${dist}/specimen/`, "/failing/": `${dist}/specimen/` });
 const browser = await launch();
 
 const run = (page) => page.getByRole("button", { name: /Find glitch tokens|查找故障词元/ });
@@ -77,8 +77,70 @@ const STATES = {
     await run(page).click();
     await page.getByText("cannot be tested in this way").waitFor();
   },
+  despite: async (page) => {
+    await STATES.untestable(page);
+    await page.getByRole("button", { name: "Scan all the same" }).click();
+    await page.getByText("The search found").waitFor();
+    await page.waitForTimeout(400);
+  },
+  models: async (page) => {
+    await ready(page);
+    await page.getByRole("button", { name: "Compare with another model" }).click();
+    await page.getByRole("button", { name: "Load it beside the first" }).click();
+    await page.getByText("specimen, 1.1 M parameters, Q8_0, CPU").waitFor();
+    await page.getByRole("button", { name: "Scan both and compare" }).click();
+    await page.locator("gs-diff .sentence").waitFor();
+    await page.locator("gs-diff select").selectOption("indicator:magikarp-input-norm");
+    await page.waitForTimeout(300);
+  },
 };
-const LINK = { running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/" };
+const measure = (page) => page.getByRole("button", { name: /^(Measure|测量)/ });
+async function measured(page) {
+  await page.locator("gs-lens-models li").nth(1).locator("b").waitFor();
+  await measure(page).and(page.locator(":enabled")).click();
+  await page.locator(".answer .statistics").waitFor();
+}
+Object.assign(STATES, {
+  "lens-first": async (page) => measure(page).and(page.locator(":enabled")).waitFor(),
+  "lens-running": async (page) => {
+    await measure(page).and(page.locator(":enabled")).click();
+    await page.waitForTimeout(1_000);
+  },
+  "lens-done": async (page) => measured(page),
+  "lens-difference": async (page) => {
+    await measured(page);
+    await page.locator("gs-attention-lab").getByText("specimen-legal − specimen", { exact: true }).first().click();
+  },
+  "lens-map": async (page) => {
+    await measured(page);
+    await page.locator(".grids gs-heatmap canvas.cells").first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.locator("gs-head-map gs-heatmap").waitFor();
+    await page.locator("#head").scrollIntoViewIfNeeded();
+  },
+  "lens-settings": async (page) => {
+    await measure(page).and(page.locator(":enabled")).waitFor();
+    await page.getByText("Settings").click();
+    await page.getByRole("button", { name: "How it is computed" }).click();
+    await page.locator("gs-help h2").waitFor();
+  },
+  "lens-chinese": async (page) => {
+    await page.getByText("中文").click();
+    await measured(page);
+  },
+  "lens-lacking": async (page) => page.locator("section.lacking").waitFor(),
+  "lens-failed": async (page) => {
+    await page.locator("gs-lens-models li").nth(1).locator("b").waitFor();
+    await measure(page).and(page.locator(":enabled")).click();
+    await page.locator("gs-failure").waitFor();
+  },
+});
+const LINK = {
+  ...Object.fromEntries(["first", "done", "difference", "map", "settings", "chinese"].map((state) => [`lens-${state}`, "#lab=attention"])),
+  "lens-running": "#lab=attention&model=$/slow/", "lens-lacking": "#lab=attention&model=$/wordless/", "lens-failed": "#lab=attention&beside=$/failing/",
+  running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/", despite: "#model=$/untestable/",
+};
 
 for (const [state, act] of Object.entries(STATES)) {
   for (const width of [360, 768, 1280, 1600]) {
@@ -86,11 +148,11 @@ for (const [state, act] of Object.entries(STATES)) {
       const name = `${state}-${width}-${colorScheme}`;
       if (!name.includes(only)) continue;
       const height = width === 360 ? 740 : width === 768 ? 1024 : 900;
-      const { page, context, errors } = await openPage(browser, `${server.url}/${(LINK[state] ?? "").replace("$", server.url)}`, {
+      const { page, context, errors } = await openPage(browser, `${server.url}/${(LINK[state] ?? "").replaceAll("$", server.url)}`, {
         viewport: { width, height }, colorScheme, deviceScaleFactor: width === 360 ? 2 : 1,
       });
       await act(page);
-      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !["evidence", "zoomed"].includes(state) && state !== "first" && state !== "running" && state !== "dialog" });
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !["evidence", "zoomed", "lens-running"].includes(state) && state !== "first" && state !== "running" && state !== "dialog" });
       if (errors.length > 0) console.error(`${name}: ${errors.join("\n")}`);
       await context.close();
     }

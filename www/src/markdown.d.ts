@@ -1,5 +1,6 @@
 /** A page of `docs/labs/` as `lab_help.ts` reads it while the page is built. */
 declare module "*.md" {
-  const blocks: import("./views/help_panel").HelpBlock[];
+  import type { HelpBlock } from "./views/help_panel";
+  const blocks: HelpBlock[];
   export default blocks;
 }

@@ -1,5 +1,7 @@
 // Oracle: by hand; a clock that the test sets.
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
+import type { Listener } from "../src/core/client";
+import { FurtherModels } from "../src/state/further_models";
 import { formatLink, parseLink } from "../src/state/link";
 import { chosenOracles, DEFAULTS, namedOracles, NUMERIC, SAMPLING, SWITCHES } from "../src/state/options";
 import { Job } from "../src/state/progress";
@@ -13,6 +15,40 @@ it("a link carries what differs from the defaults, and comes back the same", () 
   const oracles = { options: { oracles: ["magikarp-max-prob", "repetition-sampled"], form: "chat" as const, attempts: 3, temperature: 1.5, keep_rule: "hypergeometric" as const, neighbours: "exact" as const } };
   expect(parseLink(formatLink(oracles))).toEqual(oracles);
   expect(formatLink({ options: { oracles: namedOracles(chosenOracles(DEFAULTS)) } })).toBe("");
+});
+
+it("a further model loads, works, fails and goes away by itself", async () => {
+  const models = new FurtherModels();
+  let changes = 0;
+  models.addEventListener("change", () => changes++);
+  const [one, other] = [models.add(), models.add()];
+  const opened = { info: { model: { name: "tiny" } }, tokens: {} } as never;
+  let finish = () => {};
+  vi.spyOn(one.core, "open").mockImplementation(async (_spec, _placement, on: Listener) => {
+    on({ event: "stage", stage: "loading weights", detail: "" });
+    on({ event: "advance", done: 1, total: 4, unit: "bytes" });
+    await new Promise<void>((resolve) => { finish = resolve; });
+    return opened;
+  });
+  const loading = one.load({ kind: "url", name: "tiny", url: "http://x/" }, { device: "cpu", weights: "f16" });
+  expect([one.job?.stage, one.job?.done, models.busy, other.job]).toEqual(["loading weights", 1, true, null]);
+  expect(await one.load({ kind: "url", name: "second", url: "http://y/" })).toBe(false);
+  await Promise.resolve();
+  finish();
+  expect(await loading).toBe(true);
+  expect([one.model?.info.model.name, one.placement.weights, models.busy]).toEqual(["tiny", "f16", false]);
+  expect(await one.run("compare", async () => { throw { message: "no", hint: null, kind: "input" }; })).toBeNull();
+  expect(one.trouble).toEqual({ message: "no", hint: null, kind: "input", during: "compare" });
+  expect(await one.run("compare", async () => { throw { message: "cancelled", hint: null, kind: "cancelled" }; })).toBeNull();
+  expect(one.trouble).toBeNull();
+  expect(await one.run("compare", async () => 7)).toBe(7);
+  const dispose = vi.spyOn(one.core, "dispose");
+  models.remove(one);
+  expect([models.list, dispose.mock.calls.length, one.model]).toEqual([[other], 1, null]);
+  expect(await one.run("compare", async () => 7)).toBeNull();
+  const before = changes;
+  other.dismiss();
+  expect(changes).toBe(before + 1);
 });
 
 it("a hostile link is read as far as it makes sense", () => {

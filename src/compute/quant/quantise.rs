@@ -1,16 +1,19 @@
-//! Rounding weights to 8 or 4 bits while they are loaded, so that a model fits.
+//! Rounding weights to 16, 8 or 4 bits while they are loaded, so that a model fits.
 //!
-//! Source   gguf-py's `Q8_0.quantize_blocks` and `Q4_0.quantize_blocks`, bit for bit (tests/golden/quant)
+//! Source   gguf-py's `Q8_0.quantize_blocks` and `Q4_0.quantize_blocks`, bit for bit (tests/golden/quant); IEEE 754's
+//!          binary16, to nearest with ties to even, as the crate `half` rounds
 
 use half::f16;
 use serde::{Deserialize, Serialize};
 
 use crate::compute::DType;
 
-/// Types that this program writes: blocks of 32 with one scale.
+/// Types that this program rounds to: halves, and blocks of 32 with one scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantised {
+    /// 2 bytes an element. What is larger than 65,504 becomes infinite.
+    F16,
     /// Q8_0: 34 bytes for 32 elements.
     Int8,
     /// Q4_0: 18 bytes for 32 elements.
@@ -18,32 +21,47 @@ pub enum Quantised {
 }
 
 impl Quantised {
+    pub const ALL: [Quantised; 3] = [Quantised::F16, Quantised::Int8, Quantised::Int4];
+
     pub fn dtype(self) -> DType {
         match self {
+            Quantised::F16 => DType::F16,
             Quantised::Int8 => DType::Q8_0,
             Quantised::Int4 => DType::Q4_0,
         }
     }
 
-    /// `int8` or `int4`, as options spell it.
+    /// `f16`, `int8` or `int4`, as options spell it.
     pub fn name(self) -> &'static str {
         match self {
+            Quantised::F16 => "f16",
             Quantised::Int8 => "int8",
             Quantised::Int4 => "int4",
         }
     }
 
     pub fn named(name: &str) -> Option<Self> {
-        [Quantised::Int8, Quantised::Int4].into_iter().find(|quantised| quantised.name() == name)
+        Self::ALL.into_iter().find(|quantised| quantised.name() == name)
+    }
+
+    /// True when weights of this type lose bits by it, or, of as many bits, are other numbers.
+    pub fn rounds(self, stored: DType) -> bool {
+        let (own, other) = (self.dtype().bytes_of(256), stored.bytes_of(256));
+        own < other || (own == other && stored == DType::BF16)
     }
 }
 
-/// Appends the blocks of `values`, whose number is a multiple of 32.
+/// Appends `values` as they are stored; for blocks their number is a multiple of 32.
 pub fn quantise(to: Quantised, values: &[f32], out: &mut Vec<u8>) {
+    if to == Quantised::F16 {
+        out.extend(values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()));
+        return;
+    }
     let (blocks, rest) = values.as_chunks::<32>();
     assert!(rest.is_empty(), "checked: a row is a whole number of blocks");
     for block in blocks {
         match to {
+            Quantised::F16 => unreachable!("checked: above"),
             Quantised::Int8 => q8_0(block, out),
             Quantised::Int4 => q4_0(block, out),
         }

@@ -14,6 +14,9 @@ use crate::report::PromptInfo;
 use crate::rng::Rng;
 use crate::tokenizer::Tokenizer;
 
+/// Attempts about a text that are made together.
+const ATTEMPTS_AT_ONCE: usize = 16;
+
 /// One question, ready for one model.
 pub struct Asker {
     pub question: Question,
@@ -51,9 +54,19 @@ pub struct Answer {
     pub text: String,
 }
 
+/// What is asked about: a token by its own id, or its text by the ids that make it where the token cannot be produced.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    id: u32,
+    ids: &'a [u32],
+    attempt: u32,
+}
+
 /// An answer in the making.
 struct Row {
     id: u32,
+    /// Whose probability is wanted.
+    first_id: u32,
     target: String,
     first: NextToken,
     log_p_max: f32,
@@ -86,17 +99,18 @@ impl Asker {
     }
 
     /// The answers of `ids`, in their order. Pauses between batches.
-    pub async fn ask(
+    pub async fn ask<'a>(
         &mut self,
         model: &mut Model,
         tokenizer: &Tokenizer,
-        ids: &[u32],
+        ids: &'a [u32],
         monitor: &mut dyn Monitor,
     ) -> Result<Vec<Answer>> {
         let attempts = self.question.decoding.attempts();
         let is_drawn = self.question.decoding != Decoding::Greedy;
-        let rows: Vec<(u32, u32)> =
-            ids.iter().flat_map(|&id| (0..attempts).map(move |attempt| (id, attempt))).collect();
+        let of_token =
+            |id: &'a u32| (0..attempts).map(move |attempt| Wanted { id: *id, ids: std::slice::from_ref(id), attempt });
+        let rows: Vec<Wanted> = ids.iter().flat_map(of_token).collect();
         let mut answered = Vec::with_capacity(rows.len());
         while answered.len() < rows.len() {
             pause(monitor).await?;
@@ -113,28 +127,129 @@ impl Asker {
         Ok(answered.chunks(attempts.max(1) as usize).map(|rows| joined(rows, row_tokens)).collect())
     }
 
+    /// The answer about the text of a token that is made by `ids`, in the place of its own id.
+    ///
+    /// The question's own rules are as for the token. Where there are none, the probability of a text is that of all its
+    /// tokens one after the other, the largest over the places at which the answer could say it; and the text is the most
+    /// probable one when each of its tokens is, which `first.argmax` then tells by the token's id.
+    ///
+    /// Errors   `ContextTooShort`
+    pub async fn ask_spelled(
+        &self,
+        model: &mut Model,
+        tokenizer: &Tokenizer,
+        id: u32,
+        ids: &[u32],
+        monitor: &mut dyn Monitor,
+    ) -> Result<Answer> {
+        let holes = self.prompt.ids.len() - 1;
+        let (prefix, row_tokens) = (&self.prompt.ids[0], lengths(&self.prompt).1 + holes * (ids.len() - 1));
+        let places = if self.question.grading.is_none() { self.question.max_new_tokens } else { 0 };
+        let attempts = self.question.decoding.attempts();
+        // One row more than places: it says what the answer would be.
+        let batch = if places > 0 { places + 1 } else { ATTEMPTS_AT_ONCE.min(attempts as usize).max(1) };
+        let longest = self.question.max_new_tokens + if places > 0 { ids.len() } else { 0 };
+        let mut fan_out = FanOut::new(model, prefix, row_tokens, longest, batch).await?;
+        let wanted: Vec<Wanted> = (0..attempts).map(|attempt| Wanted { id, ids, attempt }).collect();
+        let answer = self.spelled(model, tokenizer, &mut fan_out, &wanted, places, monitor).await;
+        fan_out.free(model);
+        answer
+    }
+
+    async fn spelled(
+        &self,
+        model: &mut Model,
+        tokenizer: &Tokenizer,
+        fan_out: &mut FanOut,
+        wanted: &[Wanted<'_>],
+        places: usize,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Answer> {
+        let mut rows = Vec::with_capacity(wanted.len());
+        for wanted in wanted.chunks(fan_out.pass_rows()) {
+            pause(monitor).await?;
+            rows.extend(self.batch_of(model, tokenizer, fan_out, wanted, monitor).await?);
+        }
+        let mut answer = joined(&rows, fan_out.row_tokens());
+        if places > 0 {
+            let (log_p, is_most_probable) = self.text_probability(model, fan_out, &wanted[0], places, monitor).await?;
+            answer.p_max = log_p.exp();
+            if is_most_probable {
+                answer.first.argmax = wanted[0].id;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Log probability of the text of `wanted`, the largest over the first `places` places of the greedy answer, and whether
+    /// each of its tokens is the most probable one at the first of them.
+    ///
+    /// Row `i` says the first `i` tokens of the greedy answer and then the text; the row behind them says the answer.
+    async fn text_probability(
+        &self,
+        model: &mut Model,
+        fan_out: &mut FanOut,
+        wanted: &Wanted<'_>,
+        places: usize,
+        monitor: &mut dyn Monitor,
+    ) -> Result<(f32, bool)> {
+        let text = wanted.ids;
+        let prompt = self.row_of(text);
+        let slots: Vec<u32> = (0..=places as u32).collect();
+        // What is wanted of each row next: the token of the text that it is about to say.
+        let target = |row: usize, step: usize| text[step.saturating_sub(row).min(text.len() - 1)];
+        let targets = |step: usize| (0..=places).map(|row| target(row, step)).collect::<Vec<u32>>();
+        let mut said = fan_out.first(model, &prompt.repeat(places + 1), &targets(0), monitor).await?;
+        let (mut log_p, mut is_most_probable) = (vec![0.0_f32; places], true);
+        let mut reached = places;
+        let steps = places + text.len() - 1;
+        for step in 0..steps {
+            let mut next = Vec::with_capacity(places + 1);
+            for (row, said) in said.iter().enumerate() {
+                let is_text = row < places && (row..row + text.len()).contains(&step);
+                if is_text {
+                    log_p[row] += said.log_p_target;
+                    is_most_probable &= row > 0 || said.argmax == text[step];
+                }
+                next.push(if is_text { text[step - row] } else { said.argmax });
+            }
+            // Rows that wait for their place say what the answer says.
+            let answered = said[places].argmax;
+            next.iter_mut().enumerate().filter(|(row, _)| *row > step).for_each(|(_, next)| *next = answered);
+            if step < places && self.stop.contains(&answered) {
+                // The answer ends here, and so do the places.
+                reached = reached.min(step + 1);
+            }
+            if step + 1 < steps {
+                pause(monitor).await?;
+                said = fan_out.next_of(model, &slots, &next, &targets(step + 1), step).await?;
+            }
+        }
+        Ok((log_p[..reached].iter().copied().fold(f32::NEG_INFINITY, f32::max), is_most_probable))
+    }
+
+    /// The ids of a row: the text in every hole, and what stands behind each.
+    fn row_of(&self, text: &[u32]) -> Vec<u32> {
+        self.prompt.ids[1..].iter().flat_map(|piece| text.iter().chain(piece)).copied().collect()
+    }
+
     async fn batch_of(
         &self,
         model: &mut Model,
         tokenizer: &Tokenizer,
         fan_out: &mut FanOut,
-        wanted: &[(u32, u32)],
+        wanted: &[Wanted<'_>],
         monitor: &mut dyn Monitor,
     ) -> Result<Vec<Row>> {
-        let targets: Vec<u32> = wanted.iter().map(|(id, _)| *id).collect();
-        let mut ids = Vec::new();
-        for id in &targets {
-            for piece in &self.prompt.ids[1..] {
-                ids.push(*id);
-                ids.extend(piece);
-            }
-        }
+        let targets: Vec<u32> = wanted.iter().map(|wanted| wanted.ids[0]).collect();
+        let ids: Vec<u32> = wanted.iter().flat_map(|wanted| self.row_of(wanted.ids)).collect();
         let first = fan_out.first(model, &ids, &targets, monitor).await?;
         let mut rows: Vec<Row> = first
             .iter()
             .zip(wanted)
-            .map(|(first, &(id, attempt))| Row {
+            .map(|(first, &Wanted { id, ids, attempt })| Row {
                 id,
+                first_id: ids[0],
                 target: tokenizer.decode(&[id], false),
                 first: *first,
                 log_p_max: first.log_p_target,
@@ -165,7 +280,7 @@ impl Asker {
                 .iter()
                 .map(|&slot| *rows[slot].answer.last().expect("OK because every row has its first token"))
                 .collect();
-            let targets: Vec<u32> = open.iter().map(|&slot| rows[slot].id).collect();
+            let targets: Vec<u32> = open.iter().map(|&slot| rows[slot].first_id).collect();
             let said = fan_out.next_of(model, &slots, &last, &targets, step).await?;
             for (&slot, said) in open.iter().zip(&said) {
                 rows[slot].log_p_max = rows[slot].log_p_max.max(said.log_p_target);

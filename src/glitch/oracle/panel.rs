@@ -51,8 +51,19 @@ impl<'a> Panel<'a> {
     /// Errors   `UnknownOracle`; `ContextTooShort` when a question does not fit the model, after Magikarp's shots have
     ///          been cut down to one; what the tokenizer says of a prompt it cannot encode
     pub fn new(model: &'a mut Model, tokenizer: &'a Tokenizer, stop: &[u32], options: &ScanOptions) -> Result<Self> {
+        Panel::for_texts(model, tokenizer, stop, options, 1)
+    }
+
+    /// The same for texts of up to `longest` tokens in a token's place.
+    pub fn for_texts(
+        model: &'a mut Model,
+        tokenizer: &'a Tokenizer,
+        stop: &[u32],
+        options: &ScanOptions,
+        longest: usize,
+    ) -> Result<Self> {
         let (mut oracles, mut askers): (Vec<Member>, Vec<Asker>) = (Vec::new(), Vec::new());
-        for (spec, prompts) in specified(tokenizer, options, model.architecture.context)? {
+        for (spec, prompts) in specified_for_texts(tokenizer, options, model.architecture.context, longest)? {
             let info = info(&spec, prompts);
             let mut of_this = Vec::with_capacity(spec.questions.len());
             for (question, prompt) in spec.questions.iter().zip(&info.prompts) {
@@ -94,6 +105,27 @@ impl<'a> Panel<'a> {
             let answers = batch.iter().filter_map(|probe| Some((probe.id, self.answered.get(&probe.id)?)));
             monitor.event(Event::State { line: state::answers_line(answers) });
         }
+    }
+
+    /// What every oracle says of a token that has been asked about, in their order.
+    pub fn said_of(&self, id: u32) -> Option<Vec<Probe>> {
+        let answers = self.answered.get(&id)?;
+        Some(self.oracles.iter().map(|member| member.probe(answers)).collect())
+    }
+
+    /// What every oracle says of the text of token `id` where `ids` make it, in their order. `Asker::ask_spelled` tells what
+    /// rules that speak of one token come to.
+    pub async fn ask_spelled(&mut self, id: u32, ids: &[u32], monitor: &mut dyn Monitor) -> Result<Vec<Probe>> {
+        let mut answers = Vec::with_capacity(self.askers.len());
+        while answers.len() < self.askers.len() {
+            let asker = &self.askers[answers.len()];
+            match asker.ask_spelled(self.model, self.tokenizer, id, ids, monitor).await {
+                Ok(answer) => answers.push(answer),
+                Err(error) if self.recover(&error, monitor).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.oracles.iter().map(|member| member.probe(&answers)).collect())
     }
 
     /// The oracles, to the byte, in their order.
@@ -172,9 +204,19 @@ pub fn specified(
     options: &ScanOptions,
     context: usize,
 ) -> Result<Vec<(OracleSpec, Vec<PromptInfo>)>> {
+    specified_for_texts(tokenizer, options, context, 1)
+}
+
+/// The same for texts of up to `longest` tokens in a token's place, which leave room for fewer of Magikarp's shots.
+pub fn specified_for_texts(
+    tokenizer: &Tokenizer,
+    options: &ScanOptions,
+    context: usize,
+    longest: usize,
+) -> Result<Vec<(OracleSpec, Vec<PromptInfo>)>> {
     let leading = [super::task::Task::named(options.task).zero_shot().name];
     let ids: &[String] = if options.oracles.is_empty() { &leading } else { &options.oracles };
-    ids.iter().map(|id| fitted(id, tokenizer, options, context)).collect()
+    ids.iter().map(|id| fitted(id, tokenizer, options, context, longest)).collect()
 }
 
 /// What a report says of an oracle.
@@ -195,6 +237,7 @@ fn fitted(
     tokenizer: &Tokenizer,
     options: &ScanOptions,
     context: usize,
+    longest: usize,
 ) -> Result<(OracleSpec, Vec<PromptInfo>)> {
     let is_chat = is_chat(tokenizer, options.form);
     let mut shots = Shots::PUBLISHED;
@@ -205,7 +248,9 @@ fn fitted(
         for question in &spec.questions {
             let prompt = question.prepare(tokenizer, is_chat)?;
             let (before, after) = lengths(&prompt);
-            let tokens = before + after + question.max_new_tokens - 1;
+            // A text takes more than its token in every hole, and may be said behind the answer.
+            let more = (prompt.ids.len() - 1) * (longest - 1) + if longest > 1 { longest } else { 0 };
+            let tokens = before + after + more + question.max_new_tokens - 1;
             if tokens > context {
                 too_long = Some((question.name.clone(), tokens));
                 break;

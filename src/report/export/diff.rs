@@ -11,7 +11,12 @@ const HEADER: &str =
 impl ReportDiff {
     /// `change` is `fixed` when only the first scan's model fails the token, `broken` when only the second's does.
     pub fn to_csv(&self) -> String {
-        let mut out = String::from(HEADER);
+        let mut out = String::from(HEADER.trim_end());
+        // OK because writing to a String cannot fail, here and below.
+        for indicator in &self.indicators {
+            let _ = write!(out, ",{0}_a,{0}_b", indicator.name);
+        }
+        out.push_str("\r\n");
         let tokens = &self.tokens;
         let optional = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
         for at in 0..tokens.id_a.len() {
@@ -20,10 +25,9 @@ impl ReportDiff {
                 (true, false) => "broken",
                 _ => "",
             };
-            // OK because writing to a String cannot fail.
             let _ = write!(
                 out,
-                "{},{},{},{change},{},{},{},{},{},{},{},{}\r\n",
+                "{},{},{},{change},{},{},{},{},{},{},{},{}",
                 tokens.id_a[at],
                 tokens.id_b[at],
                 quoted(&tokens.text[at]),
@@ -36,6 +40,10 @@ impl ReportDiff {
                 optional(tokens.value_a[at]),
                 optional(tokens.value_b[at])
             );
+            for indicator in &self.indicators {
+                let _ = write!(out, ",{},{}", optional(indicator.a[at]), optional(indicator.b[at]));
+            }
+            out.push_str("\r\n");
         }
         out
     }

@@ -11,6 +11,8 @@ const NAMED: usize = 1_000;
 
 pub struct Document {
     pub title: String,
+    /// A warning that comes before the summary.
+    pub caution: Option<String>,
     pub summary: Vec<String>,
     /// Names and values that stand out.
     pub numbers: Vec<(&'static str, String)>,
@@ -53,6 +55,7 @@ pub enum Cell {
 pub fn document(report: &Report) -> Document {
     let provenance = &report.provenance;
     let asked = report.probes.len();
+    let caution = report.caution();
     let mut numbers = vec![
         ("glitch tokens", report.glitch_tokens.len().to_string()),
         ("tokens asked about", asked.to_string()),
@@ -73,7 +76,8 @@ pub fn document(report: &Report) -> Document {
     }
     Document {
         title: format!("Glitch tokens of {}", provenance.model.name),
-        summary: report.summary.clone(),
+        summary: report.summary.iter().filter(|&sentence| Some(sentence) != caution.as_ref()).cloned().collect(),
+        caution,
         numbers,
         sections,
     }

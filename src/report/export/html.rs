@@ -29,6 +29,9 @@ pub fn html(report: &Report, document: &Document) -> String {
         escaped(&document.title),
         escaped(&document.title)
     );
+    if let Some(caution) = &document.caution {
+        let _ = writeln!(out, "<p class=\"caution\">Warning: {}</p>", escaped(caution));
+    }
     for sentence in &document.summary {
         let _ = writeln!(out, "<p class=\"sentence\">{}</p>", escaped(sentence));
     }

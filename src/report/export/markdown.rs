@@ -13,6 +13,9 @@ pub fn markdown(document: &Document) -> String {
     let mut out = String::new();
     // OK because writing to a String cannot fail.
     let _ = writeln!(out, "# {}\n", plain(&document.title));
+    if let Some(caution) = &document.caution {
+        let _ = writeln!(out, "**Warning: {}**\n", plain(caution));
+    }
     for sentence in &document.summary {
         let _ = writeln!(out, "{}\n", plain(sentence));
     }

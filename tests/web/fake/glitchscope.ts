@@ -4,12 +4,18 @@
  * never becomes part of the page: only a build with GLITCHSCOPE_CORE contains it.
  *
  * What it does is chosen by the model's name: `…hang…` stops pausing in the middle of a scan, `…large…` has 150,000
- * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its controls.
+ * tokens, `…huge…` 262,144 and `…middle…` 50,000, `…slow…` takes its time, `…broken…` cannot be loaded, `…untestable…` fails its
+ * controls, `…wordless…` has no tokenizer; in the attention lens `…cut…` cuts words otherwise and `…failing…` fails. Weights that
+ * are rounded make ten more tokens fail.
  */
 import type {
   AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence,
   PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
+
+import * as lens from "./attention";
+
+export { attention_comparison, attention_csv, attention_example, attention_import, attention_import_npy, attention_npy, attention_pieces } from "./attention";
 
 interface JsSource {
   readonly name: string;
@@ -148,16 +154,17 @@ export class Session {
   private readonly failing: Set<number>;
   private readonly graph: TokenGraph;
 
-  private constructor(private readonly name: string, private readonly device: DeviceInfo) {
+  private constructor(private readonly name: string, private readonly device: DeviceInfo, private readonly weights: string) {
     const made = vocabulary(
       name.includes("huge") ? 262_144 : name.includes("large") ? 150_000 : name.includes("middle") ? 50_000 : 4_096,
     );
     this.tokenTable = made.tokens;
     this.failing = made.failing;
+    if (weights !== "stored") for (let id = 1000; id < 1010; id++) this.failing.add(id);
     this.graph = graphOf(made.tokens.text.length, made.failing);
   }
 
-  static async open(source: JsSource, device: DevicePreference, on: On, cancel: Cancel): Promise<Session> {
+  static async open(source: JsSource, device: DevicePreference, on: On, cancel: Cancel, weights = "stored"): Promise<Session> {
     on({ event: "stage", stage: "opening", detail: source.name });
     const length = await source.len("config.json");
     if (length === null) {
@@ -181,7 +188,7 @@ export class Session {
     return new Session(source.name, {
       kind: "cpu", name: "wasm simd128", detail: "", software: false, precision: "f32",
       reason: device === "cpu" ? "the CPU was asked for" : "no usable GPU: the scripted core has none",
-    });
+    }, weights);
   }
 
   info(): SessionInfo {
@@ -189,12 +196,12 @@ export class Session {
     for (const kind of this.tokenTable.class) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     return {
       model: {
-        name: this.name, family: "llama", parameters: 1_065_088, stored_types: [["F16", 2_130_176]], n_layers: 4, n_heads: 4, n_kv_heads: 2,
+        name: this.name, family: "llama", parameters: 1_065_088, stored_types: [[this.weights === "int8" ? "Q8_0" : "F16", 2_130_176]], n_layers: 4, n_heads: 4, n_kv_heads: 2,
         n_channels: 128, context: 512, embedding_rows: this.tokenTable.text.length, vocabulary: this.tokenTable.text.length,
         tied_embeddings: true, files: [{ name: "model.safetensors", bytes: 2_136_256, sha256: null }],
       },
-      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: true, chat_templates: [],
-      oracle: ORACLE, lacks: [],
+      device: this.device, notes: [], classes: [...counts].map(([kind, n]) => ({ class: kind, count: n })), has_tokenizer: !this.name.includes("wordless"), chat_templates: [],
+      oracle: ORACLE, lacks: this.name.includes("wordless") ? [{ need: "tokenizer", reason: "The model came without a tokenizer." }] : [],
     };
   }
 
@@ -222,7 +229,7 @@ export class Session {
     const mean = (value: number, spread = 0) => ({ mean: value, low: value - spread, high: value + spread });
     const table: DetectorTable = {
       schema: "glitchscope.detectors", schema_version: 1, status: "cancelled", provenance: report.provenance, questions: report.probes.length,
-      glitch_tokens: report.glitch_tokens.length, tokens_per_question: 20, seconds_per_question: 0.002, seeds: [...seeds], references: null, rows: [], runs: [], notes: [],
+      glitch_tokens: report.glitch_tokens.length, tokens_per_question: 20, seconds_per_question: 0.002, seeds: [...seeds], references: null, caution: null, rows: [], runs: [], notes: [],
     };
     const names = ["random", "random-rule-based", "k-means", "glitchhunter", "glitchhunter-statistical", "magikarp-input-norm", "magikarp-cosine",
       "magikarp-cosine-centred", "magikarp-cosine-no-pc1", "magikarp-distance", "glitchminer", "glitchprober"];
@@ -289,6 +296,7 @@ export class Session {
     const askable = [...Array(n).keys()].filter((id) => this.tokenTable.class[id] === "ok");
     const probes: Probe[] = [];
     const untestable = this.name.includes("untestable");
+    const overridden = untestable && full.despite_controls;
     const controls = askable.slice(100, 124).map((id) => ({ ...this.verdict(id), passed: !untestable }));
     on({ event: "stage", stage: "controls", detail: "asking about 24 ordinary words" });
     on({ event: "advance", done: 24, total: 24, unit: "tokens" });
@@ -300,7 +308,7 @@ export class Session {
       await pause(10);
     }
     on({ event: "graph", graph: this.graph });
-    let status: Report["status"] = untestable ? "not_testable" : "complete";
+    let status: Report["status"] = untestable && !overridden ? "not_testable" : "complete";
     const queue = full.method === "exhaustive" ? askable
       : askable.filter((id) => this.graph.cluster[id]! >= this.graph.n_clusters * 0.87 || id % 4 === 0);
     on({ event: "stage", stage: "probing", detail: full.method === "exhaustive" ? `asking about all ${askable.length} tokens` : `round 1: ${this.graph.n_clusters} clusters` });
@@ -341,7 +349,7 @@ export class Session {
         oracle: ORACLE,
       },
       summary: ["A scripted scan."], status,
-      controls: { asked: 24, passed: controls.filter(({ passed }) => passed).length, testable: !untestable, probes: controls },
+      controls: { asked: 24, passed: controls.filter(({ passed }) => passed).length, testable: !untestable, overridden, probes: controls },
       tokens: this.tokenTable, graph: this.graph, probes, panel, glitch_tokens: glitchTokens,
       labels, label_counts: {
         types: [["letter", labels.length - special], ["special", special]], symptoms: [[["repetition-zero-shot", "hallucinatory_completion"], labels.length]],
@@ -427,6 +435,28 @@ export class Session {
     return false;
   }
 
+  async attention(request: string, on: On, cancel: Cancel): Promise<string> {
+    on({ event: "stage", stage: "attending", detail: this.name });
+    const slow = this.name.includes("slow");
+    for (let layer = 1; layer <= 6; layer++) {
+      await pause(slow ? 400 : 10);
+      if (cancel.cancelled) throw { message: "cancelled", hint: null, kind: "cancelled" };
+      on({ event: "advance", done: layer, total: 6, unit: "layers" });
+      if (this.name.includes("failing") && layer === 3) throw { message: "layer 3: 512 tokens need 96 MiB, 64 MiB are free", hint: "Shorten the text.", kind: "input" };
+    }
+    return JSON.stringify(lens.result(request, this.name, this.info().model, this.device));
+  }
+
+  attention_tokens(request: string): string {
+    return JSON.stringify(lens.textTokens(request, this.name));
+  }
+
+  async attention_map(request: string, text: number, layer: number, head: number, on: On): Promise<Float32Array> {
+    on({ event: "stage", stage: "attention map", detail: `layer ${layer}, head ${head}` });
+    await pause(20);
+    return lens.map(request, this.name, text, layer, head);
+  }
+
   free(): void {}
 }
 
@@ -434,7 +464,7 @@ const DEFAULTS: ScanOptions = {
   method: "glitchhunter", task: "repetition", oracles: [], form: "auto", attempts: 10, temperature: 0.7, top_p: 0.9, seed: 42, n_neighbors: 50,
   resolution: 75, n_components: 50, keep_rule: "ratio", keep_ratio: 0, alpha: 0.05, sample_min: 5, sample_fraction: 0.1,
   sample_max: 50, max_rounds: 20, stop_below: 100, verify_final: true, leiden_iterations: 10, batch_size: 0, n_controls: 24,
-  controls_pass_ratio: 0.5, neighbours: "auto", with_graph: true,
+  controls_pass_ratio: 0.5, despite_controls: false, neighbours: "auto", with_graph: true,
 };
 
 export function reopen_report(json: string): string {
@@ -467,7 +497,7 @@ export function export_report(json: string, format: string): string {
 }
 
 /** Both scripted reports are of one vocabulary; the verdicts are those of the files. */
-export function diff_reports(a: string, b: string): string {
+export function diff_reports(a: string, b: string, ofA?: string | null, ofB?: string | null): string {
   reopen_report(b);
   const [first, second] = [JSON.parse(a) as Report, JSON.parse(b) as Report];
   const inB = new Map(second.probes.map((probe) => [probe.id, probe]));
@@ -475,15 +505,20 @@ export function diff_reports(a: string, b: string): string {
   const of = <T>(get: (probe: Probe) => T) => [pairs.map(([probe]) => get(probe)), pairs.map(([, probe]) => get(probe))] as const;
   const [passed, p, entropy, value] = [of(({ passed }) => passed), of(({ p_target }) => p_target), of(({ entropy }) => entropy), of(({ value }) => value)];
   const n = (x: boolean, y: boolean) => pairs.filter(([one, other]) => one.passed === x && other.passed === y).length;
+  const flips = [...pairs.keys()].filter((at) => passed[0][at] !== passed[1][at]);
+  const columns = [ofA, ofB].map((json) => (json ? (JSON.parse(json) as IndicatorTable).columns : []));
   return JSON.stringify({
-    schema: "glitchscope.diff", schema_version: 1, a: first.provenance, b: second.provenance, summary: ["A scripted comparison."],
+    schema: "glitchscope.diff", schema_version: 1, a: first.provenance, b: second.provenance, summary: ["A scripted comparison."], cautions: [],
     differences: ["precision: f32 and int8"], matching: { by: "id", matched: first.tokens.text.length, only_a: 0, only_b: 0, ambiguous_a: 0, ambiguous_b: 0 },
     oracles: [{ oracle: ORACLE.id, both_fail: n(false, false), only_a_fails: n(false, true), only_b_fails: n(true, false), both_pass: n(true, true), jaccard: 0.9 }],
     tokens: {
       id_a: pairs.map(([{ id }]) => id), id_b: pairs.map(([{ id }]) => id), text: pairs.map(([{ id }]) => first.tokens.text[id]!),
       passed_a: passed[0], passed_b: passed[1], p_target_a: p[0], p_target_b: p[1], entropy_a: entropy[0], entropy_b: entropy[1], value_a: value[0], value_b: value[1],
     },
-    flips: [...pairs.keys()].filter((at) => passed[0][at] !== passed[1][at]),
+    flips, flip_answers: flips.map((at) => [pairs[at]![0].answer_text, pairs[at]![1].answer_text]),
+    indicators: columns[0]!.map((column, i) => ({
+      name: column.name, what: column.what, a: pairs.map(([{ id }]) => column.values[id]!), b: pairs.map(([{ id }]) => columns[1]![i]!.values[id]!), change: { mean: 0.01, largest: 1.5 },
+    })),
     p_target_change: { mean: 0.01, largest: 0.5 }, entropy_change: { mean: 0.1, largest: 2 },
     only_a: first.glitch_tokens.filter((id) => !inB.has(id)).map((id) => ({ id, text: first.tokens.text[id]!, reason: "not asked about there" })), only_b: [],
   } satisfies ReportDiff);

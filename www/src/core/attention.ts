@@ -1,7 +1,7 @@
 /** The concept attention lens in the worker, beside what functions.ts does there. Requests and results are JSON text. */
 import { transfer } from "comlink";
 import {
-  attention_comparison, attention_csv, attention_import, attention_import_npy, attention_npy, attention_pieces,
+  attention_comparison, attention_csv, attention_example, attention_import, attention_import_npy, attention_npy, attention_pieces,
 } from "glitchscope";
 import { coalescing, fresh, loaded, plain } from "./functions";
 
@@ -38,16 +38,22 @@ export async function attentionNpy(comparison: string, concept: number, model: n
   return plain(async () => attention_npy(comparison, concept, model));
 }
 
-/** A comparison of published shares: of a CSV with the reference's columns, or of one `.npy` a concept and model. */
-export async function attentionImport(files: { name: string; bytes: Uint8Array }[]): Promise<string> {
-  return plain(async () => {
-    const [first] = files;
-    if (first && files.length === 1 && /\.csv$/i.test(first.name)) return attention_import(new TextDecoder().decode(first.bytes));
-    return attention_import_npy(files.map(({ name }) => name), files.map(({ bytes }) => bytes));
-  });
+/** A comparison of published shares, from a table with the reference's columns. */
+export async function attentionImport(file: string, bytes: Uint8Array, options: string): Promise<string> {
+  return plain(async () => attention_import(file, bytes, options));
 }
 
-/** The vocabulary entries that a preset leaves out, as JSON. */
+/** The same from NumPy's files, each of one concept and model; `names` is `{ model, concept }[]`. */
+export async function attentionImportNpy(names: string, files: Uint8Array[], options: string): Promise<string> {
+  return plain(async () => attention_import_npy(names, files, options));
+}
+
+/** The vocabulary entries that a preset leaves out. */
 export async function attentionPieces(preset: string): Promise<string[]> {
-  return plain(async () => attention_pieces(preset));
+  return plain(async () => JSON.parse(attention_pieces(preset)) as string[]);
+}
+
+/** The built-in request. */
+export async function attentionExample(): Promise<string> {
+  return plain(async () => attention_example());
 }

@@ -165,8 +165,16 @@ export class Core {
     return this.call((remote) => remote.attentionNpy(comparison, concept, model));
   }
 
-  attentionImport(files: { name: string; bytes: Uint8Array }[]): Promise<string> {
-    return this.call((remote) => remote.attentionImport(files));
+  attentionImport(file: string, bytes: Uint8Array, options: string): Promise<string> {
+    return this.call((remote) => remote.attentionImport(file, bytes, options));
+  }
+
+  attentionImportNpy(names: string, files: Uint8Array[], options: string): Promise<string> {
+    return this.call((remote) => remote.attentionImportNpy(names, files, options));
+  }
+
+  attentionExample(): Promise<string> {
+    return this.call((remote) => remote.attentionExample());
   }
 
   attentionPieces(preset: string): Promise<string[]> {
@@ -239,13 +247,13 @@ export class Core {
     return this.call((remote) => remote.exported(report, format));
   }
 
-  /** What changed from report `a` to report `b`, as JSON text. */
-  diff(a: string, b: string): Promise<string> {
-    return this.call((remote) => remote.diff(a, b));
+  /** What changed from report `a` to report `b`, as JSON text; `indicators` are those of both models, as JSON text. */
+  diff(a: string, b: string, indicators?: [string, string]): Promise<string> {
+    return this.call((remote) => remote.diff(a, b, indicators));
   }
 
-  diffCsv(a: string, b: string): Promise<string> {
-    return this.call((remote) => remote.diffCsv(a, b));
+  diffCsv(a: string, b: string, indicators?: [string, string]): Promise<string> {
+    return this.call((remote) => remote.diffCsv(a, b, indicators));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */

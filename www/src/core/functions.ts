@@ -165,13 +165,13 @@ export async function exported(report: string, format: ExportFormat): Promise<st
   return plain(async () => export_report(report, format));
 }
 
-/** What changed from report `a` to report `b`, as JSON text. */
-export async function diff(a: string, b: string): Promise<string> {
-  return plain(async () => diff_reports(a, b));
+/** What changed from report `a` to report `b`, as JSON text; `indicators` are those of both models, as JSON text. */
+export async function diff(a: string, b: string, indicators?: [string, string]): Promise<string> {
+  return plain(async () => diff_reports(a, b, indicators?.[0], indicators?.[1]));
 }
 
-export async function diffCsv(a: string, b: string): Promise<string> {
-  return plain(async () => diff_csv(a, b));
+export async function diffCsv(a: string, b: string, indicators?: [string, string]): Promise<string> {
+  return plain(async () => diff_csv(a, b, indicators?.[0], indicators?.[1]));
 }
 
 /** The densest documents as CSV, or the tokens. */

@@ -120,16 +120,19 @@ export function prevalence_csv(json: string, tokens: boolean): string;
 export function detectors_csv(table_json: string): string;
 export function export_report(report_json: string, format: string): string;
 /** A comparison as JSON text. */
-export function diff_reports(a_json: string, b_json: string): string;
+export function diff_reports(a_json: string, b_json: string, indicators_a?: string | null, indicators_b?: string | null): string;
 export function whole_state_bytes(state: Uint8Array): number;
-export function diff_csv(a_json: string, b_json: string): string;
+export function diff_csv(a_json: string, b_json: string, indicators_a?: string | null, indicators_b?: string | null): string;
 /** Which GPU kernels were found to be the fastest, as JSON. */
 export function gpu_tuning(): string;
 export function restore_gpu_tuning(json: string): void;
 export function attention_comparison(results: string[], options_json?: string | null): string;
 export function attention_csv(comparison_json: string): string;
 export function attention_npy(comparison_json: string, concept: number, model: number): Uint8Array;
-export function attention_import(csv: string): string;
-export function attention_import_npy(names: string[], files: Uint8Array[]): string;
-export function attention_pieces(preset: string): string[];
+export function attention_import(file: string, bytes: Uint8Array, options_json?: string | null): string;
+/** `names` is `{ model, concept }[]`, one for each file. */
+export function attention_import_npy(names_json: string, files: Uint8Array[], options_json?: string | null): string;
+/** A list of vocabulary entries. */
+export function attention_pieces(preset: string): string;
+export function attention_example(): string;
 export function version(): string;

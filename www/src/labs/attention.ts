@@ -201,7 +201,7 @@ export class AttentionLab extends GlitchscopeElement {
           ${lens.isExample ? nothing : html`<button class="small" ?disabled=${busy} @click=${() => lens.backToExample()}>${t("attention.example")}</button>`}
         </div>
         <div class="columns row">
-          <gs-marked-text .text=${text.text} .concepts=${text.concepts} .active=${concept} ?busy=${busy} @typed=${(event: CustomEvent<string>) => lens.type(event.detail)}
+          <gs-marked-text .text=${text.text} .concepts=${text.concepts} .active=${concept} ?busy=${busy} @typed=${(event: CustomEvent<{ text: string; caret: number }>) => lens.type(event.detail.text, event.detail.caret)}
             @mark=${(event: CustomEvent<{ span: Span; on: boolean }>) => lens.mark(event.detail.span, event.detail.on)}></gs-marked-text>
           <div>
             <ul class="concepts" aria-label=${t("attention.concepts")}>${text.concepts.map(({ name, spans, tokens }, i) => html`<li>
@@ -248,9 +248,9 @@ export class AttentionLab extends GlitchscopeElement {
     const measured = !lens.stale && results.length > 0;
     const tokens = measured ? results[0]!.texts[at]?.tokens : lens.tokens?.[at];
     const names = comparison?.models.map(({ name }) => name) ?? [];
-    const views = measured ? [
-      ...results.map((_, i) => ({ id: String(i), name: names[i]!, view: { kind: "model", model: i, layer: this.stripLayer } satisfies StripView as StripView })),
-      ...(comparison?.pairs ?? []).map(({ old, new: fresh }) => ({ id: `${old}-${fresh}`, name: `${names[fresh]!} − ${names[old]!}`, view: { kind: "difference", old, new: fresh, layer: this.stripLayer } satisfies StripView as StripView })),
+    const views: { id: string; name: string; view: StripView }[] = measured ? [
+      ...results.map((_, i) => ({ id: String(i), name: names[i]!, view: { kind: "model" as const, model: i, layer: this.stripLayer } })),
+      ...(comparison?.pairs ?? []).map(({ old, new: fresh }) => ({ id: `${old}-${fresh}`, name: `${names[fresh]!} − ${names[old]!}`, view: { kind: "difference" as const, old, new: fresh, layer: this.stripLayer } })),
     ] : [];
     const view = views.find(({ id }) => id === this.stripView) ?? views[0];
     const own = view?.view.kind === "model" ? results[view.view.model]!.texts[at]?.tokens : tokens;
@@ -290,6 +290,7 @@ export class AttentionLab extends GlitchscopeElement {
       ${comparison && comparison.pairs.length > 1 ? html`<div class="segmented small" role="radiogroup" aria-label=${t("attention.column.pair")}>${comparison.pairs.map(({ old, new: fresh }, i) => html`<label><input type="radio" name="pair" .checked=${i === lens.pair}
         @change=${() => lens.showPair(i)} />${names[fresh]} − ${names[old]}</label>`)}</div>` : nothing}
       <div aria-live="polite">${sentence(lens)}</div>
+      ${lens.results.flatMap(({ notes }) => notes).map((note) => html`<p class="small warn" lang="en">${note}</p>`)}
       ${lens.results.flatMap(({ texts }, i) => {
         const own = texts[lens.at]?.warnings.filter(({ kind }) => kind === "little_kept" || kind === "undefined" || kind === "windowed" || (i > 0 && kind === "not_aligned")) ?? [];
         return own.length === 0 ? [] : [html`<p class="small warn">${names[i]}: ${own.map(warningText).join(" ")}</p>`];
@@ -329,7 +330,7 @@ export class AttentionLab extends GlitchscopeElement {
         <button ?disabled=${none} @click=${() => download(lens.json(), `${name}.json`, "application/json")}>${t("attention.export.json")}</button>
         ${comparison?.models.map((model, i) => html`<button ?disabled=${none} @click=${async () => {
           const npy = await lens.npy(lens.flat, i);
-          if (npy) download(new Blob([npy as Uint8Array<ArrayBuffer>]), `${stem(lens, model.name)}.npy`, "application/octet-stream");
+          if (npy) download(new Blob([npy as Uint8Array<ArrayBuffer>]), `${fileStem(`${comparison.concepts[lens.flat]?.name ?? ""}_${model.name.replaceAll("_", "-")}`)}.npy`, "application/octet-stream");
         }}>${t("attention.export.npy", { model: model.name })}</button>`)}
         <button ?disabled=${lens.session.job !== null} @click=${() => this.renderRoot.querySelector<HTMLInputElement>("#shares")!.click()}>${t("attention.import")}</button>
         <input class="visually-hidden" id="shares" type="file" multiple accept=".csv,.npy" tabindex="-1" aria-label=${t("attention.import")} @change=${(event: Event) => {

@@ -22,7 +22,7 @@ import "../views/progress_bar";
 import "../views/recall_chart";
 import "../views/token_map";
 import "../views/token_table";
-import { answer } from "./glitch/answer";
+import { answer, caution } from "./glitch/answer";
 import { detectors } from "./glitch/detectors";
 import { oracles } from "./glitch/oracles";
 import { comparison, exports, keptScan } from "./glitch/evidence";
@@ -73,6 +73,8 @@ export class GlitchLab extends GlitchscopeElement {
     .numbers dt { font-size: 13px; color: var(--ink-2); }
     .numbers .value { font-size: 24px; line-height: 1.25; font-family: var(--mono); }
     .answer { min-height: 120px; }
+    .answer .about { max-width: 64ch; }
+    .caution { color: var(--warn); border: 1px solid var(--warn); border-inline-start-width: 4px; border-radius: 4px; padding: 8px 12px; margin: 8px 0; max-width: 76ch; overflow-wrap: anywhere; }
     .answer details { margin-top: 8px; max-width: 860px; }
     .notes { margin: 8px 0 0 18px; font-size: 13px; max-width: 80ch; overflow-wrap: anywhere; }
     .scroll { overflow-x: auto; margin-top: 8px; }
@@ -156,7 +158,7 @@ export class GlitchLab extends GlitchscopeElement {
         <button @click=${() => session.closeReport()}>${t("report.close")}</button></p>`}
       ${session.trouble && session.trouble.during !== "attention" ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
       <gs-map .rows=${rows} .version=${version} .visible=${this.visible} .shownVerdicts=${this.verdicts} .picked=${session.picked}
-        empty=${t(session.trouble ? "map.nothing" : "map.loading")}
+        .indicators=${session.fromFile === null ? session.indicators : null} empty=${t(session.trouble ? "map.nothing" : "map.loading")}
         @pick=${this.pick} @open=${this.open} @toggle-verdict=${this.toggle}></gs-map>
       ${settings(session)}
       <section class="answer" aria-label=${t("answer.title")}>
@@ -165,6 +167,7 @@ export class GlitchLab extends GlitchscopeElement {
       </section>
       <section aria-label=${t("evidence.title")}>
         <h2>${t("evidence.title")}</h2>
+        ${caution(session.report)}
         <div class="filter">
           <div class="segmented small" role="radiogroup" aria-label=${t("scope.label")}>
             ${(["findings", "asked", "all"] as const).map((scope) => html`<label><input type="radio" name="scope" .checked=${this.scope === scope}
@@ -196,6 +199,7 @@ export class GlitchLab extends GlitchscopeElement {
         <p class="how">${t("granularity.about", { paper: PAPER_RESOLUTION, scaled: scaledResolution(rows?.length ?? 0).toPrecision(3), n: count(rows?.length ?? 0) })}</p>
         <div class="row"><button ?disabled=${!session.model || session.job !== null || session.fromFile !== null}
           @click=${() => void session.compareResolutions()}>${t(session.truth ? "granularity.run" : "granularity.run_all")}</button></div>
+        ${session.granularity ? caution(session.report) : nothing}
         ${session.granularity ? html`<gs-granularity .rows=${session.granularity} .paper=${PAPER_RESOLUTION}
           .scaled=${scaledResolution(rows?.length ?? 0)} .stem=${`${this.stem()}-granularity`}></gs-granularity>` : nothing}
       </section>
@@ -284,6 +288,10 @@ export class GlitchLab extends GlitchscopeElement {
         : { label: t("failure.again"), run: () => void session.scan() },
       granularity: { label: t("failure.again"), run: () => void session.compareResolutions() },
       detectors: { label: t("failure.again"), run: () => void session.compareDetectors() },
+      compare: trouble.kind === "not_testable" ? { label: t("controls.despite"), run: () => {
+        session.setOptions({ despite_controls: true });
+        void session.compareModels();
+      } } : { label: t("failure.again"), run: () => void session.compareModels() },
       indicators: { label: t("failure.again"), run: () => void session.readIndicators() },
       report: { label: t("failure.change"), run: () => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true })) },
     };

@@ -1,13 +1,10 @@
 /** The labs, one line each. */
-import type { SessionInfo } from "../report/types";
 import type { NamedFile } from "../core/files";
+import type { Need, SessionInfo } from "../report/types";
 import type { Session } from "../state/session";
 import type { Key } from "../strings";
 import type { HelpBlock } from "../views/help_panel";
 import "./glitch";
-
-/** What a lab asks of a model. The core's labs name theirs in `src/labs.rs`, and a test compares. */
-export type Need = "tokenizer" | "embeddings" | "forward" | "attention" | "backward";
 
 /** A lab's element. It is made when the lab is first opened and kept from then on. */
 export interface LabElement extends HTMLElement {
@@ -24,6 +21,7 @@ export interface Lab {
   /** The lab's question: the title of the page. */
   question: Key;
   element: string;
+  /** As the core's registry has it, in `src/labs.rs`. */
   needs: readonly Need[];
   /** Defines the element; the scan's comes with the page. */
   load: () => Promise<unknown>;
@@ -39,8 +37,7 @@ export const LABS: readonly Lab[] = [
   { id: "holobench", title: "lab.holobench", question: "holo.question", element: "gs-holobench-lab", needs: ["tokenizer", "forward"], load: () => import("./holobench"), help: () => import("../../../docs/labs/holobench.md") },
 ];
 
-/** What the lab needs and the model has not. */
-export function lacking({ needs }: Pick<Lab, "needs">, info: Pick<SessionInfo, "has_tokenizer"> | null): Need | null {
-  // Every family that can be loaded has the rest; without a model there is nothing to say yet.
-  return info && !info.has_tokenizer && needs.includes("tokenizer") ? "tokenizer" : null;
+/** What the lab needs and the model does not give; without a model there is nothing to say yet. */
+export function lacking({ needs }: Pick<Lab, "needs">, info: Pick<SessionInfo, "lacks"> | null): Need | null {
+  return needs.find((need) => info?.lacks.some((lack) => lack.need === need)) ?? null;
 }

@@ -204,6 +204,8 @@ export interface ScanOptions {
   n_controls: number;
   /** Share of the controls a testable model must pass. Default 0.5 (chosen here). */
   controls_pass_ratio: number;
+  /** Scan a model that does not pass them all the same; everything made of such a scan says so. Default false. */
+  despite_controls: boolean;
   /** Give an exhaustive scan a map and neighbours too; a search has them always. Default true. */
   with_graph: boolean;
 }
@@ -213,6 +215,8 @@ export interface Controls {
   asked: number;
   passed: number;
   testable: boolean;
+  /** The model is not testable and was scanned all the same: its verdicts say nothing certain. */
+  overridden: boolean;
   probes: Array<Probe>;
 }
 
@@ -539,6 +543,8 @@ export interface DetectorTable {
   seconds_per_question: number;
   seeds: Array<number>;
   references: References | null;
+  /** What has to stand beside every number: the exhaustive scan's [`Report::caution`]. */
+  caution: string | null;
   /** One for each detector: means over its runs. */
   rows: Array<DetectorRow>;
   runs: Array<DetectorRun>;
@@ -600,6 +606,8 @@ export interface ReportDiff {
   schema_version: number;
   a: Provenance;
   b: Provenance;
+  /** What has to stand beside every number: each report's [`Report::caution`]. */
+  cautions: Array<string>;
   /** In sentences a person could quote. */
   summary: Array<string>;
   /** What differs between the scans besides their verdicts, and may explain them; empty when they should agree. */
@@ -611,6 +619,10 @@ export interface ReportDiff {
   tokens: DiffTokens;
   /** Places in `tokens` whose verdicts differ. */
   flips: Array<number>;
+  /** Both models' answers to each of them. */
+  flip_answers: Array<[string, string]>;
+  /** Indicators of the models, where they were at hand: [`ReportDiff::with_indicators`]. */
+  indicators: Array<DiffIndicator>;
   /** Means over `tokens` of the absolute change, and the largest. */
   p_target_change: Change;
   entropy_change: Change;
@@ -658,6 +670,16 @@ export interface DiffTokens {
   /** The oracles' graded values. */
   value_a: Array<number | null>;
   value_b: Array<number | null>;
+}
+
+/** One of Magikarp's indicators in both models. Columns are as long as those of `tokens`. */
+export interface DiffIndicator {
+  name: string;
+  what: string;
+  a: Array<number | null>;
+  b: Array<number | null>;
+  /** Over the tokens that both models have it for. */
+  change: Change;
 }
 
 export interface Change {
@@ -975,6 +997,8 @@ export interface Said {
   answer: string;
   /** Probability of the token itself as the first token of the answer; null where it is not one token. */
   p_target: number | null;
+  /** The oracle's graded value. */
+  value: number | null;
 }
 
 export interface MergeOptions {
@@ -983,6 +1007,8 @@ export interface MergeOptions {
    * tokens are refused.
    */
   with_dependents: boolean;
+  /** Oracles that are asked before and after, by id. Default: those of the report. */
+  oracles: Array<string>;
 }
 
 /** What pruning merges did. */
@@ -993,8 +1019,8 @@ export interface MergeRepair {
   glitchscope: string;
   model: string;
   options: MergeOptions;
-  /** The question that was asked before and after, and how its answers are judged. */
-  question: string;
+  /** Who was asked before and after, and what they said; empty without a model. */
+  oracles: Array<OracleChange>;
   /** Tokens that cannot be produced any more. */
   tokens: Array<PrunedToken>;
   refused: Array<RefusedToken>;
@@ -1006,10 +1032,19 @@ export interface MergeRepair {
   others_after: number;
   /** Other tokens that do not come back any more; empty unless dependents were agreed to. */
   lost: Array<number>;
+  notes: Array<string>;
+}
+
+/** What one oracle said of all tokens. */
+export interface OracleChange {
+  oracle: string;
+  /** How its answers are judged; of a text of several tokens, the last of them tells what that means. */
+  rules: Array<string>;
   /** Tokens that failed before, and how many of their texts pass after. */
   failed_before: number;
   repaired: number;
-  notes: Array<string>;
+  /** Tokens that passed before, and whose texts fail after. */
+  spoiled: number;
 }
 
 export interface PrunedToken {
@@ -1017,9 +1052,9 @@ export interface PrunedToken {
   text: string;
   /** Ids of its text after. */
   ids_after: Array<number>;
-  /** The model's answer with the token, and with what its text is made of after; null without a model. */
-  before: Said | null;
-  after: Said | null;
+  /** What each of the oracles says of the token, and of what its text is made of after; empty without a model. */
+  before: Array<Said>;
+  after: Array<Said>;
 }
 
 export interface RefusedToken {

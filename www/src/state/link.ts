@@ -4,7 +4,7 @@
  * The model and where it runs are shared by all labs; the rest is the scan's, or that of the lab which `lab` names.
  */
 import { isHubId, parseHub } from "../core/address";
-import type { WeightStorage } from "../core/client";
+import { WEIGHT_STORAGES, type WeightStorage } from "../core/placement";
 import { accepted, DEFAULTS, FORMS, KEEP_RULES, namedOracles, NEIGHBOUR_CHOICES, NUMERIC, ORACLES, SAMPLING, SWITCHES } from "./options";
 import type { DevicePreference, ScanOptions } from "../report/types";
 
@@ -51,8 +51,8 @@ export function parseLink(fragment: string): Linked {
   if (origin) linked.hub = origin;
   const device = parameters.get("device");
   if (device === "cpu" || device === "gpu") linked.device = device;
-  const weights = parameters.get("weights");
-  if (weights === "int8" || weights === "int4") linked.weights = weights;
+  const weights = WEIGHT_STORAGES.find((weights) => weights === parameters.get("weights"));
+  if (weights && weights !== "stored") linked.weights = weights;
   if (linked.lab) return linked;
   const method = parameters.get("method");
   if (method === "exhaustive" || method === "both") linked.method = method;

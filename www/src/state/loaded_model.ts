@@ -21,8 +21,12 @@ export function absolute(spec: SourceSpec): SourceSpec {
   return spec.kind === "url" && spec.bundled ? { ...spec, url: new URL(`${spec.name}/`, document.baseURI).href } : spec;
 }
 
-/** What two specs of the same model have in common. Files have no address. */
-export function addressOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.kind === "url") return spec.bundled ? spec.name : spec.url + (spec.modelFile ?? "");
-  return spec?.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
+/** Whether two specs lead to the same model. Files have no address, so only their own spec does. */
+export function sameModel(a: SourceSpec, b: SourceSpec): boolean {
+  return a === b || (addressOf(a) !== undefined && addressOf(a) === addressOf(b));
+}
+
+function addressOf(spec: SourceSpec): string | undefined {
+  if (spec.kind === "url") return spec.bundled ? spec.name : spec.url + (spec.modelFile ?? "");
+  return spec.kind === "hub" ? `${spec.host}/${spec.id}@${spec.revision}/${spec.modelFile ?? ""}` : undefined;
 }

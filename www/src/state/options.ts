@@ -43,6 +43,7 @@ export const DEFAULTS: ScanOptions = {
   batch_size: 0,
   n_controls: 24,
   controls_pass_ratio: 0.5,
+  despite_controls: false,
   with_graph: true,
 };
 
@@ -94,7 +95,14 @@ export const NUMERIC: OptionSpec[] = [
 export const SWITCHES = [
   { key: "verify_final", source: "reference", of: "search" },
   { key: "with_graph", source: "ours", of: "all" },
+  { key: "despite_controls", source: "ours", of: "all" },
 ] as const;
+
+/** Whether two scans were asked for in the same words. */
+export function sameOptions(a: ScanOptions, b: ScanOptions): boolean {
+  const asked = (options: ScanOptions) => JSON.stringify(Object.keys(DEFAULTS).map((key) => options[key as keyof ScanOptions]));
+  return asked(a) === asked(b);
+}
 
 /** The value where it is allowed, otherwise null. */
 export function accepted(spec: OptionSpec, value: number): number | null {

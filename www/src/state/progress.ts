@@ -1,7 +1,7 @@
 /** Rate and time left, from what a job reports. The core reads no clock; the page does. */
 import type { Timing } from "../report/types";
 
-export type JobKind = "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | LabJob;
+export type JobKind = "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | "compare" | LabJob;
 /** What labs other than the scan run, by their ids. */
 export type LabJob = "attention" | "holobench";
 

@@ -16,10 +16,10 @@ import type {
 import { counted } from "../report/labels";
 import { resolutionLadder } from "../report/resolution";
 import { FAILED, TokenRows, UNASKED } from "../report/rows";
-import { FurtherModels } from "./further_models";
+import { type FurtherModel, FurtherModels } from "./further_models";
 import { formatLink, type Linked, type MethodChoice, parseLink, SCAN } from "./link";
-import { absolute, addressOf, type LoadedModel, SPECIMEN } from "./loaded_model";
-import { chosenOracles, DEFAULTS } from "./options";
+import { absolute, type LoadedModel, sameModel, SPECIMEN } from "./loaded_model";
+import { chosenOracles, DEFAULTS, sameOptions } from "./options";
 import { rememberRate } from "./preferences";
 import { Job, type JobKind } from "./progress";
 
@@ -62,8 +62,10 @@ export class Session extends EventTarget {
   offers: OracleOffer[] = [];
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
-  /** The report in view against one from a file. */
-  difference: { name: string; text: string; diff: ReportDiff } | null = null;
+  /** The report in view against one from a file, or against that of another model with the indicators of both. */
+  difference: { name: string; text: string; indicators?: [string, string]; diff: ReportDiff } | null = null;
+  /** The model that the loaded one is compared with. */
+  other: FurtherModel | null = null;
 
   /** A scan of the loaded model that a closed tab or a cancel left behind. */
   kept: KeptScan | null = null;
@@ -107,6 +109,8 @@ export class Session extends EventTarget {
     if (this.job) return;
     this.wanted = spec;
     this.placement = placement;
+    // That a model is scanned although it fails its controls was said of that model.
+    if (this.model && !sameModel(spec, this.model.spec)) this.options = { ...this.options, despite_controls: false };
     this.model = null;
     this.offers = [];
     this.indicators = null;
@@ -186,6 +190,56 @@ export class Session extends EventTarget {
     });
     if (ended) await this.core.forgetScan(name).catch(() => {});
     else await this.lookForKept();
+    this.changed("rows");
+  }
+
+  /** Scans a model that fails its controls all the same. The report says so wherever its numbers stand. */
+  async scanAllTheSame(): Promise<void> {
+    if (this.job) return;
+    this.setOptions({ despite_controls: true });
+    await this.scan();
+  }
+
+  /** A model beside the loaded one, to be compared with it. */
+  addOther(): void {
+    this.other ??= this.further.add();
+    this.changed();
+  }
+
+  removeOther(): void {
+    if (this.other) this.further.remove(this.other);
+    this.other = null;
+    this.changed();
+  }
+
+  /** Scans the loaded model and the other one, whole and with the same options, and says what changed. */
+  async compareModels(): Promise<void> {
+    const { other } = this;
+    if (!this.model || !other?.model || this.job || other.job || this.fromFile !== null) return;
+    const options: ScanOptions = { ...this.options, method: "exhaustive" };
+    const job = new Job("compare", 2);
+    await this.work(job, async (on) => {
+      const stored = this.truth;
+      const first = stored && sameOptions(stored.provenance.options, options) ? stored : await this.askAll(job, on);
+      if (first.status !== "complete") throw unfinished(first);
+      const own = JSON.stringify(this.indicators ??= await this.core.indicators(on));
+      job.part = 2;
+      const name = String(Date.now());
+      const scanned = await other.run("compare", async (heard, its) => {
+        const report = JSON.parse(await other.core.scan(options, null, heard, `${name}.exhaustive.exhaustive.state`)) as Report;
+        report.timings = its.timings();
+        if (report.status !== "complete") throw unfinished(report);
+        return { report: JSON.stringify(report), indicators: JSON.stringify(await other.core.indicators(heard)) };
+      }, on);
+      await other.core.forgetScan(name).catch(() => {});
+      if (!scanned) throw other.trouble ?? cancelled;
+      const indicators: [string, string] = [own, scanned.indicators];
+      if (this.report !== first) this.show("exhaustive");
+      const diff = JSON.parse(await this.core.diff(JSON.stringify(first), scanned.report, indicators)) as ReportDiff;
+      this.difference = { name: named(other.model!), text: scanned.report, indicators, diff };
+    });
+    // It is said once, here.
+    other.dismiss();
     this.changed("rows");
   }
 
@@ -313,6 +367,7 @@ export class Session extends EventTarget {
     if (!this.job || this.job.cancelling) return;
     this.job.cancelling = true;
     this.core.cancel();
+    if (this.job.kind === "compare") this.other?.cancel();
     this.changed();
   }
 
@@ -440,7 +495,7 @@ export class Session extends EventTarget {
   }
 
   async differenceCsv(): Promise<string | null> {
-    return this.report && this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.report), this.difference.text));
+    return this.report && this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.report), this.difference.text, this.difference.indicators));
   }
 
   /** What the core makes of a report; null and a trouble when it cannot. */
@@ -601,14 +656,15 @@ export class Session extends EventTarget {
         this.announce();
         return;
       case "graph":
-        this.rows?.setGraph(event.graph);
+        // The second scan of a comparison is about another vocabulary.
+        if (job.kind !== "compare" || job.part < job.parts) this.rows?.setGraph(event.graph);
         this.announce();
         return;
       case "detectors":
         this.detectors = event.table;
         break;
       case "note":
-        this.notes = [...this.notes, event.text];
+        if (job.kind !== "compare" || job.part < job.parts) this.notes = [...this.notes, event.text];
         break;
     }
     this.changed();
@@ -645,7 +701,7 @@ export class Session extends EventTarget {
     if (this.job) return;
     const before = { spec: this.model?.spec, placement: this.placement };
     this.apply(linked);
-    if (addressOf(before.spec) !== addressOf(this.wanted) || before.placement.device !== this.placement.device
+    if (!before.spec || !sameModel(before.spec, this.wanted) || before.placement.device !== this.placement.device
       || before.placement.weights !== this.placement.weights) await this.load();
     else await this.reoffer();
     this.dispatchEvent(new Event("settings"));
@@ -698,4 +754,17 @@ export class Session extends EventTarget {
       this.dispatchEvent(new Event("rows"));
     });
   }
+}
+
+const cancelled: Failure = { message: "cancelled", hint: null, kind: "cancelled" };
+
+/** A scan that did not come to its end, as what it means for whoever needed its end. */
+function unfinished(report: Report): Failure {
+  if (report.status === "cancelled") return cancelled;
+  return { message: report.summary.join(" "), hint: null, kind: report.status };
+}
+
+/** A model's name, with what tells it from the same in another precision. */
+function named({ info }: LoadedModel): string {
+  return `${info.model.name} (${[...info.model.stored_types.map(([type]) => type), info.device.name].join(", ")})`;
 }

@@ -13,6 +13,7 @@ export class DetectorTableView extends GlitchscopeElement {
     tbody th { font-family: var(--mono); font-weight: 400; white-space: nowrap; }
     td small { display: block; font-size: 11px; color: var(--ink-2); white-space: nowrap; }
     .notes { margin: 8px 0 0 18px; font-size: 13px; max-width: 80ch; }
+    .caution { color: var(--warn); margin-top: 8px; max-width: 76ch; overflow-wrap: anywhere; }
     p.small { margin-top: 8px; max-width: 76ch; }
   `];
   static override properties = { table: { attribute: false }, running: { type: Boolean } };
@@ -30,6 +31,7 @@ export class DetectorTableView extends GlitchscopeElement {
     if (!table) return nothing;
     const { references } = table;
     return html`
+      ${table.caution ? html`<p class="caution" lang="en" dir="auto">${table.caution}</p>` : nothing}
       <p class="small" role="status">${t(this.running ? "detectors.so_far" : table.status === "complete" ? "detectors.whole" : "detectors.part", {
         n: table.rows.length, oracle: table.provenance.oracle.id, glitches: count(table.glitch_tokens), questions: count(table.questions), seeds: table.seeds.length,
       })}</p>

@@ -1,7 +1,7 @@
 /** Two reports side by side: what flipped, how the scores moved, and what could not be compared. */
 import { css, html, nothing, svg } from "lit";
-import { count, decimal, percent, probability } from "../report/format";
-import type { ReportDiff } from "../report/types";
+import { count, decimal, parameters, percent, probability } from "../report/format";
+import type { Provenance, ReportDiff } from "../report/types";
 import { t, type Key } from "../strings";
 import { drawing, picture } from "./chart_file";
 import { download } from "./download";
@@ -15,8 +15,9 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [48, 12, 12, 44];
 /** Smaller probabilities are drawn at this one: a log axis has no zero. */
 const P_MIN = 1e-6;
 
-type Score = "p_target" | "entropy" | "value";
-const SCORES: readonly Score[] = ["p_target", "entropy", "value"];
+const SCORES = ["p_target", "entropy", "value"] as const;
+/** One of these, or the name of an indicator. */
+type Score = (typeof SCORES)[number] | `indicator:${string}`;
 /** How a pair of verdicts is drawn, in the order of drawing. */
 const KINDS = ["both_pass", "both_fail", "fixed", "broken"] as const;
 
@@ -24,6 +25,10 @@ export class DiffPanel extends GlitchscopeElement {
   static override styles = [sheet, css`
     .sentence { font-size: 18px; line-height: 1.5; max-width: 64ch; margin: 8px 0 4px; }
     .about { max-width: 70ch; }
+    .caution { color: var(--warn); margin-top: 8px; max-width: 76ch; overflow-wrap: anywhere; }
+    .facts td { overflow-wrap: anywhere; min-width: 120px; }
+    .answer { max-width: 24ch; overflow-wrap: anywhere; }
+    .flips table { min-width: 640px; }
     .parts { display: grid; gap: 16px 32px; grid-template-columns: minmax(0, 1fr); margin-top: 16px; align-items: start; }
     @media (min-width: 1000px) { .parts { grid-template-columns: minmax(0, 420px) minmax(0, 1fr); } }
     .scroll { overflow-x: auto; margin-top: 8px; }
@@ -70,6 +75,7 @@ export class DiffPanel extends GlitchscopeElement {
     if (!diff) return nothing;
     const own = diff.oracles[0]!;
     return html`
+      ${diff.cautions.map((caution) => html`<p class="caution" lang="en" dir="auto">${caution}</p>`)}
       <p class="sentence">${t("diff.sentence", {
         n: count(diff.tokens.id_a.length), both: count(own.both_fail), a: count(own.only_a_fails), b: count(own.only_b_fails),
       })}</p>
@@ -80,6 +86,7 @@ export class DiffPanel extends GlitchscopeElement {
         }) : t("diff.by_id")}</p>
       ${diff.differences.length === 0 ? html`<p class="small quiet about">${t("diff.same")}</p>` : html`<details open><summary>${t("diff.differences", { n: diff.differences.length })}</summary>
         <ul class="notes" lang="en">${diff.differences.map((text) => html`<li dir="auto">${text}</li>`)}</ul></details>`}
+      <div class="scroll facts" tabindex="0" role="region" aria-label=${t("diff.facts")}>${this.facts(diff)}</div>
       <div class="scroll" tabindex="0" role="region" aria-label=${t("diff.oracles")}><table>
         <thead><tr><th scope="col">${t("diff.oracle")}</th>${(["both_fail", "fixed", "broken", "both_pass"] as const).map((kind) => html`<th scope="col" class="number">${t(`diff.${kind}`)}</th>`)}
           <th scope="col" class="number">Jaccard</th></tr></thead>
@@ -101,20 +108,43 @@ export class DiffPanel extends GlitchscopeElement {
       </div>`;
   }
 
+  /** What the scans were of. */
+  private facts(diff: ReportDiff) {
+    const [own] = diff.oracles;
+    const n = count(diff.tokens.id_a.length);
+    const line = (name: Key, of: (provenance: Provenance) => string) => html`<tr><th scope="row">${t(name)}</th><td dir="auto">${of(diff.a)}</td><td dir="auto">${of(diff.b)}</td></tr>`;
+    return html`<table>
+      <thead><tr><th scope="col"></th><th scope="col">${t("diff.first")}</th><th scope="col">${t("diff.second")}</th></tr></thead>
+      <tbody>
+        ${line("diff.fact.model", ({ model }) => `${model.name} (${model.family})`)}
+        ${line("diff.fact.parameters", ({ model }) => parameters(model.parameters))}
+        ${line("diff.fact.weights", ({ model }) => model.stored_types.map(([type]) => type).join(" + "))}
+        ${line("diff.fact.device", ({ device }) => [device.name, device.precision].filter(Boolean).join(", "))}
+        ${line("diff.fact.vocabulary", ({ model }) => count(model.vocabulary))}
+        ${line("diff.oracle", ({ oracle }) => oracle.id)}
+        <tr><th scope="row">${t("diff.fact.fails")}</th><td>${count(own!.both_fail + own!.only_a_fails)} / ${n}</td><td>${count(own!.both_fail + own!.only_b_fails)} / ${n}</td></tr>
+      </tbody></table>`;
+  }
+
   private scatter(diff: ReportDiff) {
-    const { score } = this;
-    const scores: Record<Score, [readonly (number | null)[], readonly (number | null)[]]> = {
-      p_target: [diff.tokens.p_target_a, diff.tokens.p_target_b],
-      entropy: [diff.tokens.entropy_a, diff.tokens.entropy_b],
-      value: [diff.tokens.value_a, diff.tokens.value_b],
-    };
-    const [a, b] = scores[score];
-    // A loop: a vocabulary is longer than a call may have arguments.
-    let high = 1e-9;
-    for (const column of [a, b]) for (const value of column) if (value !== null && value > high) high = value;
+    const { indicators, tokens } = diff;
+    const indicator = indicators.find(({ name }) => this.score === `indicator:${name}`);
+    const score = this.score.startsWith("indicator:") && !indicator ? "p_target" : this.score;
+    const named = (name: Score) => (name.startsWith("indicator:") ? name.slice("indicator:".length) : t(`diff.score.${name}` as Key));
+    const [a, b]: [readonly (number | null)[], readonly (number | null)[]] = indicator ? [indicator.a, indicator.b]
+      : score === "entropy" ? [tokens.entropy_a, tokens.entropy_b] : score === "value" ? [tokens.value_a, tokens.value_b] : [tokens.p_target_a, tokens.p_target_b];
+    // A loop: a vocabulary is longer than a call may have arguments. Scores begin at zero, indicators where they do.
+    let [least, high] = indicator ? [Infinity, -Infinity] : [0, 1e-9];
+    for (const column of [a, b]) {
+      for (const value of column) {
+        if (value !== null && value > high) high = value;
+        if (value !== null && value < least) least = value;
+      }
+    }
+    if (!(high > least)) [least, high] = [Number.isFinite(least) ? least - 0.5 : 0, Number.isFinite(high) ? high + 0.5 : 1];
     const unit = (value: number) => score === "p_target"
       ? 1 - Math.log10(Math.max(P_MIN, Math.min(1, value))) / Math.log10(P_MIN)
-      : Math.max(0, Math.min(1, value / high));
+      : Math.max(0, Math.min(1, (value - least) / (high - least)));
     const x = (value: number) => LEFT + unit(value) * (SIDE - LEFT - RIGHT);
     const y = (value: number) => SIDE - BOTTOM - unit(value) * (SIDE - TOP - BOTTOM);
     const paths: Record<(typeof KINDS)[number], string[]> = { both_pass: [], both_fail: [], fixed: [], broken: [] };
@@ -126,14 +156,15 @@ export class DiffPanel extends GlitchscopeElement {
       if (passedA === passedB) paths[passedA ? "both_pass" : "both_fail"].push(`M${px} ${py}h0`);
       else paths[passedA ? "broken" : "fixed"].push(`M${px} ${(y(second) - 4).toFixed(1)}l4 4l-4 4l-4 -4z`);
     }
-    const ticks = score === "p_target" ? [1e-6, 1e-4, 1e-2, 1] : [0, high / 2, high];
-    const label = (value: number) => score !== "p_target" ? decimal(value, 1) : value === P_MIN ? "≤10⁻⁶" : value === 1e-4 ? "10⁻⁴" : String(value);
-    const [low, top] = [score === "p_target" ? P_MIN : 0, score === "p_target" ? 1 : high];
-    const change = score === "p_target" ? diff.p_target_change : diff.entropy_change;
+    const ticks = score === "p_target" ? [1e-6, 1e-4, 1e-2, 1] : [least, (least + high) / 2, high];
+    const label = (value: number) => score !== "p_target" ? decimal(value, indicator ? 3 : 1) : value === P_MIN ? "≤10⁻⁶" : value === 1e-4 ? "10⁻⁴" : String(value);
+    const [low, top] = score === "p_target" ? [P_MIN, 1] : [least, high];
+    const change = indicator ? indicator.change : score === "p_target" ? diff.p_target_change : diff.entropy_change;
     return html`<figure>
       <label class="small">${t("diff.score")} <select @change=${(event: Event) => { this.score = (event.target as HTMLSelectElement).value as Score; }}>
-        ${SCORES.map((name) => html`<option value=${name} ?selected=${name === score}>${t(`diff.score.${name}` as Key)}</option>`)}</select></label>
-      <svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label=${t("diff.scatter", { score: t(`diff.score.${score}` as Key) })}>
+        ${[...SCORES, ...indicators.map(({ name }) => `indicator:${name}` as const)].map((name) => html`<option value=${name} ?selected=${name === score}>${named(name)}</option>`)}</select></label>
+      ${indicator ? html`<p class="small quiet about" lang="en">${indicator.what}</p>` : nothing}
+      <svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label=${t("diff.scatter", { score: named(score) })}>
         ${ticks.map((tick) => svg`
           <line class="grid" x1=${LEFT} x2=${SIDE - RIGHT} y1=${y(tick)} y2=${y(tick)}></line>
           <text class="tick" x=${LEFT - 6} y=${y(tick) + 4} text-anchor="end">${label(tick)}</text>
@@ -147,8 +178,8 @@ export class DiffPanel extends GlitchscopeElement {
         ${kind === "fixed" || kind === "broken" ? svg`<path class=${kind} d="M0 -4l4 4l-4 4l-4 -4z"></path>` : svg`<path class=${kind} stroke-linecap="round" d="M0 0h0"></path>`}</svg>${t(`diff.${kind}`)}: ${count(paths[kind].length)}</li>`)}</ul>
       <figcaption class="small quiet">${t("diff.caption", { line: t(score === "p_target" ? "diff.axis.log" : "diff.axis.linear") })}
         ${score === "value" ? nothing : t("diff.change", {
-          mean: score === "p_target" ? probability(change.mean) : decimal(change.mean, 3),
-          largest: score === "p_target" ? probability(change.largest) : decimal(change.largest, 3),
+          mean: score === "p_target" ? probability(change.mean) : decimal(change.mean, 4),
+          largest: score === "p_target" ? probability(change.largest) : decimal(change.largest, 4),
         })}</figcaption>
     </figure>`;
   }
@@ -161,13 +192,15 @@ export class DiffPanel extends GlitchscopeElement {
       <h3>${t("diff.flips", { n: count(flips.length), share: percent(flips.length / Math.max(1, n)) })}</h3>
       <div class="scroll flips" tabindex="0" role="region" aria-label=${t("diff.flips.label")}><table>
         <thead><tr><th scope="col" class="number">${t("diff.id_a")}</th><th scope="col" class="number">${t("diff.id_b")}</th><th scope="col">${t("column.token")}</th>
-          <th scope="col">${t("diff.verdict")}</th><th scope="col" class="number">p, 1</th><th scope="col" class="number">p, 2</th></tr></thead>
-        <tbody>${flips.slice(0, LISTED).map((at) => {
+          <th scope="col">${t("diff.verdict")}</th><th scope="col" class="number">p, 1</th><th scope="col" class="number">p, 2</th>
+          <th scope="col">${t("diff.answer_a")}</th><th scope="col">${t("diff.answer_b")}</th></tr></thead>
+        <tbody>${flips.slice(0, LISTED).map((at, i) => {
           const broken = tokens.passed_a[at]!;
           return html`<tr><td class="number">${tokens.id_a[at]}</td><td class="number">${tokens.id_b[at]}</td>
             <td><gs-token .text=${tokens.text[at]!} .token=${tokens.id_a[at]!} tone=${broken ? "glitch" : ""} pickable></gs-token></td>
             <td class="change ${broken ? "broken" : ""}">${t(broken ? "diff.broken" : "diff.fixed")}</td>
-            <td class="number">${probability(tokens.p_target_a[at]!)}</td><td class="number">${probability(tokens.p_target_b[at]!)}</td></tr>`;
+            <td class="number">${probability(tokens.p_target_a[at]!)}</td><td class="number">${probability(tokens.p_target_b[at]!)}</td>
+            ${(diff.flip_answers[i] ?? []).map((answer) => html`<td class="answer"><gs-token .text=${answer} .bytesHex=${""} .token=${-1}></gs-token></td>`)}</tr>`;
         })}</tbody></table></div>
       ${flips.length > LISTED ? html`<p class="small quiet">${t("diff.more", { n: count(flips.length - LISTED) })}</p>` : nothing}
     </div>`;
@@ -185,7 +218,7 @@ export class DiffPanel extends GlitchscopeElement {
     const text = drawing(this.renderRoot.querySelector("svg")!, SIDE, SIDE);
     const ground = getComputedStyle(this).getPropertyValue("--surface");
     const content = format === "svg" ? text : await picture(text, SIDE, SIDE, ground);
-    if (content) download(content, `${this.stem}-${this.score}.${format}`, format === "svg" ? "image/svg+xml" : "image/png");
+    if (content) download(content, `${this.stem}-${this.score.replace(":", "-")}.${format}`, format === "svg" ? "image/svg+xml" : "image/png");
   }
 
   private save(format: "json" | "csv"): void {

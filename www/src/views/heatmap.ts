@@ -178,10 +178,8 @@ export class Heatmap extends GlitchscopeElement {
   private beyond(): number {
     const { values } = this.data!;
     let n = 0;
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i];
-      if (value !== null && value !== undefined && Math.abs(value) > this.limit * (1 + 1e-9)) n++;
-    }
+    let i = values.length;
+    while (i-- > 0) if (Math.abs(values[i] ?? 0) > this.limit * (1 + 1e-9)) n++;
     return n;
   }
 

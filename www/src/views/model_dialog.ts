@@ -7,6 +7,8 @@ import { GlitchscopeElement, sheet } from "./element";
 import type { CacheView } from "./cache_panel";
 import "./cache_panel";
 
+const WEIGHTS = ["stored", "f16", "int8", "int4"] as const;
+
 /** What a drop or a pick turned out to be, in words the dialog can show. */
 export interface Found {
   title: string;
@@ -49,7 +51,7 @@ export class ModelDialog extends GlitchscopeElement {
     hub: { type: String }, use: { attribute: false }, busy: { type: Boolean },
   };
   declare device: DevicePreference;
-  declare weights: "stored" | "int8" | "int4";
+  declare weights: (typeof WEIGHTS)[number];
   /** Which device is in use, and why. */
   declare deviceLine: string;
   declare found: Found | null;
@@ -128,7 +130,7 @@ export class ModelDialog extends GlitchscopeElement {
         <h3>${t("dialog.weights")}</h3>
         <div class="row">
           <div class="segmented" role="radiogroup" aria-label=${t("dialog.weights")}>
-            ${(["stored", "int8", "int4"] as const).map((weights) => html`<label><input type="radio" name="weights" value=${weights}
+            ${WEIGHTS.map((weights) => html`<label><input type="radio" name="weights" value=${weights}
               .checked=${this.weights === weights} @change=${() => this.tell("weights", weights)} />${t(`weights.${weights}`)}</label>`)}
           </div>
         </div>

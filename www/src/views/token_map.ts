@@ -5,11 +5,13 @@
  * Enter opens it, Escape leaves it, + and − zoom, 0 shows everything.
  */
 import { css, html, nothing, type PropertyValues } from "lit";
-import { count, percent } from "../report/format";
+import { count, decimal, percent } from "../report/format";
 import { shown } from "../report/token_text";
 import { FAILED, SKIPPED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
-import { t, type Key } from "../strings";
+import type { IndicatorTable } from "../report/types";
+import { has, t, type Key } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
+import { colouring, type Colouring, type ColouringName, colourings, NONE, STEPS } from "./token_map/colouring";
 import { css as colour, type Palette, palette } from "./token_map/palette";
 import { hull, Places } from "./token_map/places";
 import { canvasPoints, FADE_MS, MARGIN, type Points, STATE_BYTES, toLayout, toScreen, type View, webglPoints } from "./token_map/points";
@@ -51,6 +53,8 @@ export class TokenMap extends GlitchscopeElement {
     .legend button[aria-pressed="false"] { opacity: 1; color: var(--ink-2); text-decoration: line-through; background: none; }
     .legend svg { width: 12px; height: 12px; flex: none; overflow: visible; }
     .legend .n { font-family: var(--mono); font-size: 12px; min-width: 3ch; text-align: end; }
+    .steps { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 12px; margin-top: 4px; padding: 0; list-style: none; font-size: 13px; }
+    .steps svg { width: 12px; height: 12px; vertical-align: -1px; }
     .glitch { fill: var(--glitch); }
     .ok { fill: var(--ok); }
     .unasked { fill: var(--ink); opacity: 0.3; }
@@ -59,7 +63,7 @@ export class TokenMap extends GlitchscopeElement {
   `];
   static override properties = {
     rows: { attribute: false }, version: { type: Number }, visible: { attribute: false }, shownVerdicts: { attribute: false },
-    picked: { attribute: false }, byCluster: { state: true }, hovered: { state: true }, empty: { type: String },
+    picked: { attribute: false }, indicators: { attribute: false }, colouring: { state: true }, hovered: { state: true }, empty: { type: String },
   };
   declare rows: TokenRows | null;
   /** Changes when `rows` has: the object itself stays. */
@@ -68,7 +72,9 @@ export class TokenMap extends GlitchscopeElement {
   declare visible: Uint8Array | null;
   declare shownVerdicts: ReadonlySet<number>;
   declare picked: number | null;
-  declare byCluster: boolean;
+  /** Of the model that the rows are of, to colour by; null while nobody has read them. */
+  declare indicators: IndicatorTable | null;
+  declare colouring: ColouringName;
   declare hovered: number | null;
   declare empty: string;
 
@@ -76,6 +82,8 @@ export class TokenMap extends GlitchscopeElement {
   private canvas: HTMLCanvasElement | null = null;
   private overlay: HTMLCanvasElement | null = null;
   private colours: Palette | null = null;
+  /** What the colours say; null: the verdicts. */
+  private paint: Colouring | null = null;
   private view: View = { width: 0, height: 0, zoom: 1, x: 0, y: 0 };
   private places: Places | null = null;
   private ends = new Float32Array();
@@ -105,7 +113,8 @@ export class TokenMap extends GlitchscopeElement {
     this.visible = null;
     this.shownVerdicts = new Set([0, 1, 2, 3]);
     this.picked = null;
-    this.byCluster = true;
+    this.indicators = null;
+    this.colouring = "cluster";
     this.hovered = null;
     this.empty = "";
   }
@@ -165,11 +174,10 @@ export class TokenMap extends GlitchscopeElement {
                 ${t(`verdict.${VERDICTS[verdict]}` as Key)} <span class="n">${count(counts[verdict])}</span>
               </button>`)}
           </div>
-          <div class="segmented small" role="radiogroup" aria-label=${t("map.colour")}>
-            ${[true, false].map((byCluster) => html`<label><input type="radio" name="colour" .checked=${this.byCluster === byCluster}
-              @change=${() => { this.byCluster = byCluster; }} />${t(byCluster ? "map.by_cluster" : "map.by_verdict")}</label>`)}
-          </div>
+          <label class="small">${t("map.colour")} <select @change=${(event: Event) => { this.colouring = (event.target as HTMLSelectElement).value as ColouringName; }}>
+            ${colourings(rows, this.indicators).map((name) => html`<option value=${name} ?selected=${name === this.colouring}>${colouringText(name)}</option>`)}</select></label>
         </div>
+        ${this.scale()}
         <figcaption>${this.caption()}</figcaption>
       </figure>`;
   }
@@ -185,11 +193,13 @@ export class TokenMap extends GlitchscopeElement {
   }
 
   override updated(changes: PropertyValues): void {
-    if (changes.has("rows") || changes.has("version") || changes.has("visible")) this.load();
+    const painted = this.paint;
+    if (["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name))) this.load();
+    if (painted !== this.paint && (painted?.ends || this.paint?.ends || painted?.groups.length || this.paint?.groups.length)) this.requestUpdate();
     if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
     this.place();
     // What is hovered or picked is drawn on the canvas above: a vocabulary of points need not be drawn again for it.
-    this.redraw(["rows", "version", "visible", "byCluster"].some((name) => changes.has(name)));
+    this.redraw(["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name)));
   }
 
   /** The picture as it is, with what lies over it. */
@@ -206,6 +216,16 @@ export class TokenMap extends GlitchscopeElement {
     context.drawImage(this.canvas, 0, 0);
     context.drawImage(this.overlay, 0, 0);
     return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+  }
+
+  /** The legend of the colours, where they have names or an order. */
+  private scale() {
+    const { paint, colours } = this;
+    if (!paint || !colours || (paint.groups.length === 0 && !paint.ends)) return nothing;
+    const dot = (step: number) => html`<svg viewBox="0 0 12 12" aria-hidden="true"><circle cx="6" cy="6" r="5" fill=${colour((paint.scale === "steps" ? colours.steps : colours.clusters)[step]!)}></circle></svg>`;
+    return html`<ul class="steps">${paint.ends
+      ? html`<li>${decimal(paint.ends[0], 4)}</li><li>${Array.from({ length: STEPS }, (_, step) => dot(step))}</li><li>${decimal(paint.ends[1], 4)}</li><li class="quiet">${t("map.steps")}</li>`
+      : paint.groups.map((group, step) => html`<li>${dot(step)} ${groupText(group)}</li>`)}</ul>`;
   }
 
   private setUp(): void {
@@ -255,6 +275,7 @@ export class TokenMap extends GlitchscopeElement {
       this.birth = new Float32Array(n).fill(-FADE_MS);
     }
     if (this.placed.rows !== rows || this.placed.graph !== rows.graph) this.position(rows, now, fresh);
+    this.paint = colouring(this.colouring, rows, this.indicators);
     const still = reducedMotion();
     for (let id = 0; id < n; id++) {
       const verdict = rows.verdict[id]!;
@@ -263,7 +284,7 @@ export class TokenMap extends GlitchscopeElement {
         this.fading = now + FADE_MS;
       }
       this.state[4 * id] = verdict;
-      this.state[4 * id + 1] = rows.cluster[id]! < 0 ? 255 : rows.cluster[id]! % 12;
+      this.state[4 * id + 1] = this.paint ? this.paint.steps[id]! : NONE;
       this.state[4 * id + 2] = this.visible && !this.visible[id] ? 0 : 1;
     }
     this.points?.setState(this.state, this.birth);
@@ -342,7 +363,8 @@ export class TokenMap extends GlitchscopeElement {
     if (this.stale) {
       const { detail } = this;
       points.draw({
-        view, palette: colours, mix, now, size: this.size(), detail, byCluster: this.byCluster && this.rows?.graph != null,
+        view, palette: colours, mix, now, size: this.size(), detail, failing: this.paint?.failing ?? false,
+        colours: !this.paint ? null : this.paint.scale === "steps" ? colours.steps : colours.clusters,
       });
       this.stale = false;
     }
@@ -621,6 +643,18 @@ export class TokenMap extends GlitchscopeElement {
     });
   }
 }
+
+/** What a colouring is called; oracles and indicators have names of their own. */
+function colouringText(name: ColouringName): string {
+  const [kind, own] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+  return name.includes(":") ? t(kind === "oracle" ? "map.by_oracle" : "map.by_indicator", { name: own }) : t(`map.by_${name}` as Key);
+}
+
+function groupText(group: Colouring["groups"][number]): string {
+  const key = [`type.${group}`, `symptom.${group}`, `map.${group}`].find(has)!;
+  return t(key);
+}
+
 customElements.define("gs-map", TokenMap);
 
 function reducedMotion(): boolean {

@@ -103,6 +103,9 @@ pub fn compare(args: &Compare) -> Result<i32, Failure> {
 fn detector_table(table: &DetectorTable) -> String {
     use std::fmt::Write;
     let mut out = String::new();
+    if let Some(caution) = &table.caution {
+        let _ = writeln!(out, "\nwarning: {caution}");
+    }
     let _ = writeln!(
         out,
         "\n{} of {} tokens fail the oracle {}; {:.1} tokens processed and {:.4} s for each question\n",

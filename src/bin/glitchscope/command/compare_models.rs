@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use glitchscope::report::{self, Method, Report, ScanOptions, Status};
+use glitchscope::report::{self, IndicatorTable, Method, Report, ScanOptions, Status};
 
 use super::diff::{DiffOutput, finish};
 use super::failure::Failure;
@@ -54,17 +54,18 @@ pub fn compare_models(args: &CompareModels) -> Result<i32, Failure> {
         json: args.model.json,
     };
     // One after the other, so that the two models are never in memory together.
-    let a = scan(&args.model, args)?;
-    let b = scan(&second, args)?;
+    let (a, indicators_a) = scan(&args.model, args)?;
+    let (b, indicators_b) = scan(&second, args)?;
     for (path, report) in [(&args.report_a, &a), (&args.report_b, &b)] {
         if let Some(path) = path {
             write(path, &report.to_json()?)?;
         }
     }
-    finish(&report::diff(&a, &b), &args.output, args.model.json)
+    let diff = report::diff(&a, &b).with_indicators(&indicators_a, &indicators_b);
+    finish(&diff, &args.output, args.model.json)
 }
 
-fn scan(model: &ModelArgs, args: &CompareModels) -> Result<Report, Failure> {
+fn scan(model: &ModelArgs, args: &CompareModels) -> Result<(Report, IndicatorTable), Failure> {
     let mut monitor = Terminal::new();
     let mut session = open(model, &mut monitor)?;
     let options = ScanOptions {
@@ -76,11 +77,12 @@ fn scan(model: &ModelArgs, args: &CompareModels) -> Result<Report, Failure> {
     let mut report = pollster::block_on(session.scan(&options, None, &mut monitor))?;
     report.timings = monitor.finish();
     match report.status {
-        Status::Complete => Ok(report),
+        Status::Complete => Ok((report, pollster::block_on(session.indicators(&mut monitor))?)),
         _ => Err(Failure::Usage(format!(
-            "the scan of {} did not come to its end: {}",
+            "the scan of {} did not come to its end: {}{}",
             model.model.display(),
-            report.summary.join(" ")
+            report.summary.join(" "),
+            if report.status == Status::NotTestable { " --despite-controls scans it all the same." } else { "" }
         ))),
     }
 }

@@ -58,6 +58,9 @@ fn table(diff: &ReportDiff) -> String {
     use std::fmt::Write;
     const SHOWN: usize = 25;
     let mut out = String::new();
+    for caution in &diff.cautions {
+        let _ = writeln!(out, "warning: {caution}");
+    }
     for sentence in &diff.summary {
         let _ = writeln!(out, "{sentence}");
     }
@@ -84,22 +87,31 @@ fn table(diff: &ReportDiff) -> String {
         "\np(token) changes by {:.2e} on average, {:.2e} at most; entropy by {:.3} and {:.3} nats",
         p.mean, p.largest, entropy.mean, entropy.largest
     );
+    for indicator in &diff.indicators {
+        let (name, change) = (&indicator.name, indicator.change);
+        let _ = writeln!(out, "{name} changes by {:.2e} on average, {:.2e} at most", change.mean, change.largest);
+    }
     let tokens = &diff.tokens;
     if !diff.flips.is_empty() {
         let _ = writeln!(
             out,
-            "\n{:>7}  {:>7}  {:<24} {:<6}  {:>9}  {:>9}",
-            "id a", "id b", "token", "change", "p a", "p b"
+            "\n{:>7}  {:>7}  {:<24} {:<6}  {:>9}  {:>9}  {:<24} answer b",
+            "id a", "id b", "token", "change", "p a", "p b", "answer a"
         );
     }
-    for &at in diff.flips.iter().take(SHOWN) {
+    for (&at, (answer_a, answer_b)) in diff.flips.iter().zip(&diff.flip_answers).take(SHOWN) {
         let at = at as usize;
         let change = if tokens.passed_b[at] { "fixed" } else { "broken" };
         let token = visible(&tokens.text[at], 24);
         let _ = writeln!(
             out,
-            "{:>7}  {:>7}  {token:<24} {change:<6}  {:>9.2e}  {:>9.2e}",
-            tokens.id_a[at], tokens.id_b[at], tokens.p_target_a[at], tokens.p_target_b[at]
+            "{:>7}  {:>7}  {token:<24} {change:<6}  {:>9.2e}  {:>9.2e}  {:<24} {}",
+            tokens.id_a[at],
+            tokens.id_b[at],
+            tokens.p_target_a[at],
+            tokens.p_target_b[at],
+            visible(answer_a, 24),
+            visible(answer_b, 24)
         );
     }
     if diff.flips.len() > SHOWN {

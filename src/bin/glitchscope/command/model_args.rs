@@ -41,6 +41,8 @@ pub enum DeviceArg {
 pub enum WeightsArg {
     /// As the file has them
     Stored,
+    /// 16 bits (F16)
+    F16,
     /// 8 bits and a scale for 32 weights (Q8_0)
     Int8,
     /// 4 bits and a scale for 32 weights (Q4_0)
@@ -51,6 +53,7 @@ impl From<WeightsArg> for Option<Quantised> {
     fn from(weights: WeightsArg) -> Self {
         match weights {
             WeightsArg::Stored => None,
+            WeightsArg::F16 => Some(Quantised::F16),
             WeightsArg::Int8 => Some(Quantised::Int8),
             WeightsArg::Int4 => Some(Quantised::Int4),
         }

@@ -40,6 +40,9 @@ pub struct OracleArgs {
     /// Of repetition-sampled (0.9: glitcher's)
     #[arg(long, default_value_t = 0.9)]
     pub top_p: f64,
+    /// Scan a model that fails ordinary words all the same; whatever comes of it says so
+    #[arg(long)]
+    pub despite_controls: bool,
 }
 
 impl OracleArgs {
@@ -54,6 +57,7 @@ impl OracleArgs {
             attempts: self.attempts,
             temperature: self.temperature,
             top_p: self.top_p,
+            despite_controls: self.despite_controls,
             ..ScanOptions::default()
         }
     }

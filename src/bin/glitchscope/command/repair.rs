@@ -43,6 +43,9 @@ pub struct Merges {
     /// Take a token out even where others are built from it, which are then lost too
     #[arg(long)]
     with_dependents: bool,
+    /// Oracles that are asked before and after, by id and separated by commas; those of the report when left out
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    oracle: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -89,7 +92,7 @@ fn prune(args: &Merges) -> Result<i32, Failure> {
     let mut monitor = Terminal::new();
     listen_for_ctrl_c();
     let mut session = open(&args.chosen.model, &mut monitor)?;
-    let options = MergeOptions { with_dependents: args.with_dependents };
+    let options = MergeOptions { with_dependents: args.with_dependents, oracles: args.oracle.clone() };
     let work = merges::prune_and_ask(&mut session, Some(&report), &json, &ids, &options, &mut monitor);
     let (repair, patched) = pollster::block_on(work)?;
     monitor.finish();
@@ -202,19 +205,32 @@ fn merge_table(repair: &MergeRepair) -> String {
         "other tokens that come back from their text: {} before, {} after",
         repair.others_before, repair.others_after
     );
-    let _ = writeln!(out, "of {} that failed, {} pass by their new ids\n", repair.failed_before, repair.repaired);
-    let _ = writeln!(out, "{:>7}  {:<24} {:<6} {:<6} {:<20} answer after", "id", "token", "before", "after", "new ids");
+    for asked in &repair.oracles {
+        let _ = writeln!(
+            out,
+            "by {}: of {} that failed, {} pass by their new ids; {} that passed fail",
+            asked.oracle, asked.failed_before, asked.repaired, asked.spoiled
+        );
+    }
+    let verdicts = |said: &[Said]| said.iter().map(|said| verdict(Some(said))).collect::<Vec<_>>().join(" ");
+    let width = (5 * repair.oracles.len()).max(6);
+    let _ = writeln!(out);
+    let _ = writeln!(
+        out,
+        "{:>7}  {:<24} {:<width$} {:<width$} {:<20} answer after",
+        "id", "token", "before", "after", "new ids"
+    );
     for token in &repair.tokens {
         let ids: Vec<String> = token.ids_after.iter().map(u32::to_string).collect();
         let _ = writeln!(
             out,
-            "{:>7}  {:<24} {:<6} {:<6} {:<20} {}",
+            "{:>7}  {:<24} {:<width$} {:<width$} {:<20} {}",
             token.id,
             visible(&token.text, 24),
-            verdict(token.before.as_ref()),
-            verdict(token.after.as_ref()),
+            verdicts(&token.before),
+            verdicts(&token.after),
             visible(&ids.join(" "), 20),
-            visible(token.after.as_ref().map_or("", |said| &said.answer), 30)
+            visible(token.after.first().map_or("", |said| &said.answer), 30)
         );
     }
     for token in &repair.refused {

@@ -1,10 +1,10 @@
 /** What the attention lens knows: texts with concepts, models, what was measured. Announces `change`. */
-import { asFailure, type Failure, type SourceSpec, type WeightStorage } from "../../core/client";
+import { asFailure, type Failure, type Listener, type SourceSpec } from "../../core/client";
 import { parseAddress } from "../../core/address";
 import { HUB } from "../../core/hub_source";
 import { Job } from "../../state/progress";
 import type { FurtherModel } from "../../state/further_models";
-import { addressOf, type LoadedModel, SPECIMEN, SPECIMEN_LEGAL } from "../../state/loaded_model";
+import { type LoadedModel, sameModel, SPECIMEN, SPECIMEN_LEGAL } from "../../state/loaded_model";
 import { measuredRate, rememberRate } from "../../state/preferences";
 import type { Session } from "../../state/session";
 import { type EditedConcept, type EditedText, followed, fromRequest, joined, type Span, toRequest, trimmed, unbracketed, without } from "./marks";
@@ -31,6 +31,13 @@ function linkAddress(spec: SourceSpec): string | null {
   if (spec.kind === "url") return spec.bundled ? spec.name : spec.url + (spec.modelFile ?? "");
   if (spec.kind === "files") return null;
   return spec.modelFile || spec.host !== HUB ? `${spec.host}/${spec.id}/resolve/${spec.revision}/${spec.modelFile ?? ""}` : spec.name;
+}
+
+/** `concept_model.npy`, as the button that saves arrays names them; what has no such name is a model's only concept. */
+export function arrayName(path: string): { concept: string; model: string } {
+  const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.npy$/i, "");
+  const [, concept, model] = /^(.+)_([^_]+)$/.exec(stem) ?? [];
+  return concept && model ? { concept, model } : { concept: "concept", model: stem };
 }
 
 export class Lens extends EventTarget {
@@ -67,6 +74,7 @@ export class Lens extends EventTarget {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private asked = 0;
   private model: LoadedModel | null = null;
+  private besideModels: (LoadedModel | null)[] = [];
   private working = false;
   private besideByLink: string[] | null = null;
 
@@ -81,7 +89,7 @@ export class Lens extends EventTarget {
   /** Reads the example and what the link says. */
   async restore(): Promise<void> {
     const settings = parseSettings(this.session.settingsOf(LAB));
-    this.example ??= await fetch(new URL("examples/attention.json", document.baseURI)).then(async (answer) => (answer.ok ? answer.json() as Promise<AttentionRequest> : null)).catch(() => null);
+    this.example ??= await this.session.core.attentionExample().then((json) => JSON.parse(json) as AttentionRequest, () => null);
     this.isExample = settings.texts === null;
     this.texts = settings.texts ?? (this.example ? fromRequest(this.example) : [{ name: "", text: "", concepts: [], alsoExcluded: [], kept: [] }]);
     for (const text of this.texts) if (text.concepts.length === 0) text.concepts.push({ name: "concept 1", spans: [], tokens: null });
@@ -141,9 +149,9 @@ export class Lens extends EventTarget {
   // Editing.
 
   /** Takes what a person typed. Brackets become marks at once. */
-  type(text: string): void {
+  type(text: string, caret: number): void {
     const before = this.text;
-    const concepts = before.concepts.map((concept) => ({ ...concept, spans: followed(before.text, text, concept.spans), tokens: null }));
+    const concepts = before.concepts.map((concept) => ({ ...concept, spans: followed(before.text, text, concept.spans, caret), tokens: null }));
     const typed: EditedText = { ...before, text, concepts, alsoExcluded: [], kept: [] };
     this.replace(unbracketed(typed, this.concept) ?? typed);
   }
@@ -277,6 +285,12 @@ export class Lens extends EventTarget {
         this.retokenise(0);
       }
     }
+    const loaded = this.beside.map((further) => further.model);
+    if (loaded.length !== this.besideModels.length || loaded.some((one, i) => one !== this.besideModels[i])) {
+      this.besideModels = loaded;
+      if (this.results.length > 0) this.stale = true;
+      if (this.session.lab === LAB) this.relink();
+    }
     this.changed();
   }
 
@@ -284,7 +298,7 @@ export class Lens extends EventTarget {
   private loadBeside(): void {
     const { session } = this;
     if (!session.model || session.further.list.length > 0 || session.lab !== LAB) return;
-    const wanted = this.besideByLink ?? (this.isExample && addressOf(session.model.spec) === SPECIMEN.name ? [SPECIMEN_LEGAL.name] : []);
+    const wanted = this.besideByLink ?? (this.isExample && sameModel(session.model.spec, SPECIMEN) ? [SPECIMEN_LEGAL.name] : []);
     this.besideByLink = [];
     for (const address of wanted) {
       this.addModel(address);
@@ -296,26 +310,12 @@ export class Lens extends EventTarget {
     const { session } = this;
     const spec = [SPECIMEN, SPECIMEN_LEGAL].find(({ name }) => name === typed.trim()) ?? parseAddress(typed, document.baseURI);
     if (!spec || this.beside.length >= MODELS_MAX - 1) return false;
-    void session.further.add().load(spec, session.placement).then(() => this.besideChanged());
+    void session.further.add().load(spec, session.placement);
     return true;
-  }
-
-  /** The first model once more, with its weights rounded. */
-  addRounded(weights: WeightStorage): void {
-    const { session } = this;
-    if (!session.model || this.beside.length >= MODELS_MAX - 1) return;
-    void session.further.add().load(session.model.spec, { ...session.placement, weights }).then(() => this.besideChanged());
   }
 
   removeModel(model: FurtherModel): void {
     this.session.further.remove(model);
-    this.besideChanged();
-  }
-
-  private besideChanged(): void {
-    this.stale = this.results.length > 0;
-    this.relink();
-    this.changed();
   }
 
   /** Tokenises again after a rest: one call at a time, and none while something runs. */
@@ -380,16 +380,17 @@ export class Lens extends EventTarget {
     this.measured = [null, ...beside];
     this.imported = null;
     this.opened = null;
-    await session.work(job, async (on) => {
+    await session.work(job, async (hear) => {
       for (const [i, further] of this.measured.entries()) {
         job.part = i + 1;
-        job.enter("attention", further?.model?.info.model.name ?? session.model!.info.model.name);
+        const { name } = (further?.model ?? session.model!).info.model;
+        const on: Listener = (event) => hear(event.event === "stage" ? { ...event, detail: `${name}: ${event.detail}` } : event);
         const began = performance.now();
         let raw: string;
         if (further) {
-          const result = await further.run(LAB, async (hear) => {
+          const result = await further.run(LAB, async (listener) => {
             const own = byHand ? JSON.stringify(this.requestFor(JSON.parse(await further.core.attentionTokens(request)) as TextTokens[])) : request;
-            return further.core.attention(own, hear);
+            return further.core.attention(own, listener);
           }, on);
           if (result === null) throw further.trouble ?? { message: "cancelled", hint: null, kind: "cancelled" };
           raw = result;
@@ -464,8 +465,11 @@ export class Lens extends EventTarget {
     const { session } = this;
     if (session.job) return;
     try {
-      const read = await Promise.all(files.map(async ({ path, file }) => ({ name: path, bytes: new Uint8Array(await file.arrayBuffer()) })));
-      this.rawComparison = await session.core.attentionImport(read);
+      const read = await Promise.all(files.map(async ({ file }) => new Uint8Array(await file.arrayBuffer())));
+      const [first] = files;
+      this.rawComparison = first && files.length === 1 && /\.csv$/i.test(first.path)
+        ? await session.core.attentionImport(first.path, read[0]!, JSON.stringify(this.statistics))
+        : await session.core.attentionImportNpy(JSON.stringify(files.map(({ path }) => arrayName(path))), read, JSON.stringify(this.statistics));
       this.comparison = JSON.parse(this.rawComparison) as AttentionComparison;
       this.imported = files.map(({ path }) => path).join(", ");
       this.results = [];
@@ -518,7 +522,7 @@ export class Lens extends EventTarget {
 
   private relink(): void {
     const named = this.beside.flatMap(({ wanted }) => (wanted ? (linkAddress(wanted) ?? []) : []));
-    const usual = this.isExample && addressOf(this.session.wanted) === SPECIMEN.name ? [SPECIMEN_LEGAL.name] : [];
+    const usual = this.isExample && sameModel(this.session.wanted, SPECIMEN) ? [SPECIMEN_LEGAL.name] : [];
     this.session.setSettings(LAB, formatSettings({
       texts: this.isExample ? null : this.texts, exclusion: this.exclusion, statistics: this.statistics,
       beside: this.session.model === null ? this.besideByLink : named.join(" ") === usual.join(" ") ? null : named,

@@ -95,13 +95,16 @@ export function trimmed(text: string, { start, end }: Span): Span {
   return { start, end };
 }
 
-/** Where spans lie after `before` has been edited into `after`: the edit is what lies between the common beginning and end. */
-export function followed(before: string, after: string, spans: readonly Span[]): Span[] {
+/**
+ * Where spans lie after `before` has been edited into `after`: the edit is what lies between the common beginning and end.
+ * Letters that are alike leave open where it was; `caret`, the place behind what was typed, settles that.
+ */
+export function followed(before: string, after: string, spans: readonly Span[], caret = 0): Span[] {
   const most = Math.min(before.length, after.length);
-  let head = 0;
-  while (head < most && before[head] === after[head]) head++;
   let tail = 0;
-  while (tail < most - head && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+  while (tail < Math.min(most, after.length - caret) && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+  let head = 0;
+  while (head < most - tail && before[head] === after[head]) head++;
   const [from, to, grown] = [head, before.length - tail, after.length - before.length];
   return joined(spans.flatMap(({ start, end }): Span[] => {
     // What is typed at a span's ends does not belong to it; what is typed inside does.

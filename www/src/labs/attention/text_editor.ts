@@ -92,7 +92,7 @@ export class MarkedTextField extends GlitchscopeElement {
 
   private readonly typed = (): void => {
     this.hint = "";
-    this.dispatchEvent(new CustomEvent("typed", { detail: this.field.value }));
+    this.dispatchEvent(new CustomEvent("typed", { detail: { text: this.field.value, caret: this.field.selectionEnd } }));
   };
 
   private readonly scrolled = (): void => {

@@ -130,6 +130,6 @@ customElements.define("gs-token-strip", TokenStrip);
 
 /** `value` in steps from 0 to `LEVELS`, by its part of `most`; below zero for a negative one. */
 export function levelOf(value: number, most: number): number {
-  if (!(most > 0) || !Number.isFinite(value)) return 0;
+  if (!(most > 0) || !Number.isFinite(value) || value === 0) return 0;
   return Math.sign(value) * Math.min(LEVELS, Math.ceil((LEVELS * Math.abs(value)) / most - 1e-9));
 }

@@ -20,7 +20,10 @@ export function answer(session: Session, show: ShowRows) {
     ${both ? html`<div class="segmented small" role="radiogroup" aria-label=${t("answer.which")}>
       ${(["glitchhunter", "exhaustive"] as const).map((method) => html`<label><input type="radio" name="report" .checked=${session.shown === method}
         ?disabled=${session.job !== null} @change=${() => session.show(method)} />${t(`method.${method}`)}</label>`)}</div>` : nothing}
+    ${caution(report)}
     <p class="sentence">${sentence(report, show)}</p>
+    ${report.status === "not_testable" && session.canAsk ? html`<p class="row"><button @click=${() => void session.scanAllTheSame()}>${t("controls.despite")}</button>
+      <span class="small quiet about">${t("controls.despite.about")}</span></p>` : nothing}
     <p class="small quiet">${t("answer.oracle", { oracle: report.provenance.oracle.id })}
       ${t("answer.where", { device: deviceName(report), model: report.provenance.model.name })}
       ${report.timings.length > 0 ? t("answer.took", { time: duration(report.timings.find(({ stage }) => stage === "total")?.seconds
@@ -35,6 +38,13 @@ export function answer(session: Session, show: ShowRows) {
     ${report.hunt && report.hunt.rounds.length > 0 ? rounds(report) : nothing}
     ${report.skipped.length > 0 ? skipped(report, show) : nothing}
     ${notes(session)}`;
+}
+
+/** What has to stand beside the numbers of a scan that was made although the model fails ordinary words. */
+export function caution(report: Report | null) {
+  if (!report?.controls?.overridden) return nothing;
+  const { passed, asked } = report.controls;
+  return html`<p class="caution" role="note">${t("controls.overridden", { model: report.provenance.model.name, passed: count(passed), asked: count(asked), oracle: report.provenance.oracle.id })}</p>`;
 }
 
 /** Said while files were read, while the model was loaded, and by the report; each once. */

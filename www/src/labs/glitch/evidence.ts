@@ -6,6 +6,8 @@ import type { Session } from "../../state/session";
 import { t, type Key } from "../../strings";
 import { download } from "../../views/download";
 import "../../views/diff_panel";
+import "../../views/progress_bar";
+import "../further_model";
 
 /** Forms of a report besides JSON and CSV, which have buttons of their own. */
 const FORMS: readonly { format: ExportFormat; ending: string; type: string }[] = [
@@ -35,9 +37,10 @@ export function keptScan(session: Session) {
     <button @click=${() => void session.dropKept()}>${t("kept.drop")}</button></p>`;
 }
 
-/** The shown report against one from a file. */
+/** The loaded model against another one, and the shown report against one from a file. */
 export function comparison(session: Session, stem: string) {
-  if (!session.report) return nothing;
+  const { other, job } = session;
+  if (!session.report && !session.model) return nothing;
   const compare = async (event: Event): Promise<void> => {
     const input = event.target as HTMLInputElement;
     const file = input.files?.[0];
@@ -49,15 +52,24 @@ export function comparison(session: Session, stem: string) {
     if (text !== null) download(text, `${stem}-comparison.${format}`, format === "json" ? "application/json" : "text/csv");
   };
   const { difference } = session;
+  const ready = session.model !== null && other?.model && other.job === null && job === null && session.fromFile === null;
   return html`<section class="comparison" aria-label=${t("diff.heading")}>
     <h2>${t("diff.heading")}</h2>
     <p class="how">${t("diff.about")}</p>
+    ${other ? html`<gs-further-model .model=${other} .first=${session.model} name=${t("compare.second")} ?busy=${job !== null}
+        @put-away=${() => session.removeOther()}></gs-further-model>
+      <p class="small quiet how">${t("compare.what")}</p>
+      <div class="run">${job?.kind === "compare" ? html`<gs-progress .view=${{
+        stage: job.stage, detail: job.detail, done: job.done, total: job.total, unit: job.unit, rate: job.rate, left: job.left,
+        part: job.part, parts: job.parts, cancelling: job.cancelling,
+      }} @cancel=${() => session.cancel()}></gs-progress>` : html`<button ?disabled=${!ready} @click=${() => void session.compareModels()}>${t("compare.run")}</button>`}</div>` : nothing}
     <div class="row">
-      <button ?disabled=${session.job !== null} @click=${(event: Event) => ((event.target as HTMLElement).nextElementSibling as HTMLInputElement).click()}>${t("diff.open")}</button>
+      ${other ? nothing : html`<button ?disabled=${session.model === null || job !== null} @click=${() => session.addOther()}>${t("compare.add")}</button>`}
+      <button ?disabled=${session.job !== null || !session.report} @click=${(event: Event) => ((event.target as HTMLElement).nextElementSibling as HTMLInputElement).click()}>${t("diff.open")}</button>
       <input class="visually-hidden" id="other-report" type="file" accept=".json,application/json" tabindex="-1" aria-label=${t("diff.open")} @change=${(event: Event) => void compare(event)} />
       ${difference ? html`<button @click=${() => session.dropComparison()}>${t("diff.close")}</button>` : nothing}
     </div>
-    ${difference ? html`<gs-diff .diff=${difference.diff} nameA=${session.fromFile ?? t("diff.shown")} nameB=${difference.name} stem=${`${stem}-comparison`}
+    ${difference && session.report ? html`<gs-diff .diff=${difference.diff} nameA=${session.fromFile ?? t("diff.shown")} nameB=${difference.name} stem=${`${stem}-comparison`}
       @save=${(event: CustomEvent<"json" | "csv">) => void save(event.detail)}
       @pick=${(event: CustomEvent<number>) => session.pick(event.detail)}></gs-diff>` : nothing}
   </section>`;

@@ -166,10 +166,14 @@ export class RepairPanel extends GlitchscopeElement {
     return html`<gs-token .text=${text} .bytesHex=${this.session.model?.tokens.bytes_hex[id] ?? ""} .token=${id} tone="glitch" pickable showId></gs-token>`;
   }
 
-  private said(said: Said | null) {
+  private said(said: Said | undefined) {
     if (!said) return html`<td></td>`;
     return html`<td class="said"><span class=${said.passed ? "" : "fail"}>${t(said.passed ? "repair.passes" : "repair.fails")}</span>
       <gs-token .text=${said.answer} .bytesHex=${""} .token=${-1}></gs-token>${said.p_target === null ? nothing : html` <span class="quiet">p ${probability(said.p_target)}</span>`}</td>`;
+  }
+
+  private verdict(said: Said | undefined) {
+    return said ? html`<span class=${said.passed ? "" : "fail"} title=${said.value === null ? "" : String(said.value)}>${t(said.passed ? "repair.passes" : "repair.fails")}</span>` : nothing;
   }
 
   private more(length: number) {
@@ -180,13 +184,18 @@ export class RepairPanel extends GlitchscopeElement {
   private mergeResult(repair: MergeRepair) {
     return html`
       <p class="sentence">${t("repair.merges.answer", { n: count(repair.tokens.length), merges: count(repair.merges_removed), before: count(repair.others_before), after: count(repair.others_after) })}</p>
-      <p>${t("repair.passed", { failed: count(repair.failed_before), repaired: count(repair.repaired) })}</p>
-      <p class="small quiet" lang="en">${repair.question}</p>
+      ${repair.oracles.length > 0 ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t("repair.oracles")}><table>
+        <thead><tr><th scope="col">${t("diff.oracle")}</th><th scope="col" class="number">${t("repair.column.failed")}</th><th scope="col" class="number">${t("repair.column.repaired")}</th><th scope="col" class="number">${t("repair.column.spoiled")}</th></tr></thead>
+        <tbody>${repair.oracles.map((asked) => html`<tr><td class="mono" title=${asked.rules.join("\n")}>${asked.oracle}</td><td class="number">${count(asked.failed_before)}</td>
+          <td class="number">${count(asked.repaired)}</td><td class="number">${count(asked.spoiled)}</td></tr>`)}</tbody></table></div>
+      <details><summary class="small">${t("repair.rules")}</summary><ul class="notes" lang="en">${repair.oracles.map((asked) => html`<li><span class="mono">${asked.oracle}</span>: ${asked.rules.join("; ")}</li>`)}</ul></details>` : nothing}
       ${repair.notes.length > 0 ? html`<ul class="notes" lang="en">${repair.notes.map((note) => html`<li>${note}</li>`)}</ul>` : nothing}
       ${repair.tokens.length > 0 ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t("repair.table")}><table>
-        <thead><tr><th scope="col">${t("prevalence.column.token")}</th><th scope="col">${t("repair.column.ids")}</th><th scope="col">${t("repair.column.before")}</th><th scope="col">${t("repair.column.after")}</th></tr></thead>
+        <thead><tr><th scope="col">${t("prevalence.column.token")}</th><th scope="col">${t("repair.column.ids")}</th><th scope="col">${t("repair.column.before")}</th><th scope="col">${t("repair.column.after")}</th>${
+          repair.oracles.slice(1).map((asked) => html`<th scope="col" class="mono">${asked.oracle}</th>`)}</tr></thead>
         <tbody>${repair.tokens.slice(0, this.shown).map((token) => html`<tr><td>${this.chip(token.id, token.text)}</td>
-          <td class="mono">${token.ids_after.join(" ")}</td>${this.said(token.before)}${this.said(token.after)}</tr>`)}</tbody></table></div>${this.more(repair.tokens.length)}` : nothing}
+          <td class="mono">${token.ids_after.join(" ")}</td>${this.said(token.before[0])}${this.said(token.after[0])}
+          ${repair.oracles.slice(1).map((_, i) => html`<td>${this.verdict(token.before[i + 1])} → ${this.verdict(token.after[i + 1])}</td>`)}</tr>`)}</tbody></table></div>${this.more(repair.tokens.length)}` : nothing}
       ${repair.refused.length > 0 ? html`<details open><summary>${t("repair.refused", { n: count(repair.refused.length) })}</summary>
         <ul class="notes">${repair.refused.slice(0, 50).map((token) => html`<li>${this.chip(token.id, token.text)} <span lang="en">${token.reason}</span>
           ${token.dependents.slice(0, 6).map((id) => this.chip(id, this.session.model?.tokens.text[id] ?? ""))}</li>`)}</ul></details>` : nothing}`;

@@ -15,6 +15,8 @@ const CLUSTERS_DARK = [
 
 export interface Palette {
   clusters: Rgb[];
+  /** One hue from near the ground to far from it. */
+  steps: Rgb[];
   ink: Rgb;
   quiet: Rgb;
   ok: Rgb;
@@ -29,6 +31,7 @@ export function palette(element: Element): Palette {
   const dark = luminance(read("--paper")) < 0.5;
   return {
     clusters: (dark ? CLUSTERS_DARK : CLUSTERS_LIGHT).map(rgb),
+    steps: Array.from({ length: 12 }, (_, i) => mixed(read("--surface"), mixed(read("--accent"), read("--ink"), i > 8 ? 0.14 * (i - 8) : 0), 0.22 + (0.78 * Math.min(i, 8)) / 8)),
     ink: read("--ink"),
     quiet: read("--ink-2"),
     ok: read("--ok"),
@@ -36,6 +39,11 @@ export function palette(element: Element): Palette {
     accent: read("--accent"),
     surface: read("--surface"),
   };
+}
+
+function mixed(a: Rgb, b: Rgb, share: number): Rgb {
+  const of = (i: 0 | 1 | 2) => a[i] + (b[i] - a[i]) * share;
+  return [of(0), of(1), of(2)];
 }
 
 export function css([r, g, b]: Rgb, alpha = 1): string {

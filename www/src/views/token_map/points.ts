@@ -1,5 +1,5 @@
 /** The points of the map, drawn with WebGL 2: no library, no generated code, so a strict content policy is enough. */
-import type { Palette } from "./palette";
+import type { Palette, Rgb } from "./palette";
 
 /** Where layout coordinates in [-1, 1] land on the screen, in CSS pixels. */
 export interface View {
@@ -22,10 +22,13 @@ export interface Frame {
   size: number;
   /** Share of the ordinary points that is drawn: less than 1 while the map moves faster than all of them could be. */
   detail: number;
-  byCluster: boolean;
+  /** Twelve colours that the state's second byte names; null: the verdicts give the colour. */
+  colours: readonly Rgb[] | null;
+  /** Failing points take these colours too. */
+  failing: boolean;
 }
 
-/** Four bytes a point: verdict, cluster colour (255: none), shown, unused. */
+/** Four bytes a point: verdict, colour (255: none), shown, unused. */
 export const STATE_BYTES = 4;
 
 export interface Points {
@@ -88,23 +91,24 @@ layout(location = 1) in uvec4 state;
 layout(location = 2) in float birth;
 uniform vec2 scale, offset;
 uniform float progress, now, size, pixels;
-uniform bool byCluster;
-uniform vec3 clusters[12];
+uniform bool coloured, failing;
+uniform vec3 colours[12];
 uniform vec3 ink, quiet, okay, glitch;
 flat out vec4 colour;
 flat out int shape;
 flat out float radius;
 void main() {
   uint verdict = state.x;
-  vec3 cluster = state.y == 255u ? ink : clusters[state.y % 12u];
-  vec3 known = byCluster ? cluster : okay;
+  vec3 own = state.y == 255u ? ink : colours[state.y % 12u];
+  vec3 known = coloured ? own : okay;
+  vec3 failed = coloured && failing && state.y != 255u ? own : glitch;
   float lit = clamp((now - birth) / ${FADE_MS.toFixed(1)}, 0.0, 1.0);
   float diameter = size;
   shape = 0;
-  colour = vec4(byCluster ? cluster : ink, state.y == 255u ? 0.25 : 0.34);
+  colour = vec4(coloured ? own : ink, state.y == 255u ? 0.25 : 0.34);
   if (verdict == 1u) colour = mix(colour, vec4(known, 0.95), lit);
   if (verdict == 2u) {
-    colour = mix(colour, vec4(glitch, 1.0), lit);
+    colour = mix(colour, vec4(failed, 1.0), lit);
     diameter = mix(size, size * 1.7 + 2.0, lit);
     shape = 1;
   }
@@ -142,7 +146,7 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
   const at = (name: string) => gl.getUniformLocation(program, name);
   const where = {
     scale: at("scale"), offset: at("offset"), progress: at("progress"), now: at("now"), size: at("size"),
-    pixels: at("pixels"), byCluster: at("byCluster"), clusters: at("clusters"), ink: at("ink"),
+    pixels: at("pixels"), coloured: at("coloured"), failing: at("failing"), colours: at("colours"), ink: at("ink"),
     quiet: at("quiet"), okay: at("okay"), glitch: at("glitch"),
   };
   const [ends, state, birth] = [gl.createBuffer(), gl.createBuffer(), gl.createBuffer()];
@@ -161,22 +165,22 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
   gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, indices);
   gl.bindVertexArray(null);
   let order: Uint32Array = new Uint32Array();
-  let [ordinary, failing] = [0, 0];
+  let [ordinary, failed] = [0, 0];
 
   return {
     setPositions(positions) {
       if (order.length !== positions.length / 4) {
         order = shuffled(positions.length / 4);
-        [ordinary, failing] = [0, 0];
+        [ordinary, failed] = [0, 0];
       }
       gl.bindBuffer(gl.ARRAY_BUFFER, ends);
       gl.bufferData(gl.ARRAY_BUFFER, positions, gl.STATIC_DRAW);
     },
     setState(bytes, births) {
       const lists = drawn(order, bytes);
-      [ordinary, failing] = [lists.ordinary.length, lists.failing.length];
+      [ordinary, failed] = [lists.ordinary.length, lists.failing.length];
       gl.bindVertexArray(array);
-      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 4 * (ordinary + failing), gl.DYNAMIC_DRAW);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 4 * (ordinary + failed), gl.DYNAMIC_DRAW);
       gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 0, lists.ordinary);
       gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 4 * ordinary, lists.failing);
       gl.bindVertexArray(null);
@@ -185,11 +189,11 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
       gl.bindBuffer(gl.ARRAY_BUFFER, birth);
       gl.bufferData(gl.ARRAY_BUFFER, births, gl.DYNAMIC_DRAW);
     },
-    draw({ view, palette, mix, now, size, detail, byCluster }) {
+    draw({ view, palette, mix, now, size, detail, colours, failing }) {
       gl.viewport(0, 0, canvas.width, canvas.height);
       gl.clearColor(0, 0, 0, 0);
       gl.clear(gl.COLOR_BUFFER_BIT);
-      if (ordinary + failing === 0) return;
+      if (ordinary + failed === 0) return;
       gl.useProgram(program);
       gl.bindVertexArray(array);
       gl.enable(gl.BLEND);
@@ -203,14 +207,15 @@ export function webglPoints(canvas: HTMLCanvasElement): Points | null {
       gl.uniform1f(where.now, now);
       gl.uniform1f(where.size, size);
       gl.uniform1f(where.pixels, canvas.width / view.width);
-      gl.uniform1i(where.byCluster, byCluster ? 1 : 0);
-      gl.uniform3fv(where.clusters, palette.clusters.flat());
+      gl.uniform1i(where.coloured, colours ? 1 : 0);
+      gl.uniform1i(where.failing, failing ? 1 : 0);
+      gl.uniform3fv(where.colours, (colours ?? palette.clusters).flat());
       gl.uniform3fv(where.ink, palette.ink);
       gl.uniform3fv(where.quiet, palette.quiet);
       gl.uniform3fv(where.okay, palette.ok);
       gl.uniform3fv(where.glitch, palette.glitch);
       gl.drawElements(gl.POINTS, Math.ceil(ordinary * detail), gl.UNSIGNED_INT, 0);
-      gl.drawElements(gl.POINTS, failing, gl.UNSIGNED_INT, 4 * ordinary);
+      gl.drawElements(gl.POINTS, failed, gl.UNSIGNED_INT, 4 * ordinary);
       gl.bindVertexArray(null);
     },
   };
@@ -254,7 +259,7 @@ export function canvasPoints(canvas: HTMLCanvasElement): Points | null {
       state = next;
       lists = drawn(order, state);
     },
-    draw({ view, palette, mix, size, detail, byCluster }) {
+    draw({ view, palette, mix, size, detail, colours, failing }) {
       const pixels = canvas.width / view.width;
       context.setTransform(pixels, 0, 0, pixels, 0, 0);
       context.clearRect(0, 0, view.width, view.height);
@@ -265,10 +270,10 @@ export function canvasPoints(canvas: HTMLCanvasElement): Points | null {
           const [verdict, hue] = [state[4 * i]!, state[4 * i + 1]!];
           const at = (offset: number) => positions[4 * i + offset]! * (1 - mix) + positions[4 * i + offset + 2]! * mix;
           const [x, y] = toScreen(view, at(0), at(1));
-          const cluster = hue === 255 ? palette.ink : palette.clusters[hue % 12]!;
+          const own = hue === 255 || !colours ? palette.ink : colours[hue % 12]!;
           if (verdict === 2) {
             const r = size * 0.85 + 1;
-            context.fillStyle = colour(palette.glitch, 1);
+            context.fillStyle = colour(failing && colours && hue !== 255 ? own : palette.glitch, 1);
             context.beginPath();
             context.moveTo(x, y - r);
             context.lineTo(x + r, y);
@@ -281,7 +286,7 @@ export function canvasPoints(canvas: HTMLCanvasElement): Points | null {
             context.arc(x, y, size / 2, 0, 2 * Math.PI);
             context.stroke();
           } else {
-            context.fillStyle = verdict === 1 ? colour(byCluster ? cluster : palette.ok, 0.95) : colour(byCluster ? cluster : palette.ink, 0.3);
+            context.fillStyle = verdict === 1 ? colour(colours ? own : palette.ok, 0.95) : colour(own, 0.3);
             context.fillRect(x - size / 2, y - size / 2, size, size);
           }
         }
