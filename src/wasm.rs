@@ -292,6 +292,11 @@ impl Session {
         to_js(&generated.map_err(failure)?).map(JsValue::unchecked_into)
     }
 
+    /// Bytes of keys and values that a token takes while an answer is made.
+    pub fn kv_bytes_per_token(&self) -> Result<f64, JsValue> {
+        self.look(|session| crate::engine::kv_cache::KvCache::bytes_per_token(&session.model.architecture) as f64)
+    }
+
     /// Ids of a text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, JsValue> {
         self.look(|session| match &session.tokenizer {

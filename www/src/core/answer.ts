@@ -10,10 +10,10 @@ export interface AnswerOptions {
 
 export interface GivenAnswer {
   text: string;
-  ids: Uint32Array;
+  ids: number[];
   prompt_tokens: number;
-  /** `end` behind an end token, `length` after `max_new` tokens. */
-  ended: string;
+  /** The model ended its text; otherwise the limit on new tokens did. */
+  ended: boolean;
 }
 
 /** The most probable answer. Its text is told piece by piece while it is made. */

@@ -2,7 +2,7 @@
 import { releaseProxy, wrap, type Remote } from "comlink";
 import type {
   Answered, AnswerScore, Candidates, Context, ContextRequest, DatabaseInfo, Evaluation, Extraction, Gold, GoldLine, GridSettings, GroupBy, Imported,
-  Instance, JudgeSettings, LabelLine, PromptLine, PromptStyle, PromptTemplate, QuestionCheck, QuestionSet, ReferenceRow, ResponseLine,
+  Instance, JudgeSettings, LabelLine, PromptLine, PromptStyle, PromptTemplate, Question, QuestionCheck, QuestionSet, ReferenceRow, ResponseLine,
   ScoreRequest, ScoreTable, TemplateInfo,
 } from "../labs/holobench/types";
 import { asFailure } from "./client";
@@ -86,25 +86,38 @@ export class DatabaseCore {
     return this.ask("context", JSON.stringify(request));
   }
 
+  promptLine(context: Context, prompt: string, maxNew: number): Promise<PromptLine> {
+    return this.ask("prompt_line", JSON.stringify(context), prompt, maxNew);
+  }
+
+  goldLine(context: Context): Promise<GoldLine> {
+    return this.ask("gold_line", JSON.stringify(context));
+  }
+
+  /** Every question there is, own ones last. */
+  allQuestions(): Promise<Question[]> {
+    return this.ask("all_questions");
+  }
+
   prompt(template: PromptTemplate | null, style: PromptStyle, context: string, question: string): Promise<string> {
-    return this.text("prompt", template ? JSON.stringify(template) : undefined, style, context, question);
+    return this.text("prompt_of", template ? JSON.stringify(template) : undefined, style, context, question);
   }
 
   promptTemplates(): Promise<PromptTemplate[]> {
     return this.work("prompt_templates");
   }
 
-  /** The study's own file where the text is one of them, otherwise null. */
-  recogniseTemplate(text: string): Promise<PromptTemplate | null> {
+  /** The study's own file by its bytes, any other by its placeholders; fails for a text with none of them. */
+  recogniseTemplate(text: string): Promise<PromptTemplate> {
     return this.work("recognise_template", text);
   }
 
   score(request: ScoreRequest): Promise<AnswerScore> {
-    return this.work("score", JSON.stringify(request));
+    return this.work("score_answer", JSON.stringify(request));
   }
 
   aggregate(answered: Answered[], by: GroupBy): Promise<ScoreTable> {
-    return this.work("aggregate", JSON.stringify(answered), by);
+    return this.work("aggregate_scores", JSON.stringify(answered), by);
   }
 
   scoreCsv(table: ScoreTable): Promise<string> {
@@ -128,11 +141,11 @@ export class DatabaseCore {
   }
 
   importResponses(text: string, ids: string[]): Promise<Imported<ResponseLine>> {
-    return this.work("import_responses", text, JSON.stringify(ids));
+    return this.work("import_responses", text, ids);
   }
 
   importLabels(text: string, ids: string[]): Promise<Imported<LabelLine>> {
-    return this.work("import_labels", text, JSON.stringify(ids));
+    return this.work("import_labels", text, ids);
   }
 
   referenceCsv(rows: ReferenceRow[]): Promise<string> {

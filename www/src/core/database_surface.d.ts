@@ -13,28 +13,30 @@ export class Database {
   confirm_key(index: number, confirmed: boolean): string;
   templates(): string;
   set_template(table: string, text?: string | null): string;
-  questions(seed: number, check_amount: number): string;
+  questions(seed: number, check_amount: number, count?: number | null): string;
+  all_questions(): string;
   check_question(id: string, sql: string, text: string): string;
   add_question(id: string, sql: string, text: string): string;
   edit_question(id: string, text: string): string;
   grid(settings_json: string): string;
   candidates(instance_json: string): string;
   context(request_json: string): string;
-  sqlite_bytes(): Uint8Array;
+  prompt_line(context_json: string, prompt: string, max_new_tokens: number): string;
+  gold_line(context_json: string): string;
   free(): void;
 }
 
-export function prompt(template_json: string | null | undefined, style: string, context: string, question: string): string;
+export function prompt_of(template_json: string | null | undefined, style: string, context: string, question: string): string;
 export function prompt_templates(): string;
 export function recognise_template(text: string): string;
-export function score(request_json: string): string;
-export function aggregate(answered_json: string, by: string): string;
+export function score_answer(request_json: string): string;
+export function aggregate_scores(answered_json: string, by: string): string;
 export function export_prompts(lines_json: string): string;
 export function export_gold(lines_json: string): string;
 export function export_responses(lines_json: string): string;
 export function export_labels(lines_json: string): string;
-export function import_responses(text: string, ids_json: string): string;
-export function import_labels(text: string, ids_json: string): string;
+export function import_responses(text: string, ids: string[]): string;
+export function import_labels(text: string, ids: string[]): string;
 export function reference_csv(rows_json: string): string;
 export function read_reference_csv(text: string): string;
 export function extraction_body(settings_json: string, response: string): string;

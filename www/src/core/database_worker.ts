@@ -19,8 +19,9 @@ const FILE_BYTES_MAX = 200_000_000;
 let ready: Promise<unknown> | undefined;
 let open: database.Database | undefined;
 
-type Methods = Omit<database.Database, "free" | "sqlite_bytes">;
-type Functions = Omit<typeof database, "default" | "Database">;
+type Methods = Omit<database.Database, "free" | symbol>;
+/** Functions that give text; the package has a few others. */
+type Functions = { [K in keyof typeof database as (typeof database)[K] extends (...args: never[]) => string ? K : never]: (typeof database)[K] };
 export type MethodName = keyof Methods;
 export type FunctionName = keyof Functions;
 

@@ -67,7 +67,7 @@ export class Session {
   ): { text: string; ids: Uint32Array };
   generate_text(
     prompt: string, options: { max_new: number; chat: boolean }, on: (event: ScanEvent) => void, cancel: Cancel,
-  ): Promise<{ text: string; ids: Uint32Array; prompt_tokens: number; ended: string }>;
+  ): Promise<{ text: string; ids: number[]; prompt_tokens: number; ended: boolean }>;
   kv_bytes_per_token(): number;
   attention(request_json: string, on: (event: ScanEvent) => void, cancel: Cancel): Promise<string>;
   attention_tokens(request_json: string): string;

@@ -89,7 +89,7 @@ export class AnswersPanel extends ExperimentElement {
       <p class="small quiet">${t("holo.one.facts", {
         length: lengthName(instance.length), amount: amountName(instance.amount), placement: t(`holo.placement.${instance.placement}`), mode: t(`holo.mode.${instance.options.mode}`),
       })}${given.prompt_tokens === null ? "" : ` ${t("holo.one.tokens", { prompt: count(given.prompt_tokens), answer: count(given.completion_tokens ?? 0) })}`}${given.seconds === null ? "" : ` ${duration(given.seconds)}`}</p>
-      ${given.ended === "length" ? html`<p class="small warn">${t("holo.one.cut")}</p>` : nothing}
+      ${given.ended === false ? html`<p class="small warn">${t("holo.one.cut")}</p>` : nothing}
       ${warnings.length > 0 ? html`<ul class="list small warn" lang="en">${warnings.map((warning) => html`<li>${warning}</li>`)}</ul>` : nothing}
       <h3>${t("holo.one.response")}</h3>
       <pre class="response" tabindex="0">${given.response === "" ? t("holo.one.nothing") : this.marked(given.response, score?.segments[segment ?? -1] ?? null)}</pre>

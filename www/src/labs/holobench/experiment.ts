@@ -38,8 +38,8 @@ export interface Given {
   prompt_tokens: number | null;
   completion_tokens: number | null;
   seconds: number | null;
-  /** `end`, `length`, or null for an answer from elsewhere. */
-  ended: string | null;
+  /** The model ended its answer; otherwise the limit on tokens did. Null for an answer from elsewhere. */
+  ended: boolean | null;
 }
 
 /** An answer with all that is known of it. */
@@ -240,7 +240,7 @@ export class Experiment extends EventTarget {
     if (!old || old.text === text || text.trim() === "") return;
     await this.working("questions", async () => {
       await this.database.editQuestion(id, text);
-      this.questions = withText(this.questions, id, text);
+      this.questions = await this.database.allQuestions();
       this.contexts.clear();
     });
     this.replan();
@@ -294,7 +294,7 @@ export class Experiment extends EventTarget {
   /** Who answers when the loaded model is asked: asked in another way, it counts as another one. */
   get answerer(): string {
     const info = this.session.model?.info;
-    const asked = [this.settings.style, ...(this.chat ? ["chat"] : []), ...(this.templateFiles.experiment ? ["reference prompt"] : [])];
+    const asked = [this.settings.style, ...(this.chat ? ["chat"] : []), ...(this.templateFiles.experiment ? [`${this.templateFiles.experiment.origin} prompt`] : [])];
     return info ? `${info.model.name} (${[info.device.kind, info.device.precision, ...asked].join(", ")})` : "";
   }
 
@@ -691,7 +691,8 @@ export class Experiment extends EventTarget {
       this.info = await this.database.info();
       this.templates = await this.database.templates();
       this.begin();
-      this.readQuestions(results);
+      this.set = results.reduce<QuestionSet | null>((set, [method, result]) => (method === "questions" ? (result as QuestionSet) : set), null);
+      this.questions = await this.database.allQuestions();
       this.chosen = new Set(head.chosen);
       if (this.info.sha256 !== head.database.sha256) throw otherFile(head);
       this.settings = { ...head.settings, lengths: head.settings.lengths ?? head.lengths };
@@ -713,24 +714,6 @@ export class Experiment extends EventTarget {
     await this.scoreAll();
   }
 
-  /** Questions as they stood: those of the seed, edited ones and own ones. */
-  private readQuestions(results: readonly [method: string, result: unknown, args: unknown[]][]): void {
-    let own: Question[] = [];
-    for (const [method, result, args] of results) {
-      if (method === "questions") {
-        this.set = result as QuestionSet;
-        this.questions = this.set.questions;
-      } else if (method === "add_question") {
-        const { question, problem } = result as QuestionCheck;
-        if (question && problem === null) own = [...own, question];
-      } else if (method === "edit_question") {
-        const [id, text] = args as [string, string];
-        [this.questions, own] = [withText(this.questions, id, text), withText(own, id, text)];
-      }
-    }
-    this.questions = [...this.questions, ...own];
-  }
-
   // To and from files.
 
   /** Prompts of the grid, as lines of JSON. */
@@ -739,16 +722,7 @@ export class Experiment extends EventTarget {
       const lines: PromptLine[] = [];
       for (const instance of this.grid.filter(({ problem }) => problem === null)) {
         const context = await this.context(instance);
-        const question = this.questionOf(instance);
-        lines.push({
-          instance_id: instance.instance_id, prompt: await this.promptOf(context), max_new_tokens: this.maxNew,
-          meta: {
-            db: this.info!.name, query_id: question.id, difficulty: question.difficulty,
-            flags: Object.entries(question.flags).filter(([, set]) => set).map(([name]) => name),
-            length: instance.length, info_amount: "tokens" in instance.amount ? instance.amount.tokens : Math.trunc(instance.length * instance.amount.density),
-            placement: instance.placement, mode: instance.options.mode, seed: instance.options.shuffle, est_tokens: context.tokens,
-          },
-        });
+        lines.push(await this.database.promptLine(context, await this.promptOf(context), this.maxNew));
       }
       return this.database.exportPrompts(lines);
     });
@@ -758,11 +732,7 @@ export class Experiment extends EventTarget {
   async exportGold(): Promise<string | null> {
     return this.exchange(async () => {
       const lines: GoldLine[] = [];
-      for (const instance of this.grid.filter(({ problem }) => problem === null)) {
-        const { gold, sha256 } = await this.context(instance);
-        const { text, sql } = this.questionOf(instance);
-        lines.push({ instance_id: instance.instance_id, question: text, ...gold, sql, context_sha256: sha256 });
-      }
+      for (const instance of this.grid.filter(({ problem }) => problem === null)) lines.push(await this.database.goldLine(await this.context(instance)));
       return this.database.exportGold(lines);
     });
   }
@@ -877,11 +847,12 @@ export class Experiment extends EventTarget {
     this.imported = { name, taken: lines.length, unknown, duplicate, broken };
   }
 
-  /** One of the study's own prompt files. False for a text that is none of them. */
+  /** One of the study's own prompt files, or one with the same placeholders. False for a text that has none of them. */
   async takeTemplate(text: string): Promise<boolean> {
     const found = await this.database.recogniseTemplate(text).catch(() => null);
-    if (!found || !(found.name in this.templateFiles)) return false;
-    this.templateFiles = { ...this.templateFiles, [found.name]: found };
+    if (!found) return false;
+    const place = found.name === "extraction" || found.name === "evaluation" ? found.name : "experiment";
+    this.templateFiles = { ...this.templateFiles, [place]: found };
     this.counted.clear();
     this.cachePerToken = null;
     this.replan();
@@ -948,7 +919,7 @@ export class Experiment extends EventTarget {
   private async drawQuestions(): Promise<void> {
     const amount = Math.max(...amountsOf(this.settings).map((one) => ("tokens" in one ? one.tokens : one.density * Math.max(...this.lengths))));
     this.set = await this.database.questions(this.settings.questionSeed, Math.round(amount));
-    this.questions = [...this.set.questions, ...this.questions.filter(({ source }) => source === "own")];
+    this.questions = await this.database.allQuestions();
     this.chosen = new Set(this.questions.map(({ id }) => id));
   }
 
@@ -999,11 +970,6 @@ export class Experiment extends EventTarget {
 
 export function keyOf(answerer: string, instanceId: string): string {
   return `${instanceId} ${answerer}`;
-}
-
-function withText(questions: readonly Question[], wanted: string, text: string): Question[] {
-  return questions.map((question) => (question.id === wanted
-    ? { ...question, text, source: question.source === "generated" ? "edited" : question.source } : question));
 }
 
 function otherFile({ database }: Head): Failure {
