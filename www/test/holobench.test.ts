@@ -96,7 +96,7 @@ it("an answer is in every group that its settings and its question name", () => 
   expect(groupsOf("amount", instance, question)).toEqual(["50 %"]);
   expect(amountName({ tokens: 64 })).toBe("64");
   expect(rank("difficulty", "hard", instance, question)).toBe(2);
-  expect(rank("question", "q3", instance, question)).toBe(3);
+  expect(rank("question", "g1-03", instance, { ...question, id: "g1-03" })).toBe(3);
 });
 
 it("a verdict turns with the side it is seen from", () => {

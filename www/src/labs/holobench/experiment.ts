@@ -26,6 +26,8 @@ const CONTEXTS_MAX = 24;
 const COUNT_ALL = 200_000;
 /** Milliseconds of quiet before a changed setting is worked out. */
 const SETTLE_MS = 150;
+/** The core tries questions on no fewer tokens than that. */
+const CHECK_MIN = 50;
 /** What instructions and question come to before they have been counted. */
 const AROUND = 180;
 
@@ -131,6 +133,8 @@ export class Experiment extends EventTarget {
   private readonly works: Work[] = [];
   private model = "";
   private jobRan = false;
+  /** Another model has another window: questions that nobody has touched are drawn for what fits it. */
+  private redraw = false;
   private journal: { id: string; head: string } | null = null;
   private settle: ReturnType<typeof setTimeout> | undefined;
   private version = 0;
@@ -163,6 +167,7 @@ export class Experiment extends EventTarget {
     this.cachePerToken = null;
     this.around = AROUND;
     if (this.settings.options.measure === "counted") this.contexts.clear();
+    this.redraw = true;
     this.replan();
   }
 
@@ -355,6 +360,9 @@ export class Experiment extends EventTarget {
     if (!this.info) return;
     await this.working("grid", async () => {
       if (this.canAsk && this.session.job === null) await this.askTokenizer();
+      const untouched = this.entries.size === 0 && this.questions.every(({ id, source }) => source === "generated" && this.chosen.has(id));
+      if (this.redraw && untouched && this.set?.check_amount !== this.checkAmount) await this.drawQuestions();
+      this.redraw = false;
       this.grid = await this.database.grid({
         questions: this.questions.filter(({ id }) => this.chosen.has(id)).map(({ id }) => id),
         lengths: this.lengths, amounts: amountsOf(this.settings), placements: this.settings.placements, options: this.settings.options,
@@ -917,10 +925,16 @@ export class Experiment extends EventTarget {
   }
 
   private async drawQuestions(): Promise<void> {
-    const amount = Math.max(...amountsOf(this.settings).map((one) => ("tokens" in one ? one.tokens : one.density * Math.max(...this.lengths))));
-    this.set = await this.database.questions(this.settings.questionSeed, Math.round(amount));
+    this.set = await this.database.questions(this.settings.questionSeed, this.checkAmount);
     this.questions = await this.database.allQuestions();
     this.chosen = new Set(this.questions.map(({ id }) => id));
+  }
+
+  /** Tokens of rows that the questions are tried on: the largest amount of the grid, within what the core takes. */
+  private get checkAmount(): number {
+    const largest = Math.max(...this.lengths);
+    const amounts = amountsOf(this.settings).map((one) => ("tokens" in one ? one.tokens : one.density * largest));
+    return Math.max(CHECK_MIN, Math.round(Math.max(...amounts)));
   }
 
   private async exchange(work: () => Promise<string>): Promise<string | null> {

@@ -47,7 +47,7 @@ export function rank(axis: Axis, group: string, instance: Instance, question: Qu
     case "flag":
       return FLAGS.findIndex((flag) => t(`holo.flag.${flag}`) === group);
     case "question":
-      return Number(/\d+/.exec(question.id)?.[0] ?? 0) + (question.source === "own" ? 1_000 : 0);
+      return Number(/\d+$/.exec(question.id)?.[0] ?? 0) + (question.source === "own" ? 1_000 : 0);
   }
 }
 
