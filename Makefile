@@ -40,6 +40,7 @@ check: pkg/.built
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --lib --target wasm32-unknown-unknown --no-default-features --features database -- -D warnings
 	cd www && npm run --silent typecheck && npm run --silent lint
 
 fuzz: setup-rust

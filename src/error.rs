@@ -8,6 +8,8 @@ use crate::engine::EngineError;
 use crate::glitch::ScanError;
 use crate::graph::GraphError;
 use crate::labs::attention::AttentionError;
+#[cfg(any(not(target_arch = "wasm32"), feature = "database"))]
+use crate::labs::holobench::HoloError;
 use crate::repair::RepairError;
 use crate::report::ReportError;
 use crate::stats::StatsError;
@@ -41,6 +43,9 @@ pub enum Error {
     Repair(#[from] RepairError),
     #[error(transparent)]
     Attention(#[from] AttentionError),
+    #[cfg(any(not(target_arch = "wasm32"), feature = "database"))]
+    #[error(transparent)]
+    Holo(#[from] HoloError),
     #[error("cancelled")]
     Cancelled,
 }
@@ -59,6 +64,8 @@ impl Error {
             Error::Corpus(error) => error.hint(),
             Error::Repair(error) => error.hint(),
             Error::Attention(error) => error.hint(),
+            #[cfg(any(not(target_arch = "wasm32"), feature = "database"))]
+            Error::Holo(error) => error.hint(),
             Error::Stats(_) | Error::Cancelled => None,
         }
     }

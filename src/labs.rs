@@ -4,6 +4,9 @@
 //! is out of reach before anybody has filled in a form.
 
 pub mod attention;
+// In wasm it is a file of its own, with SQLite and without a model.
+#[cfg(any(not(target_arch = "wasm32"), feature = "database"))]
+pub mod holobench;
 #[cfg(test)]
 mod typescript;
 
@@ -44,8 +47,11 @@ pub struct Lab {
     pub docs: &'static str,
 }
 
-pub const LABS: &[Lab] = &[Lab {
-    id: "attention",
-    needs: &[Need::Tokenizer, Need::Forward, Need::Attention],
-    docs: include_str!("../docs/labs/attention.md"),
-}];
+pub const LABS: &[Lab] = &[
+    Lab {
+        id: "attention",
+        needs: &[Need::Tokenizer, Need::Forward, Need::Attention],
+        docs: include_str!("../docs/labs/attention.md"),
+    },
+    Lab { id: "holobench", needs: &[Need::Tokenizer, Need::Forward], docs: include_str!("../docs/labs/holobench.md") },
+];

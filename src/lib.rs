@@ -26,7 +26,11 @@ pub mod rng;
 pub mod session;
 pub mod stats;
 pub mod tokenizer;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "database")))]
+pub mod wasm;
+// The file with SQLite has no model in it.
+#[cfg(all(target_arch = "wasm32", feature = "database"))]
+#[path = "wasm/database.rs"]
 pub mod wasm;
 
 pub use error::{Error, Result};

@@ -36,6 +36,8 @@ pub enum Event<'a> {
     Graph { graph: &'a TokenGraph },
     /// A detector is done; the comparison so far, with the status it has if it ends here.
     Detectors { table: &'a DetectorTable },
+    /// What a generation says next: whole characters, in order.
+    Text { text: String },
     /// A line of the scan's state, ending in a newline, for whoever writes it somewhere; only of scans whose state is kept.
     State { line: String },
     /// Something the user should know; also kept in the report.

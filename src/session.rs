@@ -24,7 +24,7 @@ use crate::report::{
     DetectorTable, GranularityRow, IndicatorTable, ModelInfo, OracleInfo, Probe, Report, ScanOptions, TaskName,
     TokenTable,
 };
-use crate::tokenizer::{TokenClass, Tokenizer, TokenizerError};
+use crate::tokenizer::{ChatMessage, ChatOptions, TokenClass, Tokenizer, TokenizerError};
 
 /// A model on a device, ready for questions.
 pub struct Session {
@@ -95,6 +95,30 @@ pub struct OracleOffer {
     pub id: String,
     pub oracle: Option<OracleInfo>,
     pub problem: Option<String>,
+}
+
+/// How a text is continued.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct GenerateOptions {
+    /// New tokens at most.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub max_new: usize,
+    /// Ask through the model's chat template.
+    #[serde(default)]
+    pub chat: bool,
+}
+
+/// What a model said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct GeneratedText {
+    /// Without special tokens.
+    pub text: String,
+    pub ids: Vec<u32>,
+    pub prompt_tokens: u32,
+    /// The model ended its text; otherwise the limit on new tokens did.
+    pub ended: bool,
 }
 
 const TOP_TOKENS: usize = 8;
@@ -391,7 +415,47 @@ impl Session {
 
     /// Greedy continuation, ending early behind an end token.
     pub async fn generate(&mut self, ids: &[u32], max_new: usize, monitor: &mut dyn Monitor) -> Result<Vec<u32>> {
-        generate::generate(&mut self.model, ids, max_new, &self.stop, monitor).await
+        generate::generate(&mut self.model, ids, max_new, &self.stop, monitor, &mut |_, _| {}).await
+    }
+
+    /// The greedy answer to a text, told piece by piece (`Event::Text`): to the text as it is, or as what a user says,
+    /// through the model's chat template.
+    ///
+    /// Errors   `TokenizerError`; `ContextTooShort` when prompt and answer exceed the window
+    pub async fn generate_text(
+        &mut self,
+        prompt: &str,
+        options: &GenerateOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<GeneratedText> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(TokenizerError::Absent)?;
+        let prompt_ids = match options.chat {
+            false => tokenizer.encode(prompt, true)?.ids,
+            true => {
+                let message = ChatMessage { role: "user".into(), content: prompt.into() };
+                let chat = ChatOptions { add_generation_prompt: true, ..ChatOptions::default() };
+                tokenizer.encode_chat(None, &[message], &chat)?.1.ids
+            }
+        };
+        let mut told = 0;
+        let mut on_token = |new: &[u32], monitor: &mut dyn Monitor| {
+            let text = tokenizer.decode(new, true);
+            // A character may lack its last bytes yet.
+            if !text.ends_with('\u{fffd}')
+                && let Some(piece) = text.get(told..).filter(|piece| !piece.is_empty())
+            {
+                monitor.event(Event::Text { text: piece.into() });
+                told = text.len();
+            }
+        };
+        let (model, stop) = (&mut self.model, &self.stop);
+        let ids = generate::generate(model, &prompt_ids, options.max_new, stop, monitor, &mut on_token).await?;
+        let ended = ids.last().is_some_and(|last| stop.contains(last));
+        let text = tokenizer.decode(&ids, true);
+        if let Some(piece) = text.get(told..).filter(|piece| !piece.is_empty()) {
+            monitor.event(Event::Text { text: piece.into() });
+        }
+        Ok(GeneratedText { text, ids, prompt_tokens: prompt_ids.len() as u32, ended })
     }
 
     /// An oracle over this model, for callers that ask about tokens of their own choosing.

@@ -10,6 +10,7 @@ mod bench;
 mod compare;
 mod corpus;
 mod evidence;
+mod failure;
 mod monitor;
 mod oracles;
 mod repair;
@@ -30,6 +31,7 @@ use crate::error::Error;
 use crate::report::{Report, ReportError, ScanOptions};
 use crate::session;
 use crate::tokenizer::{ChatDate, ChatMessage, ChatOptions};
+use failure::{failure, thrown};
 use monitor::PageMonitor;
 use source::{JsSource, PageSource};
 
@@ -80,6 +82,10 @@ extern "C" {
     pub type JsChatOptions;
     #[wasm_bindgen(typescript_type = "{ text: string; ids: Uint32Array }")]
     pub type JsChatEncoding;
+    #[wasm_bindgen(typescript_type = "GenerateOptions")]
+    pub type JsGenerateOptions;
+    #[wasm_bindgen(typescript_type = "GeneratedText")]
+    pub type JsGeneratedText;
     #[wasm_bindgen(typescript_type = "SessionInfo")]
     pub type JsSessionInfo;
     #[wasm_bindgen(typescript_type = "TokenTable")]
@@ -268,6 +274,29 @@ impl Session {
         new.map_err(failure)
     }
 
+    /// The greedy answer to a text, told piece by piece (`text` events): to the text as it is, or through the model's chat
+    /// template.
+    pub async fn generate_text(
+        &self,
+        prompt: String,
+        options: JsGenerateOptions,
+        on: Listener,
+        cancel: &Cancel,
+    ) -> Result<JsGeneratedText, JsValue> {
+        let options: session::GenerateOptions = serde_wasm_bindgen::from_value(options.into())
+            .map_err(|error| thrown(&format!("the options cannot be read: {error}"), None, "input"))?;
+        let mut monitor = PageMonitor::new(on.unchecked_into::<Function>(), cancel.flag.clone());
+        let mut session = self.take()?;
+        let generated = session.generate_text(&prompt, &options, &mut monitor).await;
+        self.put_back(session);
+        to_js(&generated.map_err(failure)?).map(JsValue::unchecked_into)
+    }
+
+    /// Bytes of keys and values that a token takes while an answer is made.
+    pub fn kv_bytes_per_token(&self) -> Result<f64, JsValue> {
+        self.look(|session| crate::engine::kv_cache::KvCache::bytes_per_token(&session.model.architecture) as f64)
+    }
+
     /// Ids of a text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, JsValue> {
         self.look(|session| match &session.tokenizer {
@@ -366,25 +395,4 @@ fn busy() -> JsValue {
 
 fn report_failure(error: ReportError) -> JsValue {
     failure(error.into())
-}
-
-fn failure(error: Error) -> JsValue {
-    let kind = match () {
-        _ if error.is_cancelled() => "cancelled",
-        _ if error.is_device() => "device",
-        _ => "input",
-    };
-    thrown(&error.to_string(), error.hint(), kind)
-}
-
-fn thrown(message: &str, hint: Option<String>, kind: &'static str) -> JsValue {
-    #[derive(Serialize)]
-    struct Failure<'a> {
-        message: &'a str,
-        hint: Option<String>,
-        kind: &'static str,
-    }
-    Failure { message, hint, kind }
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .expect("OK because strings serialise")
 }

@@ -12,6 +12,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/PREVALENCE_AND_REPAIR.md",
     "docs/THREADS.md",
     "docs/labs/attention.md",
+    "docs/labs/holobench.md",
     "examples/ray/README.md",
     "shaders/README.md",
     "tools/specimen/README.md",

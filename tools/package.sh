@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds pkg/: one JavaScript entry and three wasm files, without relaxed SIMD, with it (its multiply-add is one instruction),
-# and with it and threads. The entry looks when it is initialised which of them the page can have.
+# and with it and threads. The entry looks when it is initialised which of them the page can have. A fourth file, with an
+# entry of its own, has SQLite and no model.
 #
 # Dependencies are compiled twice, with and without threads: relaxed SIMD goes to the last crate alone, which is where the
 # kernels are, but shared memory is a property of all code, of the standard library too. That one is therefore built here,
@@ -18,12 +19,15 @@ rm -rf "$out" pkg
 # Beside the other two: the last crate is compiled on one core.
 tools/package_threads.sh "$out/threads" &
 threads=$!
-trap 'kill $threads 2>/dev/null || true' EXIT
+tools/package_database.sh "$out/database" &
+database=$!
+trap 'kill $threads $database 2>/dev/null || true' EXIT
 cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd \
   -C llvm-args=-inline-threshold=75
 wasm-bindgen --target web --typescript --out-dir "$out/relaxed" "$wasm"
 wasm-pack build --release --target web --mode no-install
 wait $threads
+wait $database
 trap - EXIT
 
 # One JavaScript fits the two without threads only when their imports and exports are the same. In its comments stand
@@ -42,4 +46,6 @@ wasm-opt "${passes[@]}" --enable-relaxed-simd --enable-threads "$out/threads/gli
 wait $relaxed
 cp "$out/threads/glitchscope_threads.js" pkg/
 cp -r "$out/threads/snippets" pkg/
+wasm-opt "${passes[@]}" "$out/database/glitchscope_database_bg.wasm" -o pkg/glitchscope_database_bg.wasm
+cp "$out/database/glitchscope_database.js" "$out/database/glitchscope_database.d.ts" pkg/
 node tools/package_entry.mjs pkg

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what a build needs and is missing: the wasm32 target, the standard library's source, wasm-pack, and the wasm-bindgen command of exactly the
-# version in Cargo.lock (the two refuse to work together otherwise). Says nothing when there is nothing to do.
+# Installs what a build needs and is missing: the wasm32 target, the standard library's source, wasm-pack, clang for SQLite,
+# and the wasm-bindgen command of exactly the version in Cargo.lock (the two refuse to work together otherwise). Says nothing
+# when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +21,17 @@ rustup component list --installed 2>/dev/null | grep -q '^rust-src' || rustup co
 command -v wasm-pack >/dev/null || {
   echo "installing wasm-pack (once, about two minutes)" >&2
   cargo install wasm-pack --locked
+}
+# SQLite is C, and for wasm clang compiles it.
+echo 'int main;' | clang --target=wasm32-unknown-unknown -c -x c -o /dev/null - 2>/dev/null && command -v llvm-ar >/dev/null || {
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "installing clang and llvm" >&2
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang llvm >/dev/null
+  else
+    echo "error: clang with its wasm32 target, or llvm-ar, is missing. On Debian or Ubuntu: sudo apt-get install clang llvm" >&2
+    exit 1
+  fi
 }
 wanted=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); print }' Cargo.lock)
 installed=$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }' || true)

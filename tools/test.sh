@@ -19,6 +19,9 @@ run() {
 # Without a desktop, Mesa's device-selection layer prints an "error:" for every adapter, which would hide real ones.
 [ -n "${XDG_RUNTIME_DIR:-}" ] || export NODEVICE_SELECT=1
 
+# The oracle of SQL answers. Where there is no registry, its test says that it was skipped.
+DUCKDB=$(tools/venv.sh duckdb duckdb==1.0.0) && export DUCKDB || unset DUCKDB
+
 run "native: unit, property, golden, twins" cargo test
 run "example: Ray" tools/ray_example.sh
 run "build: wasm and page" make --no-print-directory build

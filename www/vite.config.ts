@@ -12,7 +12,7 @@ const core = process.env["GLITCHSCOPE_CORE"] ?? join(here, "../pkg/glitchscope.j
 export default defineConfig({
   // Relative addresses: the built page works in any folder of any static host.
   base: "./",
-  resolve: { alias: { glitchscope: core } },
+  resolve: { alias: { glitchscope: core, glitchscope_database: join(here, "../pkg/glitchscope_database.js") } },
   worker: { format: "es" },
   build: { target: "es2023", outDir: process.env["GLITCHSCOPE_OUT"] ?? "dist", emptyOutDir: true, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
   server: { fs: { allow: [join(here, "..")] } },

@@ -36,6 +36,11 @@ impl KvCache {
         KvCache { layers, slots, capacity, sequence }
     }
 
+    /// Bytes that a token of one sequence takes in all layers.
+    pub fn bytes_per_token(architecture: &Architecture) -> usize {
+        2 * DType::F32.bytes_of(architecture.layers.iter().map(|layer| architecture.kv_channels(layer)).sum())
+    }
+
     /// Gives the device its memory back.
     pub fn free(&self, device: &mut Device) {
         for layer in &self.layers {

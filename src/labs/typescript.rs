@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use super::LABS;
-use super::attention;
+use super::{attention, holobench};
 
 /// The declarations of each lab, in the order of the registry.
-const TYPES: &[(&str, fn() -> String)] = &[("attention", attention::typescript)];
+const TYPES: &[(&str, fn() -> String)] = &[("attention", attention::typescript), ("holobench", holobench::typescript)];
 
 /// Oracle: the Rust types themselves.
 #[test]

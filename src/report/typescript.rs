@@ -18,7 +18,9 @@ use crate::repair::merges::*;
 use crate::repair::probes::Said;
 use crate::repair::rows::*;
 use crate::report::*;
-use crate::session::{ClassCount, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken};
+use crate::session::{
+    ClassCount, GenerateOptions, GeneratedText, OracleOffer, ProbeDetail, SessionInfo, StateInfo, TopToken,
+};
 use crate::tokenizer::TokenClass;
 
 const FILE: &str = "www/src/report/types.ts";
@@ -92,6 +94,8 @@ fn declarations() -> String {
     declare::<OracleOffer>(&mut out);
     declare::<TopToken>(&mut out);
     declare::<StateInfo>(&mut out);
+    declare::<GenerateOptions>(&mut out);
+    declare::<GeneratedText>(&mut out);
     declare::<TrainingOptions>(&mut out);
     declare::<ScheduleName>(&mut out);
     declare::<Group>(&mut out);

@@ -9,6 +9,7 @@ mod diff;
 mod export;
 mod failure;
 mod generate;
+mod holobench;
 mod info;
 mod logits;
 mod loss;
@@ -66,6 +67,8 @@ enum Command {
     Attention(attention::Attention),
     /// How much attention marked words get, in one model or compared between up to three
     AttentionLens(attention_lens::AttentionLens),
+    #[command(subcommand)]
+    Holobench(holobench::Holobench),
     /// Train a model on rows of token ids
     Train(train::Train),
     /// Split a text into tokens
@@ -97,6 +100,7 @@ pub fn main() -> i32 {
         Command::Loss(args) => loss::loss(&args),
         Command::Attention(args) => attention::attention(&args),
         Command::AttentionLens(args) => attention_lens::attention_lens(&args),
+        Command::Holobench(command) => holobench::holobench(&command),
         Command::Train(args) => train::train(&args),
         Command::Tokens(args) => tokens::tokens(&args),
         Command::Info(args) => info::info(&args),

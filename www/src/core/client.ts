@@ -10,6 +10,7 @@ import type {
   GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, Report, ReportDiff,
   RowOptions, RowRepair, ScanEvent, ScanOptions, TokenGraph, TrainingOptions,
 } from "../report/types";
+import type * as answer from "./answer";
 import type * as attention from "./attention";
 import type * as corpus from "./corpus";
 import type * as evaluation from "./evaluation";
@@ -23,6 +24,7 @@ import type { SourceSpec } from "./sources";
 import type * as training from "./trainer";
 import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, TrainingRows, TrainingRun } from "./trainer";
 
+export type { AnswerOptions, GivenAnswer } from "./answer";
 export type { ExportFormat, KeptScan, Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
@@ -31,7 +33,7 @@ export type { Placement, WeightStorage } from "./placement";
 export type { SourceSpec } from "./sources";
 export type * from "./trainer";
 
-type Functions = typeof functions & typeof attention & typeof corpus & typeof evaluation & typeof repair & typeof training;
+type Functions = typeof functions & typeof answer & typeof attention & typeof corpus & typeof evaluation & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
 /** A report as the page holds it, or its JSON text. */
 export type AnyReport = Report | Written;
@@ -125,6 +127,19 @@ export class Core {
   /** Other rows for tokens; the model in memory is as before when this ends. */
   repairRows(report: AnyReport, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
     return this.withModel(async (remote) => remote.repairRows(this.last!.spec, await textFor(report), ids, text, options, listening(on)));
+  }
+
+  /** The loaded model's most probable answer to a prompt, told piece by piece. */
+  generateText(prompt: string, options: answer.AnswerOptions, on: Listener): Promise<answer.GivenAnswer> {
+    return this.withModel((remote) => remote.generateText(prompt, options, listening(on)));
+  }
+
+  countTokens(texts: string[], as: "prompt" | "chat" | "text"): Promise<Uint32Array> {
+    return this.withModel((remote) => remote.countTokens(texts, as));
+  }
+
+  cacheBytesPerToken(): Promise<number> {
+    return this.withModel((remote) => remote.cacheBytesPerToken());
   }
 
   /** The attention lens: a request and the loaded model's result, as JSON text. */

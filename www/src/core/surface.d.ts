@@ -61,6 +61,14 @@ export class Session {
     report_json: string, ids: Uint32Array, text: string | null | undefined, options: Partial<RowOptions>, on: (event: ScanEvent) => void, cancel: Cancel,
   ): Promise<{ repair: string; patches: FilePatch[] }>;
   restore_rows(): boolean;
+  encode(text: string, special: boolean): Uint32Array;
+  encode_chat(
+    messages: { role: string; content: string }[], options?: { add_generation_prompt?: boolean },
+  ): { text: string; ids: Uint32Array };
+  generate_text(
+    prompt: string, options: { max_new: number; chat: boolean }, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<{ text: string; ids: number[]; prompt_tokens: number; ended: boolean }>;
+  kv_bytes_per_token(): number;
   attention(request_json: string, on: (event: ScanEvent) => void, cancel: Cancel): Promise<string>;
   attention_tokens(request_json: string): string;
   attention_map(request_json: string, text: number, layer: number, head: number, on: (event: ScanEvent) => void, cancel: Cancel): Promise<Float32Array>;

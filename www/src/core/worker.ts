@@ -1,5 +1,6 @@
-/** The worker's host: everything it can do is in functions.ts, attention.ts, corpus.ts, evaluation.ts, repair.ts and trainer.ts. */
+/** The worker's host: everything it can do is in functions.ts, answer.ts, attention.ts, corpus.ts, evaluation.ts, repair.ts and trainer.ts. */
 import { expose } from "comlink";
+import * as answer from "./answer";
 import * as attention from "./attention";
 import * as evaluation from "./evaluation";
 import * as functions from "./functions";
@@ -7,4 +8,4 @@ import * as corpus from "./corpus";
 import * as repair from "./repair";
 import * as training from "./trainer";
 
-expose({ ...functions, ...attention, ...corpus, ...evaluation, ...repair, ...training });
+expose({ ...functions, ...answer, ...attention, ...corpus, ...evaluation, ...repair, ...training });

@@ -33,6 +33,8 @@ export const LABS: readonly Lab[] = [
   // The map needs no more than embeddings; what asking needs, the scan says itself.
   { id: "glitch", title: "lab.glitch", question: "glitch.question", element: "gs-glitch-lab", needs: ["embeddings"], load: async () => {}, help: () => import("../../../docs/labs/glitch.md") },
   { id: "attention", title: "lab.attention", question: "attention.question", element: "gs-attention-lab", needs: ["tokenizer", "forward", "attention"], load: () => import("./attention"), help: () => import("../../../docs/labs/attention.md") },
+  // Prompts are made, and answers from elsewhere scored, without a model.
+  { id: "holobench", title: "lab.holobench", question: "holo.question", element: "gs-holobench-lab", needs: ["tokenizer", "forward"], load: () => import("./holobench"), help: () => import("../../../docs/labs/holobench.md") },
 ];
 
 /** What the lab needs and the model does not give; without a model there is nothing to say yet. */

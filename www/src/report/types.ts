@@ -706,6 +706,7 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "detectors", table: DetectorTable, }
+  | { "event": "text", text: string, }
   | { "event": "state", line: string, }
   | { "event": "note", text: string, };
 

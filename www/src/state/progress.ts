@@ -3,7 +3,7 @@ import type { Timing } from "../report/types";
 
 export type JobKind = "load" | "scan" | "granularity" | "detectors" | "indicators" | "prevalence" | "repair" | "compare" | LabJob;
 /** What labs other than the scan run, by their ids. */
-export type LabJob = "attention";
+export type LabJob = "attention" | "holobench";
 
 const WINDOW_MS = 4_000;
 

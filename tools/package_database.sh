@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds the wasm file with SQLite, which the holistic reasoning lab loads: tools/package_database.sh OUT. See
+# tools/package.sh.
+#
+# Small rather than fast, the C of SQLite as well: contexts are made within tens of milliseconds all the same.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$HOME/.cargo/bin:$PATH"
+
+out=$1
+# Its own target folder, so that it neither waits for the other builds nor throws them out.
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=s
+cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --target-dir target/database \
+  --no-default-features --features database
+wasm-bindgen --target web --typescript --out-name glitchscope_database --out-dir "$out" \
+  target/database/wasm32-unknown-unknown/release/glitchscope.wasm
