@@ -2,14 +2,13 @@
 //! tests/golden/models, by tools/reference/tiny_models.py), SciPy for the statistics, HF tokenizers for ids and offsets,
 //! closed forms, and, where GLITCHSCOPE_ATTENTION_REFERENCE names it, the study's own table of shares.
 
-mod common;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-use common::{Impatient, devices, read_json, read_safetensors, skipped};
+use crate::common::{Impatient, devices, read_json, read_safetensors, skipped};
 use glitchscope::checkpoint::Config;
 use glitchscope::checkpoint::TensorFile;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource, Source};

@@ -24,7 +24,6 @@ use glitchscope::progress::{Event, Monitor, Silent};
 use glitchscope::rng::Rng;
 use glitchscope::session::Session;
 
-mod common;
 
 /// The fact sheet's fixture: three tables, rows in a closed form, one sentence each.
 fn fixture() -> Bench {

@@ -35,6 +35,8 @@ mod graph_properties;
 mod hooks;
 mod hunter_comparison;
 mod hunter_invariants;
+mod labs_attention;
+mod labs_holobench;
 mod repair;
 mod report_export;
 mod shape_defaults;
