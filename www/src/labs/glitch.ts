@@ -131,7 +131,7 @@ export class GlitchLab extends GlitchscopeElement {
   /** Apart from what brought the rows: of a large vocabulary each takes its time. */
   protected override async scheduleUpdate(): Promise<void> {
     await turn();
-    super.scheduleUpdate();
+    await super.scheduleUpdate();
   }
 
   override willUpdate(): void {

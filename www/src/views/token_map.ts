@@ -24,6 +24,8 @@ const [FRAME_SLOW_MS, FRAME_FAST_MS] = [40, 22];
 /** Points that are drawn however long they take, and how long the map has to rest before all of them are. */
 const POINTS_MIN = 20_000;
 const REST_MS = 160;
+/** Of more points places and verdicts are brought to the picture in two frames: each takes a tenth of a second. */
+const LOADED_AT_ONCE = 100_000;
 /** Names are written beside points when at most this many are in view. */
 const LABELS_MAX = 40;
 
@@ -208,7 +210,7 @@ export class TokenMap extends GlitchscopeElement {
     if (!this.canvas || !this.overlay) return null;
     this.detail = 1;
     this.stale = true;
-    this.load();
+    do this.load(); while (this.unloaded);
     this.draw(performance.now());
     const sheet = document.createElement("canvas");
     [sheet.width, sheet.height] = [this.canvas.width, this.canvas.height];
@@ -236,6 +238,7 @@ export class TokenMap extends GlitchscopeElement {
     this.placed = { rows: null, graph: null };
     this.load();
     this.measure();
+    this.redraw();
   }
 
   private recolour(): void {
@@ -281,7 +284,13 @@ export class TokenMap extends GlitchscopeElement {
       this.state = new Uint8Array(n * STATE_BYTES);
       this.birth = new Float32Array(n).fill(-FADE_MS);
     }
-    if (this.placed.rows !== rows || this.placed.graph !== rows.graph) this.position(rows, now, fresh);
+    if (this.placed.rows !== rows || this.placed.graph !== rows.graph) {
+      this.position(rows, now, fresh);
+      if (n > LOADED_AT_ONCE) {
+        this.unloaded = true;
+        return;
+      }
+    }
     const painted = this.paint;
     this.paint = colouring(this.colouring, rows, this.indicators);
     // The legend of the colours follows them.
@@ -342,7 +351,7 @@ export class TokenMap extends GlitchscopeElement {
       if (moves) this.pace(now);
       this.draw(now);
       // Frames go on for as long as their pace is of interest.
-      if (moves) this.redraw(travels);
+      if (moves || this.unloaded) this.redraw(travels || this.unloaded);
     });
   }
 

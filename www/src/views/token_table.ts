@@ -171,7 +171,7 @@ export class TokenTable extends GlitchscopeElement {
   /** Apart from the lab that lists the rows and from the map: of a large vocabulary each takes its time. */
   protected override async scheduleUpdate(): Promise<void> {
     await turn();
-    super.scheduleUpdate();
+    await super.scheduleUpdate();
   }
 
   override render() {
