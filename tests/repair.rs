@@ -300,7 +300,8 @@ fn the_model_is_asked_by_the_new_ids() {
     let report = report(&session, &ids, 300..300);
     let oracles = ["repetition-zero-shot", "magikarp-max-prob", "glitchminer-argmax", "repetition-sampled"];
     let options = MergeOptions { oracles: oracles.map(str::to_owned).into(), ..MergeOptions::default() };
-    let work = merges::prune_and_ask(&mut session, Some(&report), &json, &ids, &options, &mut Silent);
+    let mut silent = Silent;
+    let work = merges::prune_and_ask(&mut session, Some(&report), &json, &ids, &options, &mut silent);
     let (repair, _) = block_on(work).unwrap();
     assert_eq!(repair.oracles.len(), oracles.len(), "{:?}", repair.notes);
     assert!(repair.oracles.iter().zip(oracles).all(|(asked, id)| asked.oracle.starts_with(id)), "{:?}", repair.oracles);

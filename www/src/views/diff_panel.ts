@@ -11,7 +11,7 @@ import "./token_chip";
 /** Flips that the table lists; the CSV has all. */
 const LISTED = 200;
 const SIDE = 360;
-const [LEFT, RIGHT, TOP, BOTTOM] = [48, 12, 12, 44];
+const [LEFT, RIGHT, TOP, BOTTOM] = [62, 20, 12, 44];
 /** Smaller probabilities are drawn at this one: a log axis has no zero. */
 const P_MIN = 1e-6;
 
@@ -114,7 +114,7 @@ export class DiffPanel extends GlitchscopeElement {
     const n = count(diff.tokens.id_a.length);
     const line = (name: Key, of: (provenance: Provenance) => string) => html`<tr><th scope="row">${t(name)}</th><td dir="auto">${of(diff.a)}</td><td dir="auto">${of(diff.b)}</td></tr>`;
     return html`<table>
-      <thead><tr><th scope="col"></th><th scope="col">${t("diff.first")}</th><th scope="col">${t("diff.second")}</th></tr></thead>
+      <thead><tr><td></td><th scope="col">${t("diff.first")}</th><th scope="col">${t("diff.second")}</th></tr></thead>
       <tbody>
         ${line("diff.fact.model", ({ model }) => `${model.name} (${model.family})`)}
         ${line("diff.fact.parameters", ({ model }) => parameters(model.parameters))}

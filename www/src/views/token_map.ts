@@ -651,8 +651,9 @@ export class TokenMap extends GlitchscopeElement {
     if (!graph) return t("map.unplaced");
     const clusters = count(graph.n_clusters);
     const { search } = graph;
-    if (search?.recall == null) return t("map.caption", { clusters });
-    return t("map.caption.approximate", { clusters, rows: count(search.sample_rows), recall: percent(search.recall), k: search.n_neighbours });
+    const repeat = this.colouring === "cluster" ? ` ${t("map.repeat")}` : "";
+    if (search?.recall == null) return t("map.caption", { clusters }) + repeat;
+    return t("map.caption.approximate", { clusters, rows: count(search.sample_rows), recall: percent(search.recall), k: search.n_neighbours }) + repeat;
   }
 
   private spoken(): string {

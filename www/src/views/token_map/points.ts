@@ -106,7 +106,7 @@ void main() {
   float diameter = size;
   shape = 0;
   colour = vec4(coloured ? own : ink, state.y == 255u ? 0.25 : 0.34);
-  if (verdict == 1u) colour = mix(colour, vec4(known, 0.95), lit);
+  if (verdict == 1u) colour = mix(colour, vec4(known, coloured && state.y == 255u ? 0.34 : 0.95), lit);
   if (verdict == 2u) {
     colour = mix(colour, vec4(failed, 1.0), lit);
     diameter = mix(size, size * 1.7 + 2.0, lit);
@@ -286,7 +286,7 @@ export function canvasPoints(canvas: HTMLCanvasElement): Points | null {
             context.arc(x, y, size / 2, 0, 2 * Math.PI);
             context.stroke();
           } else {
-            context.fillStyle = verdict === 1 ? colour(colours ? own : palette.ok, 0.95) : colour(own, 0.3);
+            context.fillStyle = verdict === 1 ? colour(colours ? own : palette.ok, colours && hue === 255 ? 0.3 : 0.95) : colour(own, 0.3);
             context.fillRect(x - size / 2, y - size / 2, size, size);
           }
         }
