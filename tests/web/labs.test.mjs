@@ -243,7 +243,7 @@ test("cancel keeps what was measured; a failure says what, why and what was kept
   await failing.page.locator("gs-lens-models li").nth(1).locator("b").waitFor();
   await measure(failing.page).click();
   await failing.page.getByText("The attention could not be measured").waitFor();
-  assert.match(await failing.page.locator("gs-failure").innerText(), /layer 3: 512 tokens need 96 MiB.*Shorten the text\..*Kept: the result of 1 model/s);
+  assert.match(await failing.page.locator("gs-failure section").innerText(), /layer 3: 512 tokens need 96 MiB.*Shorten the text\..*Kept: the result of 1 model/s);
   await failing.page.getByRole("button", { name: "Close", exact: true }).click();
   await done(failing);
 });

@@ -43,7 +43,7 @@ export async function watchShifts(page) {
     globalThis.shifts = [];
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) {
-        if (!entry.hadRecentInput) globalThis.shifts.push({ value: entry.value, what: entry.sources.map((source) => source.node?.nodeName + "." + (source.node?.className ?? "")) });
+        if (!entry.hadRecentInput) globalThis.shifts.push({ value: entry.value, what: entry.sources.map(({ node, previousRect: from, currentRect: to }) => `${node?.nodeName}.${node?.className ?? ""} ${from.x},${from.y} ${from.width}×${from.height} → ${to.x},${to.y} ${to.width}×${to.height}`) });
       }
     }).observe({ type: "layout-shift", buffered: true });
   });

@@ -22,7 +22,7 @@ const CATALOGUE = {
   "help.title": ["About this lab: definitions, sources, limits", "关于本实验室：定义、来源与局限"],
   "help.loading": ["The page is being read.", "正在读取说明。"],
   "help.failed": ["The page could not be read; close and open it to try again.", "无法读取说明；请关闭后重新打开。"],
-  "help.table": ["Table", "表格"],
+  "help.table": ["Table at {n}", "表格 {n}"],
   "chart.table": ["As a table", "以表格显示"],
   "heatmap.role": ["heat map", "热力图"],
   "heatmap.clipped": ["{n} cells lie beyond the colours.", "{n} 个单元格超出色阶。"],

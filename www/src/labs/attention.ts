@@ -45,7 +45,10 @@ export class AttentionLab extends GlitchscopeElement {
     .warnings { margin: 8px 0 0; padding-inline-start: 18px; font-size: 13px; color: var(--warn); max-width: 80ch; overflow-wrap: anywhere; }
     .warn { color: var(--warn); }
     .problem { min-height: 20px; font-size: 13px; color: var(--warn); }
-    .legend { font-size: 13px; color: var(--ink-2); min-height: 40px; max-width: 80ch; margin-top: 4px; }
+    .legend { font-size: 13px; line-height: 20px; color: var(--ink-2); min-height: 40px; max-width: 80ch; margin-top: 4px; }
+    .seen { min-height: 34px; }
+    .noted { min-height: 48px; }
+    @media (max-width: 599px) { .legend { min-height: 100px; } .seen { min-height: 112px; align-content: start; } }
     .settings { margin-top: 16px; }
     .options { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 16px 32px; margin-top: 12px; }
     .option { display: grid; grid-template-columns: 1fr 120px; gap: 2px 12px; align-items: center; align-content: start; }
@@ -162,12 +165,10 @@ export class AttentionLab extends GlitchscopeElement {
       <p class="device">${session.model ? deviceLine(session.model.info.device) : ""}</p>
       ${shown ? html`<gs-failure .view=${failureOf(session, trouble, this, { label: t("failure.again"), run: () => void lens.measure() },
         lens.results.length > 0 ? t("attention.kept", { n: lens.results.length }) : "")} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
-      ${lens.imported === null ? this.texts(lens) : html`<p class="row small">${t("attention.imported", { name: lens.imported })}
+      ${!lens.restored ? nothing : lens.imported === null ? this.texts(lens) : html`<p class="row small">${t("attention.imported", { name: lens.imported })}
         <button @click=${() => lens.closeImport()}>${t("report.close")}</button></p>`}
-      ${this.answered(lens)}
-      ${this.figures(lens)}
-      ${this.files(lens)}
-      <section><details><summary>${t("how.title")}</summary>
+      ${lens.restored ? html`${this.answered(lens)}${this.figures(lens)}${this.files(lens)}` : nothing}
+      <section ?hidden=${!lens.restored}><details><summary>${t("how.title")}</summary>
         <ul class="notes">${(["explanation", "sink", "values", "heads", "length", "one"] as const).map((note) => html`<li>${t(`attention.note.${note}`)}</li>`)}</ul>
         <p class="small quiet row">${t("attention.source")} <a href="https://arxiv.org/abs/2410.12001" rel="noreferrer">arXiv 2410.12001</a></p>
       </details></section>`;
@@ -224,7 +225,7 @@ export class AttentionLab extends GlitchscopeElement {
           ${byHand ? html`<button class="small" ?disabled=${busy} @click=${() => lens.dropByHand()}>${t("attention.by_hand.drop")}</button>` : nothing}
         </div>
         <p class="problem" role="status" lang="en">${lens.problem ? `${lens.problem.message} ${lens.problem.hint ?? ""}` : ""}</p>
-        ${this.warnings(here?.warnings ?? [])}
+        <div class="noted">${this.warnings(here?.warnings ?? [])}</div>
         <h3>${t("attention.models")}</h3>
         <gs-lens-models .lens=${lens} .version=${this.version}></gs-lens-models>
         ${options(lens, this.pieces, { value: this.piece, set: (value) => { this.piece = value; } })}
@@ -261,7 +262,7 @@ export class AttentionLab extends GlitchscopeElement {
     const drawn = pieces ?? (own ? strip(text, own, lens.concept, received) : null);
     const layers = Math.max(0, ...results.map(({ heads }) => heads.length));
     return html`
-      <div class="row small">
+      <div class="row small seen">
         ${views.length > 0 ? html`<div class="segmented" role="radiogroup" aria-label=${t("attention.strip.of")}>${views.map(({ id, name }) => html`<label><input type="radio" name="strip" .checked=${id === view?.id}
           @change=${() => { this.stripView = id; }} />${name}</label>`)}</div>
         <select aria-label=${t("attention.layer")} @change=${(event: Event) => {

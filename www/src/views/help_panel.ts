@@ -49,10 +49,10 @@ export class HelpPanel extends GlitchscopeElement {
   }
 
   override render() {
-    return html`<details @toggle=${this.toggled}>
+    return html`<section aria-label=${t("help.title")}><details @toggle=${this.toggled}>
       <summary>${t("help.title")}</summary>
-      <div class="page" lang="en">${this.failed ? html`<p>${t("help.failed")}</p>` : this.blocks ? this.blocks.map(block) : html`<p>${t("help.loading")}</p>`}</div>
-    </details>`;
+      <div class="page" lang="en">${this.failed ? html`<p>${t("help.failed")}</p>` : this.blocks ? this.blocks.map((one, i) => block(one, i)) : html`<p>${t("help.loading")}</p>`}</div>
+    </details></section>`;
   }
 
   /** Opens the page and brings it into view. */
@@ -82,7 +82,8 @@ export class HelpPanel extends GlitchscopeElement {
 }
 customElements.define("gs-help", HelpPanel);
 
-function block(one: HelpBlock): TemplateResult {
+/** `place` tells tables apart for those who jump between them. */
+function block(one: HelpBlock, place = 0): TemplateResult {
   switch (one.kind) {
     case "heading":
       // The page's title is the lab's, and so one level down in the page that shows it.
@@ -90,13 +91,13 @@ function block(one: HelpBlock): TemplateResult {
     case "paragraph":
       return html`<p>${inline(one.text)}</p>`;
     case "list": {
-      const items = one.items.map((item) => html`<li>${item.map(block)}</li>`);
+      const items = one.items.map((item) => html`<li>${item.map((inner) => block(inner))}</li>`);
       return one.ordered ? html`<ol>${items}</ol>` : html`<ul>${items}</ul>`;
     }
     case "code":
       return html`<pre tabindex="0">${one.text}</pre>`;
     case "table":
-      return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("help.table")}><table>
+      return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("help.table", { n: place })}><table>
         <thead><tr>${one.header.map((cell) => html`<th scope="col">${inline(cell)}</th>`)}</tr></thead>
         <tbody>${one.rows.map((row) => html`<tr>${row.map((cell) => html`<td>${inline(cell)}</td>`)}</tr>`)}</tbody>
       </table></div>`;

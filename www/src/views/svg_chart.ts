@@ -62,7 +62,7 @@ export abstract class SvgChart extends GlitchscopeElement {
     return html`<figure>
       <svg viewBox="0 0 ${width} ${height}" role="img" aria-label=${this.caption}>${shapes}</svg>
       <figcaption>${this.caption}</figcaption>
-      <details><summary>${t("chart.table")}</summary><div class="table" tabindex="0" role="region" aria-label=${t("chart.table")}><table>
+      <details><summary>${t("chart.table")}</summary><div class="table" tabindex="0" role="region" aria-label=${`${t("chart.table")}: ${this.caption}`}><table>
         <thead><tr>${head.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
         <tbody>${rows.map((row) => html`<tr>${row.map((value) => html`<td class="number">${cell(value)}</td>`)}</tr>`)}</tbody>
       </table></div></details>

@@ -81,7 +81,9 @@ export class Lens extends EventTarget {
   private besideModels: LoadedModel[] = [];
   private besideWanted = "";
   /** Whether the link and the example have been read. */
-  private restored = false;
+  restored = false;
+  /** Whether the text has to be tokenised once nothing runs. */
+  private due = false;
   private working = false;
   private besideByLink: string[] | null = null;
 
@@ -293,6 +295,10 @@ export class Lens extends EventTarget {
         this.retokenise(0);
       }
     }
+    if (this.due && this.session.job === null) {
+      this.due = false;
+      this.retokenise(0);
+    }
     const loaded = this.beside.flatMap((further) => further.model ?? []);
     if (loaded.length !== this.besideModels.length || loaded.some((one, i) => one !== this.besideModels[i])) {
       this.besideModels = loaded;
@@ -338,7 +344,10 @@ export class Lens extends EventTarget {
 
   private async tokenise(): Promise<void> {
     const { session } = this;
-    if (!this.restored || !session.model || session.job) return;
+    if (!this.restored || !session.model) return;
+    // What runs is not disturbed; its end is the time to ask.
+    this.due = session.job !== null;
+    if (this.due) return;
     const turn = ++this.asked;
     try {
       const tokens = JSON.parse(await session.core.attentionTokens(JSON.stringify(this.request()))) as TextTokens[];

@@ -13,7 +13,7 @@ import "../../views/progress_bar";
 
 export class LensModels extends GlitchscopeElement {
   static override styles = [sheet, css`
-    ol { list-style: none; display: grid; gap: 4px; max-width: 860px; }
+    ol { list-style: none; display: grid; gap: 4px; align-content: start; min-height: 110px; max-width: 860px; }
     li { min-height: 53px; border-bottom: 1px solid var(--rule); padding: 4px 0; }
     .line { min-height: 44px; display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; }
     .what { flex: 1; min-width: 180px; }
