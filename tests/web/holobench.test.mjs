@@ -124,11 +124,11 @@ test("prompts and gold go out apart; right answers come back with recall 1, and 
   const gold = lines(await saved("Right answers (JSONL)"));
   assert.deepEqual(prompts.map(({ instance_id }) => instance_id), gold.map(({ instance_id }) => instance_id));
   assert.ok(prompts.every((line) => !("rows" in line) && line.prompt.length > 200 && !JSON.stringify(line.meta).includes("SELECT")));
-  const right = gold.map(({ instance_id, columns, rows }) => JSON.stringify({
-    instance_id, model: "somebody else", response: `Answer:\n${rows.map((row, i) => `${i + 1}. ${row.map((value, j) => `${columns[j]} ${value}`).join(", ")}`).join("\n") || "No answer"}`,
+  const right = gold.map(({ instance_id, rows }) => JSON.stringify({
+    instance_id, model: "somebody else", response: rows.map((row) => row.join(" | ")).join("\n") || "No answer",
   }));
   const path = file("responses.jsonl", [...right, right[0], JSON.stringify({ instance_id: "0123456789abcdef", response: "x" }), "not json", ""].join("\n"));
-  await choose(button("Responses").and(page.locator("[part], button")).last(), path);
+  await choose(page.getByRole("button", { name: "Responses", exact: true }), path);
   await page.getByText(`${right.length} lines taken from`).waitFor();
   await page.locator("gs-holo-exchange").getByText("1 ids belong to no prompt").waitFor();
   await page.locator("gs-holo-exchange").getByText("1 ids came again").waitFor();
@@ -150,12 +150,14 @@ test("a judge is asked only when a person sets it up, and its labels count", asy
   judged.length = 0;
   judge = (body) => {
     const text = JSON.stringify(body);
-    if (/extraction|final_answer/.test(JSON.stringify(body.response_format ?? ""))) return JSON.stringify({ reasoning: "", final_answer: "as said" });
+    if (!JSON.stringify(body.response_format).includes("evaluations")) return JSON.stringify({ reasoning: "", final_answer: "as said" });
     assert.ok(text.includes("as said"));
-    return JSON.stringify({ evaluations: Array.from({ length: judge.rows.shift() }, (_, i) => ({ id: i + 1, label: "No Match" })) });
+    const { columns, rows } = judge.gold.shift();
+    const ids = rows.length === 0 ? [0] : rows.map((row, i) => (columns.includes("id") ? row[columns.indexOf("id")] : i + 1));
+    return JSON.stringify({ evaluations: ids.map((id) => ({ id, label: "No Match" })) });
   };
   const answers = JSON.parse(await saved("Save everything (JSON)")).answers.filter(({ answerer }) => answerer === "somebody else");
-  judge.rows = answers.map(({ gold }) => gold.rows.length);
+  judge.gold = answers.map(({ gold }) => gold);
   await button(/^Judge \d+ answers$/).click();
   await page.locator("gs-holo-results").getByText(`${answers.length} by a judge`).waitFor();
   assert.equal(judged.length, 2 * answers.length);

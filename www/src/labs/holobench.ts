@@ -189,17 +189,17 @@ export class HolobenchLab extends GlitchscopeElement {
   private keptExperiments() {
     const { experiment, session } = this;
     if (!experiment || experiment.kept.length === 0) return nothing;
-    const unfinished = experiment.kept.filter(({ head, answers }) => answers.length < head.total);
+    const unfinished = experiment.kept.filter(({ head, answered }) => answered < head.total);
     return html`<details class="kept" ?open=${unfinished.length > 0 && experiment.entries.size === 0}><summary>${t("holo.kept", { n: count(experiment.kept.length) })}</summary>
       <ul>${experiment.kept.map((kept) => html`<li>${this.keptLine(kept)}
-        <button class="link" ?disabled=${session.job !== null || experiment.busy !== ""} @click=${() => void experiment.resume(kept)}>${t(kept.answers.length < kept.head.total ? "holo.kept.resume" : "holo.kept.look")}</button>
+        <button class="link" ?disabled=${session.job !== null || experiment.busy !== ""} @click=${() => void experiment.resume(kept)}>${t(kept.answered < kept.head.total ? "holo.kept.resume" : "holo.kept.look")}</button>
         <button class="link" @click=${() => void experiment.forgetKept(kept.id)}>${t("holo.kept.forget")}</button></li>`)}</ul></details>`;
   }
 
-  private keptLine({ id, head, answers }: KeptExperiment): string {
+  private keptLine({ id, head, answers, answered }: KeptExperiment): string {
     return t("holo.kept.line", {
       when: new Date(Number(id)).toISOString().slice(0, 16).replace("T", " "), model: [...new Set(answers.map(({ answerer }) => answerer))].join(", "), database: head.database.name,
-      done: count(answers.length), all: count(Math.max(head.total, answers.length)),
+      done: count(answered), all: count(Math.max(head.total, answered)),
     });
   }
 
