@@ -14,12 +14,14 @@ import { gzipSync } from "node:zlib";
 
 import { launch, repository, serve } from "../tests/web/browser.mjs";
 import { graph } from "./graph.mjs";
+import { tokenizer } from "./tokenizer.mjs";
 
 const quick = process.argv.includes("--quick");
 const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length) ?? "";
 const runs = quick ? 3 : 7;
 const MODEL = join(repository, "target/bench/gpt2-small");
 const rows = [];
+const began = Date.now();
 
 /** `target`: what the quotient of ours over theirs has to reach. */
 function row(what, ours, against, theirs, unit, target) {
@@ -164,6 +166,7 @@ if (native.includes(only)) try {
 }
 
 const scaling = await graph({ repository, section, row, absent, json, only });
+await tokenizer({ section, row, absent, json, only });
 
 if (existsSync(join(repository, "www/dist/index.html"))) {
   await section("time to a loaded specimen", { webgpu: false }, async () => {
@@ -187,6 +190,7 @@ for (const file of "wasm size".includes(only) && existsSync(join(repository, "pk
   row(`${file}, gzipped (target over size)`, 1.2, "", bytes / 1e6, "MB", 1);
 }
 await server.close();
+const minutes = ((Date.now() - began) / 60_000).toFixed(1);
 
 const head = ["what", "ours", "against", "theirs", "quotient", "to reach", ""];
 const table = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -194,7 +198,7 @@ const ort = JSON.parse(readFileSync(join(repository, "benches/node_modules/onnxr
 const notes = readFileSync(join(repository, "benches/NOTES.md"), "utf8");
 const results = `# Measurements
 
-Written by \`make bench\`. Medians of ${runs} runs; contestants in the browser take turns in one page.
+Written by \`make bench\` in ${minutes} minutes, building left out. Medians of ${runs} runs; contestants in the browser take turns in one page.
 
 Machine: ${cpus()[0].model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB. Chromium ${version},
 onnxruntime-web ${ort}, ${execFileSync("rustc", ["--version"], { encoding: "utf8" }).trim()}. Date: ${new Date().toISOString().slice(0, 10)}.
@@ -204,4 +208,4 @@ ${table}
 ${scaling}
 ${notes}`;
 if (!quick && !only) writeFileSync(join(repository, "benches/RESULTS.md"), results);
-console.log(`\n${table}`);
+console.log(`\n${table}\n\n${minutes} minutes`);

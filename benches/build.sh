@@ -20,7 +20,7 @@ for variant in ${1:-plain relaxed threads}; do
   wasm-bindgen --target web --out-dir "$out/$variant" target/wasm32-unknown-unknown/release/glitchscope.wasm
 done
 # The native contestants, or their building would count as measuring.
-[ -n "${1:-}" ] || cargo bench --quiet --no-run --features bench --bench native --bench gpu
+[ -n "${1:-}" ] || cargo bench --quiet --no-run --features bench --bench native --bench gpu --bench graph
 for variant in plain relaxed; do
   [ "$variant" = plain ] && features=+simd128 || features=+simd128,+relaxed-simd
   RUSTFLAGS="-C target-feature=$features" cargo build --quiet --release --target wasm32-unknown-unknown \

@@ -46,8 +46,9 @@ def main(folder):
         cache.batch_repeat_interleave(BATCH)
         return model(rows, past_key_values=cache, use_cache=True, logits_to_keep=1)
 
-    def whole(early_exit):
+    def whole(early_exit, on_first=lambda: None):
         output = with_prefix()
+        on_first()
         for step in range(NEW - 1):
             next_ids, cache = output.logits[:, -1].argmax(-1, keepdim=True), output.past_key_values
             if early_exit and step == 1:
@@ -61,13 +62,17 @@ def main(folder):
         a, b = torch.rand(m, k), torch.rand(k, n)
         times = max(1, 400_000_000 // (m * n * k))
         results[f"{m}x{n}x{k}"] = 2e-9 * m * n * k * times / median(lambda: [a @ b for _ in range(times)])
-    for name, work in {
-        "first_without_cache": first_without_cache,
-        "first_with_prefix_cache": with_prefix,
-        "whole": lambda: whole(False),
-        "whole_early_exit": lambda: whole(True),
-    }.items():
-        results[name] = BATCH / median(work)
+    results["first_without_cache"] = BATCH / median(first_without_cache)
+    # The first pass is a part of the whole oracle: both are of the same runs.
+    first = []
+
+    def whole_and_first():
+        start = time.perf_counter()
+        whole(False, lambda: first.append(time.perf_counter() - start))
+
+    results["whole"] = BATCH / median(whole_and_first)
+    results["first_with_prefix_cache"] = BATCH / statistics.median(first[1:])
+    results["whole_early_exit"] = BATCH / median(lambda: whole(True))
     results["version"] = torch.__version__
     print(json.dumps(results))
 

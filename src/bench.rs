@@ -1,5 +1,7 @@
-//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, and the stages of a map.
+//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, the stages of a map, and glitch
+//! tokens counted in texts.
 
+pub mod counting;
 pub mod graph;
 
 use std::rc::Rc;
@@ -7,6 +9,7 @@ use std::rc::Rc;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::source::Source;
 use crate::compute::{Device, DevicePreference};
+use crate::engine::model::NextToken;
 use crate::engine::{FanOut, Model};
 use crate::error::Result;
 use crate::progress::Silent;
@@ -29,6 +32,8 @@ pub struct Probes {
     suffix: Vec<u32>,
     rng: Rng,
     vocabulary: u32,
+    /// What the rows of the batch say next.
+    next: Vec<NextToken>,
     /// Probes so far.
     asked: usize,
 }
@@ -44,7 +49,7 @@ impl Probes {
         let mut ids = |count: usize| -> Vec<u32> { (0..count).map(|_| rng.below(vocabulary)).collect() };
         let (prefix, suffix) = (ids(PREFIX_TOKENS), ids(ROW_TOKENS - 1));
         let fan_out = FanOut::new(&mut model, &prefix, ROW_TOKENS, NEW_TOKENS, batch).await?;
-        Ok(Probes { model, fan_out, suffix, rng, vocabulary, asked: 0 })
+        Ok(Probes { model, fan_out, suffix, rng, vocabulary, next: Vec::new(), asked: 0 })
     }
 
     pub fn batch(&self) -> usize {
@@ -55,20 +60,24 @@ impl Probes {
         self.model.device.info().name
     }
 
-    /// One batch of new tokens. With `whole` the answers are continued until each row is decided, otherwise only first
-    /// tokens are asked for. Gives the sum of the tokens' probabilities' logarithms, so that nothing is left out.
-    pub async fn run(&mut self, whole: bool) -> Result<f32> {
+    /// First tokens of one batch of new probes. Gives the sum of the logarithms of their probabilities, so that nothing
+    /// is left out.
+    pub async fn first(&mut self) -> Result<f32> {
         let targets: Vec<u32> = (0..self.batch()).map(|_| self.rng.below(self.vocabulary)).collect();
         let mut rows = Vec::with_capacity(targets.len() * ROW_TOKENS);
         for target in &targets {
             rows.push(*target);
             rows.extend(&self.suffix);
         }
-        let mut next = self.fan_out.first(&mut self.model, &rows, &targets, &mut Silent).await?;
-        let sum = next.iter().map(|next| next.log_p_target).sum();
-        let mut open: Vec<u32> = (0..targets.len() as u32).collect();
-        for step in 0..if whole { NEW_TOKENS - 1 } else { 0 } {
-            let mut tokens: Vec<u32> = next.iter().map(|next| next.argmax).collect();
+        self.next = self.fan_out.first(&mut self.model, &rows, &targets, &mut Silent).await?;
+        Ok(self.next.iter().map(|next| next.log_p_target).sum())
+    }
+
+    /// Continues the answers that [`Probes::first`] began until each row is decided.
+    pub async fn rest(&mut self) -> Result<()> {
+        let mut open: Vec<u32> = (0..self.next.len() as u32).collect();
+        for step in 0..NEW_TOKENS - 1 {
+            let mut tokens: Vec<u32> = self.next.iter().map(|next| next.argmax).collect();
             if step == 1 {
                 let undecided = |row: &u32| (self.asked + *row as usize).is_multiple_of(UNDECIDED);
                 tokens = open.iter().zip(&tokens).filter(|(row, _)| undecided(row)).map(|(_, token)| *token).collect();
@@ -77,9 +86,9 @@ impl Probes {
             if open.is_empty() {
                 break;
             }
-            next = self.fan_out.next(&mut self.model, &open, &tokens, step).await?;
+            self.next = self.fan_out.next(&mut self.model, &open, &tokens, step).await?;
         }
-        self.asked += targets.len();
-        Ok(sum)
+        self.asked += self.batch();
+        Ok(())
     }
 }

@@ -1,11 +1,9 @@
 //! Oracle: transformers' apply_chat_template, text and ids, by `tools/reference/chat_ids.py`; for prompts around a token,
 //! the whole prompt encoded with the word in its place.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{fixture, now};
+use crate::common::{fixture, now};
 use glitchscope::checkpoint::source::MemorySource;
 use glitchscope::tokenizer::{ChatMessage, ChatOptions, GgufTokenizer, PromptForm, Question, Tokenizer};
 use serde::Deserialize;

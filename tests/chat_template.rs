@@ -1,10 +1,8 @@
 //! Oracle: transformers with Jinja2, by `tools/reference/chat_template.py`, byte for byte; limits by the contract.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::fixture;
+use crate::common::fixture;
 use glitchscope::tokenizer::{
     ChatDate, ChatMessage, ChatOptions, ChatTemplate, MAX_CONVERSATION_BYTES, MAX_TEMPLATE_BYTES, TokenizerError,
 };

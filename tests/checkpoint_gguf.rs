@@ -1,15 +1,12 @@
 //! Oracle: the GGUF format and the faults planted here; for weights, the same blocks widened to safetensors. Every fault
 //! gives an error that names the file, the numbers and a next step, and is planted in a file that opens without it.
 
-mod common;
-mod gguf_support;
-
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use common::compare::assert_logits;
-use common::{devices, now};
-use gguf_support::{Gguf, Tensor, Value, as_safetensors, delivered, number, text};
+use crate::common::compare::assert_logits;
+use crate::common::{devices, now};
+use crate::gguf_support::{Gguf, Tensor, Value, as_safetensors, delivered, number, text};
 use glitchscope::checkpoint::source::MemorySource;
 use glitchscope::checkpoint::{Checkpoint, CheckpointError};
 use glitchscope::compute::ops::check::random;

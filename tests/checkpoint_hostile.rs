@@ -1,12 +1,10 @@
 //! Oracle: the safetensors format and the faults planted here. Every fault gives an error that names the file, the
 //! numbers and a next step; every fault is planted in a file that opens without it.
 
-mod common;
-
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use common::now;
+use crate::common::now;
 use glitchscope::checkpoint::source::MemorySource;
 use glitchscope::checkpoint::{Checkpoint, CheckpointError, Config};
 use glitchscope::tokenizer::{Tokenizer, TokenizerError};

@@ -1,14 +1,12 @@
 //! Oracle: the bytes that were written into the files. Every tensor arrives whole, in order, in chunks that keep their
 //! promises, and the hashes are those of the files.
 
-mod common;
-
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use common::{now, published};
+use crate::common::{now, published};
 use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::checkpoint::{CHUNK_BYTES, Checkpoint, CheckpointError, Source, TensorEntry};
 use glitchscope::compute::DType;

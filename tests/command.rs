@@ -1,13 +1,11 @@
 //! Oracle: the command's own contract. With `--json` standard output holds one JSON value and nothing else; errors exit
 //! non-zero with one clear message on standard error and nothing on standard output.
 
-mod common;
-
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::compare::attentions_agree;
+use crate::common::compare::attentions_agree;
 use glitchscope::checkpoint::TensorFile;
 use serde_json::Value;
 

@@ -1,11 +1,9 @@
 //! Oracle: the tokenizers library in Python over Python's json and csv (tools/reference/corpus.py), and closed forms:
 //! a text repeated n times, the whole text against the same in parts.
 
-mod common;
-
 use std::rc::Rc;
 
-use common::{Impatient, fixture, now};
+use crate::common::{Impatient, fixture, now};
 use glitchscope::checkpoint::source::MemorySource;
 use glitchscope::corpus::{CorpusError, CorpusFile, Prevalence, PrevalenceOptions, prevalence};
 use glitchscope::progress::{Monitor, Silent};

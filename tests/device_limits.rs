@@ -1,13 +1,11 @@
 //! Oracle: the CPU twin. A GPU that allows little in one buffer keeps large tables in pieces and computes the same.
 #![cfg(feature = "gpu")]
 
-mod common;
-
 use std::path::Path;
 use std::rc::Rc;
 
-use common::compare::assert_logits;
-use common::devices;
+use crate::common::compare::assert_logits;
+use crate::common::devices;
 use glitchscope::checkpoint::Checkpoint;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::ops::check::random;

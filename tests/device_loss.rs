@@ -2,12 +2,10 @@
 //! WebGPU loses it (`device.destroy()`).
 #![cfg(feature = "gpu")]
 
-mod common;
-
 use std::path::Path;
 use std::rc::Rc;
 
-use common::devices;
+use crate::common::devices;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::{DeviceKind, DevicePreference};
 use glitchscope::engine::recovery::LOSSES_MAX;

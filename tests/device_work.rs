@@ -2,12 +2,10 @@
 //! trying is one of those that were tried.
 #![cfg(feature = "gpu")]
 
-mod common;
-
 use std::path::Path;
 use std::rc::Rc;
 
-use common::devices;
+use crate::common::devices;
 use glitchscope::checkpoint::Checkpoint;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::gpu::{Counts, GpuDevice};

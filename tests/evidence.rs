@@ -2,15 +2,13 @@
 //! for byte, timings aside. Exports are read back by readers of their formats; reports are held to the published schema by
 //! the crate `jsonschema`.
 
-#[path = "hunter_support/mod.rs"]
-mod hunter_support;
-
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::hunter_support::{FakeModel, Trouble, World, coarse};
 use glitchscope::glitch::{Part, ScanState, merge, scan_part};
 use glitchscope::progress::Silent;
 use glitchscope::report::{
@@ -18,7 +16,6 @@ use glitchscope::report::{
     Status, VerdictColumn, diff,
 };
 use glitchscope::tokenizer::TokenClass;
-use hunter_support::{FakeModel, Trouble, World, coarse};
 use serde_json::Value;
 
 /// Texts that try to leave the document they stand in.

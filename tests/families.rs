@@ -1,11 +1,9 @@
 //! Oracle: transformers' own configuration classes (tests/golden/configs.json, written by tools/reference/configs.py), and
 //! the rule that a field which may change the result is understood or refused.
 
-mod common;
-
 use std::path::Path;
 
-use common::read_json;
+use crate::common::read_json;
 use glitchscope::checkpoint::Config;
 use glitchscope::engine::EngineError;
 use glitchscope::engine::architecture::{Architecture, Residual};

@@ -1,11 +1,9 @@
 //! Oracle: NumPy, SciPy and scikit-learn, through tools/reference/detectors.py and indicators.py; for GPT-2, the published Magikarp report.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::{published, read_json, skipped};
+use crate::common::{published, read_json, skipped};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::glitch::Embedding;

@@ -1,13 +1,11 @@
 //! Oracle: PyTorch / transformers in float32 eager mode (tests/golden/models, written by tools/reference/tiny_models.py),
 //! and, where GLITCHSCOPE_MODELS names them, the float64 logits of two really trained models.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::compare::{assert_logits, attentions_agree, logits_agree};
-use common::{devices, published, read_json, read_safetensors};
+use crate::common::compare::{assert_logits, attentions_agree, logits_agree};
+use crate::common::{devices, published, read_json, read_safetensors};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::compute::ops::gelu::Approximation;

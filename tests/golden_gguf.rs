@@ -2,15 +2,12 @@
 //! must come back as the checkpoint has them, and the logits must be those of the checkpoint, which
 //! tests/golden_engine.rs holds to PyTorch. Published GGUF files are held to the float64 logits of their model.
 
-mod common;
-mod gguf_support;
-
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::compare::{assert_logits, logits_agree};
-use common::{devices, now, published, read_json};
-use gguf_support::{as_safetensors, delivered, is_conv1d, transposed};
+use crate::common::compare::{assert_logits, logits_agree};
+use crate::common::{devices, now, published, read_json};
+use crate::gguf_support::{as_safetensors, delivered, is_conv1d, transposed};
 use glitchscope::checkpoint::Checkpoint;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource, Source};
 use glitchscope::compute::quant::{self, Quantised};

@@ -1,12 +1,10 @@
 //! Oracle: transformers, SciPy and scikit-learn, through tools/reference/oracles.py, which builds the prompts, splices the
 //! tokens, decodes, draws and grades by itself. Every oracle gives the specimen's tokens the same verdicts and values.
 
-mod common;
-
 use std::path::Path;
 use std::rc::Rc;
 
-use common::{devices, read_json};
+use crate::common::{devices, read_json};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::glitch::{ORACLES, Oracle};

@@ -1,8 +1,6 @@
 //! Oracle: gguf-py's dequantisation and quantisation, PyTorch's 8-bit floats (tools/reference/quant.py). Bit for bit.
 
-mod common;
-
-use common::fixture;
+use crate::common::fixture;
 use glitchscope::compute::DType;
 use glitchscope::compute::quant::{self, Quantised};
 use serde::Deserialize;

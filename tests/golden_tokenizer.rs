@@ -2,11 +2,9 @@
 //! `GLITCHSCOPE_MODELS` names a folder with them, the published tokenizers of GPT-2 and Llama 2 with vectors by
 //! independent encoders (OpenAI's and sentencepiece's).
 
-mod common;
-
 use std::fs;
 
-use common::{fixture, now, published};
+use crate::common::{fixture, now, published};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::tokenizer::{GgufTokenizer, TokenClass, Tokenizer, TokenizerError};
 use serde::Deserialize;

@@ -3,12 +3,9 @@
 //! The derivative of an op, and of recordings of several ops, is compared with (f(x + h) − f(x − h)) / 2h for every
 //! input. All sums are in f64, where this formula has some nine right digits.
 
-mod common;
-#[path = "common/reference64.rs"]
-mod reference64;
-
 use std::collections::HashSet;
 
+use crate::reference64::Reference64;
 use glitchscope::compute::backward::{Gradient, gradient, reverse, separate};
 use glitchscope::compute::ops::attention::Attention;
 use glitchscope::compute::ops::axpy::Axpy;
@@ -22,7 +19,6 @@ use glitchscope::compute::ops::{Example, OPS, check};
 use glitchscope::compute::{ComputeError, DType, Device, DevicePreference, Op, Recording, Tensor, TensorId};
 use glitchscope::rng::Rng;
 use pollster::block_on;
-use reference64::Reference64;
 
 /// Tensors with their bytes.
 type Contents = Vec<(Tensor, Vec<u8>)>;

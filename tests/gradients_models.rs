@@ -1,12 +1,10 @@
 //! Oracle: PyTorch's autograd on transformers' models in float32 eager mode (tests/golden/models, written by
 //! tools/reference/tiny_models.py): the loss of two rows and the gradient of every parameter, for every family.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::{devices, fixture, read_json};
+use crate::common::{devices, fixture, read_json};
 use glitchscope::checkpoint::TensorFile;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;

@@ -1,12 +1,10 @@
 //! Oracle: the definitions. A value put back where it was read changes nothing; the residual stream is the sum of what
 //! the branches add; the gradient at a place is what the loss does when something is added there.
 
-mod common;
-
 use std::path::Path;
 use std::rc::Rc;
 
-use common::devices;
+use crate::common::devices;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::engine::hooks::{Action, Hook, HookedRun, run};

@@ -1,16 +1,14 @@
 //! Oracle: arithmetic on planted sets. A hunt is measured against the exhaustive scan of the same fake model; scans
 //! that differ in model, oracle or device must not be measured.
 
-mod hunter_support;
-
 use std::collections::HashSet;
 
+use crate::hunter_support::{FakeModel, Recorder, World, check, coarse};
 use glitchscope::compute::Device;
 use glitchscope::compute::cpu::CpuDevice;
 use glitchscope::glitch::{Oracle, StoredOracle, compare, granularity, incomparable};
 use glitchscope::progress::Silent;
 use glitchscope::report::{GranularityRow, Method, Report, ScanOptions, Status};
-use hunter_support::{FakeModel, Recorder, World, check, coarse};
 
 fn world() -> (World, HashSet<u32>) {
     let world = World::new(12, 50);

@@ -1,15 +1,13 @@
 //! Oracle: what really fails. A fake model fails a planted set of ids; a scan's report is checked against that set and
 //! against the promises of the reference procedure.
 
-mod hunter_support;
-
 use std::collections::HashSet;
 
+use crate::hunter_support::{COLUMNS, FakeModel, Recorder, Trouble, World, check, coarse};
 use glitchscope::glitch::{STAGES, sample_size};
 use glitchscope::progress::Silent;
 use glitchscope::report::{ExportFormat, Method, Report, ScanOptions, Status};
 use glitchscope::tokenizer::TokenClass;
-use hunter_support::{COLUMNS, FakeModel, Recorder, Trouble, World, check, coarse};
 use proptest::prelude::*;
 
 /// A planted cluster that fails whole, and five loners elsewhere.

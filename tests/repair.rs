@@ -1,12 +1,10 @@
 //! Oracle: numpy and transformers for rows and losses (tools/reference/repair.py), the `tokenizers` crate for patched
 //! tokenizers, and the files themselves, byte for byte.
 
-mod common;
-
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use common::{Impatient, fixture};
+use crate::common::{Impatient, fixture};
 use glitchscope::Error;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::compute::DevicePreference;

@@ -1,15 +1,12 @@
 //! Oracle: round trip, and the checks that `Report::from_json` promises. Damaged and hostile files are refused with an
 //! error; none of them may panic.
 
-#[path = "hunter_support/mod.rs"]
-mod hunter_support;
-
 use std::sync::OnceLock;
 
+use crate::hunter_support::{FakeModel, World, coarse};
 use glitchscope::progress::Silent;
 use glitchscope::report::{REPORT_BYTES_MAX, Report, ReportError, ScanOptions, Symptom, Timing, TokenType};
 use glitchscope::tokenizer::TokenClass;
-use hunter_support::{FakeModel, World, coarse};
 use proptest::prelude::*;
 use serde_json::Value;
 

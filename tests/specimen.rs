@@ -4,13 +4,11 @@
 //! The specimen must have glitch tokens for the reason real models have them: it handles the tokens that are frequent in
 //! its training data, and fails on those that its tokenizer knows and its training never showed.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::compare::assert_logits;
-use common::{devices, read_json};
+use crate::common::compare::assert_logits;
+use crate::common::{devices, read_json};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::engine::generate::generate;

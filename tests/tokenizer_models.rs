@@ -1,9 +1,7 @@
 //! Oracle: the models and the added vocabulary of the `tokenizers` crate, which read the same `tokenizer.json`. Ids,
 //! entries, offsets and decoded texts of random texts are equal.
 
-mod common;
-
-use common::{fixture, published};
+use crate::common::{fixture, published};
 use glitchscope::rng::Rng;
 use glitchscope::tokenizer::Tokenizer;
 

@@ -1,14 +1,12 @@
 //! Oracle: PyTorch (tests/golden/training, written by tools/reference/training.py): losses, gradient norms and parameters
 //! over 25 steps of torch.optim.AdamW with clipping; and the definitions of accumulation, resuming and determinism.
 
-mod common;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use common::{devices, read_json};
+use crate::common::{devices, read_json};
 use glitchscope::checkpoint::TensorFile;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::compute::DevicePreference;

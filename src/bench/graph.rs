@@ -6,7 +6,7 @@ use crate::compute::{DType, Device, DevicePreference, Tensor};
 use crate::error::Result;
 use crate::glitch::rows::Rows;
 use crate::glitch::token_graph;
-use crate::graph::{Csr, Neighbours, Partition, Pca, fuzzy_graph};
+use crate::graph::{Csr, GraphError, Neighbours, Partition, Pca, fuzzy_graph, modularity};
 use crate::progress::Silent;
 use crate::report::{NeighbourChoice, NeighbourSearch, ScanOptions};
 use crate::rng::Rng;
@@ -97,9 +97,43 @@ impl GraphStages {
         Ok(self.graph.insert(fuzzy_graph(neighbours)?).n_entries())
     }
 
-    pub async fn communities(&mut self) -> Result<Partition> {
+    /// Takes another graph in place of the own, so that several programs can be given the same one: u32 vertices and
+    /// entries, then row starts, columns (u32) and weights (f32), little-endian.
+    pub fn read_graph(&mut self, bytes: &[u8]) -> Result<usize> {
+        let word = |at: usize| {
+            bytes.get(4 * at..4 * at + 4).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+        };
+        let (vertices, entries) = (word(0) as usize, word(1) as usize);
+        let expected = 4 * (2 + vertices + 1 + 2 * entries);
+        if bytes.len() != expected {
+            return Err(GraphError::LengthMismatch { what: "the graph's file", expected, got: bytes.len() }.into());
+        }
+        let (starts, columns) = (2, 2 + vertices + 1);
+        let graph = Csr::from_parts(
+            (starts..columns).map(|at| word(at) as usize).collect(),
+            (columns..columns + entries).map(word).collect(),
+            (columns + entries..columns + 2 * entries).map(|at| f32::from_bits(word(at))).collect(),
+        )?;
+        Ok(self.graph.insert(graph).n_entries())
+    }
+
+    /// Of the communities that are searched and judged from now on; a scan's until then.
+    pub fn set_resolution(&mut self, resolution: f64) {
+        self.options.resolution = resolution;
+    }
+
+    /// In so many passes at most; 0 for as many as a scan makes.
+    pub async fn communities(&mut self, passes: u32) -> Result<Partition> {
         let graph = self.graph.as_ref().expect("OK because the bench calls the stages in turn");
-        token_graph::communities(graph, &self.options, &mut Silent).await
+        let leiden_iterations = if passes == 0 { self.options.leiden_iterations } else { passes };
+        let options = ScanOptions { leiden_iterations, ..self.options.clone() };
+        token_graph::communities(graph, &options, &mut Silent).await
+    }
+
+    /// Modularity with resolution of anybody's communities of the graph.
+    pub fn quality(&self, membership: &[u32]) -> Result<f64> {
+        let graph = self.graph.as_ref().expect("OK because the bench calls the stages in turn");
+        Ok(modularity(graph, membership, self.options.resolution)?)
     }
 
     /// The sum of all places, so that nothing is left out.

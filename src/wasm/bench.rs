@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 use super::source::{JsSource, PageSource};
 use super::{failure, to_js};
 use crate::bench::Probes;
+use crate::bench::counting::Counting;
 use crate::bench::graph::GraphStages;
 use crate::compute::ops::attention::Attention;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
@@ -156,8 +157,12 @@ impl ModelProbes {
         self.probes.device()
     }
 
-    pub async fn run(&mut self, whole: bool) -> Result<f32, JsValue> {
-        self.probes.run(whole).await.map_err(failure)
+    pub async fn first(&mut self) -> Result<f32, JsValue> {
+        self.probes.first().await.map_err(failure)
+    }
+
+    pub async fn rest(&mut self) -> Result<(), JsValue> {
+        self.probes.rest().await.map_err(failure)
     }
 }
 
@@ -201,13 +206,46 @@ impl MapStages {
         self.stages.weights().map_err(failure)
     }
 
-    /// Quality, communities and passes.
-    pub async fn communities(&mut self) -> Result<Vec<f64>, JsValue> {
-        let found = self.stages.communities().await.map_err(failure)?;
+    /// Another graph in place of the own; gives its entries.
+    pub fn read_graph(&mut self, bytes: &[u8]) -> Result<usize, JsValue> {
+        self.stages.read_graph(bytes).map_err(failure)
+    }
+
+    pub fn set_resolution(&mut self, resolution: f64) {
+        self.stages.set_resolution(resolution);
+    }
+
+    /// Quality, communities and passes; 0 passes are as many as a scan makes.
+    pub async fn communities(&mut self, passes: u32) -> Result<Vec<f64>, JsValue> {
+        let found = self.stages.communities(passes).await.map_err(failure)?;
         Ok(vec![found.quality, f64::from(found.n_clusters), found.passes as f64])
+    }
+
+    pub fn quality(&self, membership: &[u32]) -> Result<f64, JsValue> {
+        self.stages.quality(membership).map_err(failure)
     }
 
     pub async fn layout(&mut self) -> Result<f32, JsValue> {
         self.stages.layout().await.map_err(failure)
+    }
+}
+
+/// Counting glitch tokens in a file of texts; see `crate::bench::counting`.
+#[wasm_bindgen]
+pub struct TokenCounting {
+    counting: Counting,
+}
+
+#[wasm_bindgen]
+impl TokenCounting {
+    /// `report` is any report; its vocabulary becomes the tokenizer's.
+    pub fn create(tokenizer: &[u8], report: &str) -> Result<TokenCounting, JsValue> {
+        Ok(TokenCounting { counting: Counting::new(tokenizer, report).map_err(failure)? })
+    }
+
+    /// Tokens, and glitch tokens among them.
+    pub async fn run(&self, source: JsSource, file: String) -> Result<Vec<f64>, JsValue> {
+        let all = self.counting.run(Rc::new(PageSource::new(source)), &file).await.map_err(failure)?;
+        Ok(vec![all.tokens as f64, all.glitch_tokens as f64])
     }
 }

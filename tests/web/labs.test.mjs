@@ -12,7 +12,7 @@ let browser, server, dist;
 before(async () => {
   dist = scriptedBuild();
   const specimen = `${dist}/specimen/`;
-  server = await serve({ "/": `${dist}/`, "/slow/": specimen, "/wordless/": specimen, "/cut/": specimen, "/failing/": specimen });
+  server = await serve({ "/": `${dist}/`, "/slow/": specimen, "/wordless/": specimen, "/cut/": specimen, "/failing/": specimen, "/specimen-legal/": specimen });
   browser = await launch();
 });
 after(async () => {
@@ -142,11 +142,11 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   // By hand: a click takes a token out, the other kind of click leaves it out.
   await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-attention-lab").state.tokens?.[0].tokens.length === 14);
   await page.locator("gs-token-strip .token", { hasText: "price" }).click();
-  await page.getByText("4 tokens chosen by hand").waitFor();
+  await page.getByText("5 tokens chosen by hand").waitFor();
   await page.getByText("whether it is left out").click();
   await page.locator("gs-token-strip .token", { hasText: "pay" }).click();
-  await page.locator("gs-token-strip .token.excluded.concept").waitFor();
-  await page.getByText(/Tokens of “duty” at \d+ are left out, so they count as 0/).waitFor();
+  await page.locator("gs-token-strip .token.excluded.concept", { hasText: "pay" }).waitFor();
+  await page.getByText(/Tokens of “duty” at [\d, ]+ are left out, so they count as 0/).waitFor();
   await page.locator("gs-token-strip .strip").focus();
   await page.keyboard.press("Home");
   await page.keyboard.press("ArrowRight");
@@ -155,9 +155,9 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   const link = page.url();
   await done(one);
   const again = await openPage(browser, link);
-  await again.page.getByText("4 tokens chosen by hand").waitFor();
+  await again.page.getByText("5 tokens chosen by hand").waitFor();
   assert.equal(await again.page.getByLabel("Name of the concept").nth(2).inputValue(), "place");
-  await again.page.locator("gs-token-strip .token.excluded.concept").waitFor();
+  await again.page.locator("gs-token-strip .token.excluded.concept", { hasText: "pay" }).waitFor();
   await again.page.getByRole("button", { name: "Take back what was chosen by hand" }).click();
   await again.page.locator("gs-token-strip .token.concept", { hasText: "price" }).waitFor();
   await done(again);
@@ -267,7 +267,7 @@ test("the same model twice: no difference, undefined where it has to be, no NaN"
   await compared(page);
   assert.match(await page.locator(".answer .statistics tbody tr").first().innerText(), /0\.00.*undefined.*undefined.*undefined/s);
   assert.match(await page.locator(".skew").innerText(), /All differences are equal/);
-  assert.doesNotMatch(await page.locator("gs-attention-lab").innerText(), /NaN|Infinity/);
+  assert.doesNotMatch((await page.locator("gs-attention-lab section").allInnerTexts()).join(" "), /NaN|Infinity/);
   await done(one);
 });
 

@@ -1,15 +1,15 @@
-// Pictures of every state of the page, to be looked at: node tests/web/screenshots.mjs [FILTER]
+// Pictures of every state of the page, to be looked at: node tests/web/screenshots.mjs [REGEX]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { launch, serve } from "./browser.mjs";
 import { openPage, OUT, scriptedBuild } from "./support.mjs";
 
-const only = process.argv[2] ?? "";
+const only = new RegExp(process.argv[2] ?? "");
 const folder = join(OUT, "screenshots");
 mkdirSync(folder, { recursive: true });
 const dist = scriptedBuild();
-const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/`, "/wordless/": `${dist}/specimen/`, "/failing/": `${dist}/specimen/` });
+const server = await serve({ "/": `${dist}/`, "/slow/": `${dist}/specimen/`, "/broken/": `${dist}/specimen/`, "/untestable/": `${dist}/specimen/`, "/large/": `${dist}/specimen/`, "/wordless/": `${dist}/specimen/`, "/specimen-legal/": `${dist}/specimen/`, "/failing/": `${dist}/specimen/` });
 const browser = await launch();
 
 const run = (page) => page.getByRole("button", { name: /Find glitch tokens|查找故障词元/ });
@@ -146,7 +146,7 @@ for (const [state, act] of Object.entries(STATES)) {
   for (const width of [360, 768, 1280, 1600]) {
     for (const colorScheme of ["light", "dark"]) {
       const name = `${state}-${width}-${colorScheme}`;
-      if (!name.includes(only)) continue;
+      if (!only.test(name)) continue;
       const height = width === 360 ? 740 : width === 768 ? 1024 : 900;
       const { page, context, errors } = await openPage(browser, `${server.url}/${(LINK[state] ?? "").replaceAll("$", server.url)}`, {
         viewport: { width, height }, colorScheme, deviceScaleFactor: width === 360 ? 2 : 1,

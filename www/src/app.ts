@@ -150,7 +150,7 @@ export class App extends GlitchscopeElement {
     if (found.kind === "report") {
       this.dialog?.close();
       this.session.setLab(SCAN);
-      await this.session.openReport(await found.file.text(), found.file.name);
+      await this.session.openReport(found.file, found.file.name);
       return;
     }
     if (found.kind === "texts") {

@@ -65,9 +65,9 @@ async function answer(request) {
   }
   const kept = await cache.match(url.href);
   if (!kept) {
-    // The specimen's files are all on the list: what is not is nowhere, and no network is needed to say so.
-    const specimen = new URL("specimen/", self.registration.scope).href;
-    return url.href.startsWith(specimen) ? new Response(null, { status: 404 }) : fetch(request);
+    // The built-in models' files are all on the list: what is not is nowhere, and no network is needed to say so.
+    const builtIn = ["specimen/", "specimen-legal/"].map((folder) => new URL(folder, self.registration.scope).href);
+    return builtIn.some((folder) => url.href.startsWith(folder)) ? new Response(null, { status: 404 }) : fetch(request);
   }
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   if (!range) return kept;

@@ -49,6 +49,14 @@ pub fn write_npy(comparison: &AttentionComparison, concept: usize, model: usize)
     Ok(out)
 }
 
+/// The place of a name in a list; a new name comes last.
+fn place<'a>(list: &mut Vec<&'a str>, name: &'a str) -> usize {
+    list.iter().position(|known| *known == name).unwrap_or_else(|| {
+        list.push(name);
+        list.len() - 1
+    })
+}
+
 /// Files of shares as a comparison: every concept must have a file of every model, all of one shape.
 ///
 /// Errors   `File`; what `of_shares` says
@@ -56,12 +64,6 @@ pub fn read_npy(files: &[NpyFile<'_>], options: &StatisticsOptions) -> Result<At
     let (mut models, mut concepts): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     let mut found = Vec::new();
     for file in files {
-        let place = |list: &mut Vec<&_>, name| {
-            list.iter().position(|known| *known == name).unwrap_or_else(|| {
-                list.push(name);
-                list.len() - 1
-            })
-        };
         let wrong = |what: String| AttentionError::File { file: format!("{} of {}", file.concept, file.model), what };
         let (shape, values) = array(file.bytes).map_err(wrong)?;
         found.push((place(&mut models, file.model), place(&mut concepts, file.concept), shape, values));

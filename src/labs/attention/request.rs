@@ -62,12 +62,10 @@ pub enum Preset {
     /// The study's twelve: punctuation, the lone word start, and the beginning of text.
     #[default]
     #[serde(rename = "paper-12")]
-    #[cfg_attr(test, ts(rename = "paper-12"))]
     Paper12,
     /// The same without the lone word start, as one of the study's run logs has it: Evidence Object with 9 excluded
     /// tokens instead of 10.
     #[serde(rename = "paper-11")]
-    #[cfg_attr(test, ts(rename = "paper-11"))]
     Paper11,
     /// The beginning of text alone.
     BosOnly,

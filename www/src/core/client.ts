@@ -7,8 +7,8 @@
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
 import type {
-  GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, RowOptions,
-  RowRepair, ScanEvent, ScanOptions, TrainingOptions,
+  GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, Report, ReportDiff,
+  RowOptions, RowRepair, ScanEvent, ScanOptions, TokenGraph, TrainingOptions,
 } from "../report/types";
 import type * as answer from "./answer";
 import type * as attention from "./attention";
@@ -17,6 +17,7 @@ import type * as evaluation from "./evaluation";
 import type * as functions from "./functions";
 import type * as repair from "./repair";
 import type { CacheUse } from "./model_cache";
+import { opened, written, type Written } from "./parcel";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
 import type { SourceSpec } from "./sources";
@@ -34,6 +35,8 @@ export type * from "./trainer";
 
 type Functions = typeof functions & typeof answer & typeof attention & typeof corpus & typeof evaluation & typeof repair & typeof training;
 export type Listener = (event: ScanEvent) => void;
+/** A report as the page holds it, or its JSON text. */
+export type AnyReport = Report | Written;
 
 const GRACE_MS = 700;
 
@@ -57,16 +60,16 @@ export class Core {
     return this.call(async (remote) => {
       this.last = undefined;
       this.loaded = false;
-      const opened = await remote.open(spec, placement, listening(on));
+      const answer = await opened<functions.Opened>(await remote.open(spec, placement, listening(on)));
       this.last = { spec, placement };
       this.loaded = true;
-      return opened;
+      return answer;
     });
   }
 
   /** The scan's state is kept in the journal of that name, and taken up where it is there. */
-  scan(options: Partial<ScanOptions>, truth: string | null, on: Listener, journal: string): Promise<string> {
-    return this.withModel((remote) => remote.scan(options, truth, listening(on), journal));
+  scan(options: Partial<ScanOptions>, truth: AnyReport | null, on: Listener, journal: string): Promise<Report> {
+    return this.withModel(async (remote) => opened<Report>(await remote.scan(options, truth && await textFor(truth), listening(on), journal)));
   }
 
   /** The newest scan of the loaded model that did not come to its end. */
@@ -78,8 +81,8 @@ export class Core {
     return this.call((remote) => remote.forgetScan(job));
   }
 
-  granularity(truth: string, options: Partial<ScanOptions>, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
-    return this.withModel((remote) => remote.granularity(truth, options, resolutions, listening(on)));
+  granularity(truth: AnyReport, options: Partial<ScanOptions>, resolutions: number[], on: Listener): Promise<GranularityRow[]> {
+    return this.withModel(async (remote) => remote.granularity(await textFor(truth), options, resolutions, listening(on)));
   }
 
   /** The first question of the leading oracle about one token. */
@@ -93,14 +96,14 @@ export class Core {
   }
 
   indicators(on: Listener): Promise<IndicatorTable> {
-    return this.withModel((remote) => remote.indicators(listening(on)));
+    return this.withModel(async (remote) => opened<IndicatorTable>(await remote.indicators(listening(on))));
   }
 
   /** Detectors by name (all without names) over seeds, against an exhaustive report, as JSON text. */
   compare(
-    truth: string, options: Partial<ScanOptions>, names: string[], seeds: number[], budget: number, on: Listener,
+    truth: AnyReport, options: Partial<ScanOptions>, names: string[], seeds: number[], budget: number, on: Listener,
   ): Promise<string> {
-    return this.withModel((remote) => remote.compare(truth, options, names, seeds, budget, listening(on)));
+    return this.withModel(async (remote) => remote.compare(await textFor(truth), options, names, seeds, budget, listening(on)));
   }
 
   detectorsCsv(table: string): Promise<string> {
@@ -108,8 +111,8 @@ export class Core {
   }
 
   /** Glitch tokens of a report in files; a cancelled call gives what it counted. */
-  prevalence(report: string, files: { name: string; file: Blob }[], options: Partial<PrevalenceOptions>, on: Listener): Promise<Prevalence> {
-    return this.withModel((remote) => remote.prevalence(report, files, options, listening(on)));
+  prevalence(report: AnyReport, files: { name: string; file: Blob }[], options: Partial<PrevalenceOptions>, on: Listener): Promise<Prevalence> {
+    return this.withModel(async (remote) => remote.prevalence(await textFor(report), files, options, listening(on)));
   }
 
   prevalenceCsv(result: Prevalence, tokens: boolean): Promise<string> {
@@ -117,13 +120,13 @@ export class Core {
   }
 
   /** The loaded model's tokenizer without the merges of tokens. */
-  repairMerges(report: string, ids: Uint32Array, options: Partial<MergeOptions>, on: Listener): Promise<repair.Repaired<MergeRepair>> {
-    return this.withModel((remote) => remote.repairMerges(this.last!.spec, report, ids, options, listening(on)));
+  repairMerges(report: AnyReport, ids: Uint32Array, options: Partial<MergeOptions>, on: Listener): Promise<repair.Repaired<MergeRepair>> {
+    return this.withModel(async (remote) => remote.repairMerges(this.last!.spec, await textFor(report), ids, options, listening(on)));
   }
 
   /** Other rows for tokens; the model in memory is as before when this ends. */
-  repairRows(report: string, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
-    return this.withModel((remote) => remote.repairRows(this.last!.spec, report, ids, text, options, listening(on)));
+  repairRows(report: AnyReport, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, on: Listener): Promise<repair.Repaired<RowRepair>> {
+    return this.withModel(async (remote) => remote.repairRows(this.last!.spec, await textFor(report), ids, text, options, listening(on)));
   }
 
   /** The loaded model's most probable answer to a prompt, told piece by piece. */
@@ -234,26 +237,26 @@ export class Core {
     return this.call((remote) => remote.forgetCached(model));
   }
 
-  csv(report: string): Promise<string> {
-    return this.call((remote) => remote.csv(report));
+  csv(report: AnyReport): Promise<string> {
+    return this.call(async (remote) => remote.csv(await textFor(report)));
   }
 
   /** A saved report as this version writes it; fails when the text is not one that can be shown. */
-  reopen(report: string): Promise<string> {
-    return this.call((remote) => remote.reopen(report));
+  reopen(report: AnyReport): Promise<Report> {
+    return this.call(async (remote) => opened<Report>(await remote.reopen(await textFor(report))));
   }
 
-  exported(report: string, format: functions.ExportFormat): Promise<string> {
-    return this.call((remote) => remote.exported(report, format));
+  exported(report: AnyReport, format: functions.ExportFormat): Promise<string> {
+    return this.call(async (remote) => remote.exported(await textFor(report), format));
   }
 
-  /** What changed from report `a` to report `b`, as JSON text; `indicators` are those of both models, as JSON text. */
-  diff(a: string, b: string, indicators?: [string, string]): Promise<string> {
-    return this.call((remote) => remote.diff(a, b, indicators));
+  /** What changed from report `a` to report `b`; `indicators` are those of both models, as JSON text. */
+  diff(a: AnyReport, b: AnyReport, indicators?: [string, string]): Promise<ReportDiff> {
+    return this.call(async (remote) => opened<ReportDiff>(await remote.diff(await textFor(a), await textFor(b), indicators)));
   }
 
-  diffCsv(a: string, b: string, indicators?: [string, string]): Promise<string> {
-    return this.call((remote) => remote.diffCsv(a, b, indicators));
+  diffCsv(a: AnyReport, b: AnyReport, indicators?: [string, string]): Promise<string> {
+    return this.call(async (remote) => remote.diffCsv(await textFor(a), await textFor(b), indicators));
   }
 
   /** Stops the call in flight: at its next pause, or with the worker. */
@@ -281,7 +284,7 @@ export class Core {
   private withModel<T>(work: (remote: Remote<Functions>) => Promise<T>): Promise<T> {
     return this.call(async (remote) => {
       if (!this.loaded && this.last) {
-        await remote.open(this.last.spec, this.last.placement, listening(() => {}));
+        (await remote.open(this.last.spec, this.last.placement, listening(() => {}))).close();
         this.loaded = true;
       }
       return work(remote);
@@ -337,10 +340,19 @@ export class Core {
   }
 }
 
+/** A report as a worker takes it; one that the page holds is written in slices. */
+async function textFor(report: AnyReport): Promise<Written> {
+  return typeof report === "string" || report instanceof Blob ? report : written(report);
+}
+
 /** A port that the worker posts events to. Transferred, hence the name of comlink's helper. */
 function listening<E = ScanEvent>(on: (event: E) => void): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = ({ data }: MessageEvent<E>) => on(data);
+  port1.onmessage = ({ data }: MessageEvent<E | functions.ParcelEvent>) => {
+    const { graph } = data as Partial<functions.ParcelEvent>;
+    if (!(graph instanceof MessagePort)) on(data as E);
+    else void opened<TokenGraph>(graph, { atOnce: true }).then((graph) => on({ event: "graph", graph } as E));
+  };
   return transfer(port2, [port2]);
 }
 

@@ -1,6 +1,7 @@
 /** Counting glitch tokens in files, in the worker, beside what functions.ts does there. */
 import type { Prevalence, PrevalenceOptions, ScanEvent } from "../report/types";
 import { coalescing, fresh, loaded, plain, stoppable } from "./functions";
+import { textOf, type Written } from "./parcel";
 import { parquetAsJsonLines } from "./parquet";
 import { FilesSource } from "./sources";
 
@@ -11,14 +12,14 @@ interface TextFile {
 
 /** Files are read by ranges where they are; only what is counted comes back. */
 export async function prevalence(
-  report: string, files: TextFile[], options: Partial<PrevalenceOptions>, events: MessagePort,
+  report: Written, files: TextFile[], options: Partial<PrevalenceOptions>, events: MessagePort,
 ): Promise<Prevalence> {
   return plain(async () => {
     const listener = coalescing(events);
     const readable = await withoutParquet(files, options.fields ?? [], listener);
     const source = new FilesSource("the chosen files", readable);
     const names = readable.map(({ name }) => name);
-    return JSON.parse(await loaded().prevalence(report, source, names, options, listener, fresh())) as Prevalence;
+    return JSON.parse(await loaded().prevalence(await textOf(report), source, names, options, listener, fresh())) as Prevalence;
   }, events);
 }
 

@@ -12,6 +12,7 @@ import type {
 } from "../report/types";
 import { keepTuning, keptTuning } from "./gpu_tuning";
 import { type CacheUse, openCache } from "./model_cache";
+import { parcel, textOf, type Written } from "./parcel";
 import type { Failure } from "./source_error";
 import type { Placement } from "./placement";
 import { forgetStates, listStates, readState, StateWriter } from "./scan_state";
@@ -41,7 +42,8 @@ export function atClose(work: () => void): void {
   closing.push(work);
 }
 
-export async function open(spec: SourceSpec, { device, weights, untrained }: Placement, events: MessagePort): Promise<Opened> {
+/** A parcel of what was opened (`Opened`). */
+export async function open(spec: SourceSpec, { device, weights, untrained }: Placement, events: MessagePort): Promise<MessagePort> {
   return plain(async () => {
     close();
     const listener = coalescing(events);
@@ -65,25 +67,26 @@ export async function open(spec: SourceSpec, { device, weights, untrained }: Pla
         throw error;
       });
       session = opened;
-      return { info, tokens: session.tokens() };
+      return parcel({ info, tokens: session.tokens() } satisfies Opened);
     } finally {
       await source.close();
     }
   }, events);
 }
 
-/** The report as JSON text. The scan's state is kept in the journal of that name, and taken up where it is there. */
-export async function scan(options: Partial<ScanOptions>, truth: string | null, events: MessagePort, journal: string): Promise<string> {
+/** A parcel of the report. The scan's state is kept in the journal of that name, and taken up where it is there. */
+export async function scan(options: Partial<ScanOptions>, truth: Written | null, events: MessagePort, journal: string): Promise<MessagePort> {
   return plain(async () => {
     const listener = coalescing(events);
     const kept = (await readState(journal)) ?? new Uint8Array();
     const state = kept.length > 0 ? kept : undefined;
     const writer = await StateWriter.open(journal, state ? whole_state_bytes(state) : 0);
     try {
-      return await loaded().scan_kept(options, truth ?? undefined, state, (event) => {
+      const known = truth === null ? undefined : await textOf(truth);
+      return parcel(JSON.parse(await loaded().scan_kept(options, known, state, (event) => {
         if (event.event === "state") writer?.push(event.line);
         else listener(event);
-      }, fresh());
+      }, fresh())));
     } finally {
       writer?.close();
     }
@@ -117,10 +120,10 @@ export async function forgetScan(job: string): Promise<void> {
 }
 
 export async function granularity(
-  truth: string, options: Partial<ScanOptions>, resolutions: number[], events: MessagePort,
+  truth: Written, options: Partial<ScanOptions>, resolutions: number[], events: MessagePort,
 ): Promise<GranularityRow[]> {
   const list = Float64Array.from(resolutions);
-  return plain(() => loaded().granularity(truth, options, list, coalescing(events), fresh()), events);
+  return plain(async () => loaded().granularity(await textOf(truth), options, list, coalescing(events), fresh()), events);
 }
 
 export async function probe(id: number, options: Partial<ScanOptions>): Promise<ProbeDetail> {
@@ -149,29 +152,29 @@ export async function forgetCached(model: string | null): Promise<number> {
   return (await openCache())?.remove(model) ?? 0;
 }
 
-export async function csv(report: string): Promise<string> {
-  return plain(async () => report_csv(report));
+export async function csv(report: Written): Promise<string> {
+  return plain(async () => report_csv(await textOf(report)));
 }
 
-/** The report as this version writes it. */
-export async function reopen(report: string): Promise<string> {
-  return plain(async () => reopen_report(report));
+/** A parcel of the report as this version writes it. */
+export async function reopen(report: Written): Promise<MessagePort> {
+  return plain(async () => parcel(JSON.parse(reopen_report(await textOf(report)))));
 }
 
 /** What a report is saved as, besides its own JSON and CSV. */
 export type ExportFormat = "html" | "markdown" | "strings" | "strings-json";
 
-export async function exported(report: string, format: ExportFormat): Promise<string> {
-  return plain(async () => export_report(report, format));
+export async function exported(report: Written, format: ExportFormat): Promise<string> {
+  return plain(async () => export_report(await textOf(report), format));
 }
 
-/** What changed from report `a` to report `b`, as JSON text; `indicators` are those of both models, as JSON text. */
-export async function diff(a: string, b: string, indicators?: [string, string]): Promise<string> {
-  return plain(async () => diff_reports(a, b, indicators?.[0], indicators?.[1]));
+/** A parcel of what changed from report `a` to report `b`; `indicators` are those of both models, as JSON text. */
+export async function diff(a: Written, b: Written, indicators?: [string, string]): Promise<MessagePort> {
+  return plain(async () => parcel(JSON.parse(diff_reports(await textOf(a), await textOf(b), indicators?.[0], indicators?.[1]))));
 }
 
-export async function diffCsv(a: string, b: string, indicators?: [string, string]): Promise<string> {
-  return plain(async () => diff_csv(a, b, indicators?.[0], indicators?.[1]));
+export async function diffCsv(a: Written, b: Written, indicators?: [string, string]): Promise<string> {
+  return plain(async () => diff_csv(await textOf(a), await textOf(b), indicators?.[0], indicators?.[1]));
 }
 
 /** The densest documents as CSV, or the tokens. */
@@ -195,10 +198,16 @@ export function stoppable(): AbortSignal {
   return fetching.signal;
 }
 
+/** What a graph comes as: it is as long as the vocabulary. */
+export interface ParcelEvent {
+  event: "graph";
+  graph: MessagePort;
+}
+
 /** Milliseconds between two `advance` events: more often than a screen is drawn is of no use to anyone. */
 const ADVANCE_MS = 50;
 
-/** Sends events on; of `advance` only some, and always the last one before another event. */
+/** Sends events on; of `advance` only some, and always the last one before another event. A graph travels as a parcel. */
 export function coalescing(port: MessagePort): (event: ScanEvent) => void {
   let sent = 0;
   let held: ScanEvent | undefined;
@@ -210,7 +219,10 @@ export function coalescing(port: MessagePort): (event: ScanEvent) => void {
     if (held && event.event !== "advance") port.postMessage(held);
     held = undefined;
     if (event.event === "advance") sent = performance.now();
-    port.postMessage(event);
+    if (event.event === "graph") {
+      const graph = parcel(event.graph);
+      port.postMessage({ event: "graph", graph } satisfies ParcelEvent, [graph]);
+    } else port.postMessage(event);
   };
 }
 

@@ -2,6 +2,7 @@
 import type { MergeOptions, MergeRepair, RowOptions, RowRepair } from "../report/types";
 import { coalescing, type FilePatch, fresh, loaded, plain } from "./functions";
 import { openCache } from "./model_cache";
+import { textOf, type Written } from "./parcel";
 import { type PageSource, openSource, type SourceSpec } from "./sources";
 
 /** A repaired file, whole. */
@@ -21,7 +22,7 @@ const CHUNK_BYTES = 8 << 20;
 
 /** Prunes merges from the tokenizer.json of the model at `spec`, which is the one that is loaded. */
 export async function repairMerges(
-  spec: SourceSpec, report: string, ids: Uint32Array, options: Partial<MergeOptions>, events: MessagePort,
+  spec: SourceSpec, report: Written, ids: Uint32Array, options: Partial<MergeOptions>, events: MessagePort,
 ): Promise<Repaired<MergeRepair>> {
   return plain(async () => {
     const json = await withSource(spec, async (source) => {
@@ -31,7 +32,7 @@ export async function repairMerges(
       }
       return source.read("tokenizer.json", 0, length);
     });
-    const done = await loaded().repair_merges(report, json, ids, options, coalescing(events), fresh());
+    const done = await loaded().repair_merges(await textOf(report), json, ids, options, coalescing(events), fresh());
     const blob = new Blob([done.json as Uint8Array<ArrayBuffer>], { type: "application/json" });
     return { repair: JSON.parse(done.repair) as MergeRepair, files: [{ name: "tokenizer.json", blob }] };
   }, events);
@@ -39,10 +40,10 @@ export async function repairMerges(
 
 /** Replaces rows; the weights' file is read again and written out with them. */
 export async function repairRows(
-  spec: SourceSpec, report: string, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, events: MessagePort,
+  spec: SourceSpec, report: Written, ids: Uint32Array, text: string | null, options: Partial<RowOptions>, events: MessagePort,
 ): Promise<Repaired<RowRepair>> {
   return plain(async () => {
-    const done = await loaded().repair_rows(report, ids, text, options, coalescing(events), fresh());
+    const done = await loaded().repair_rows(await textOf(report), ids, text, options, coalescing(events), fresh());
     const repair = JSON.parse(done.repair) as RowRepair;
     const files = await withSource(spec, async (source) => {
       const written: RepairedFile[] = [];

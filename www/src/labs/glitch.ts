@@ -2,9 +2,10 @@
 import { css, html, nothing } from "lit";
 import { count, duration, rate } from "../report/format";
 import { matching, parseFilter } from "../report/filter";
-import { FAILED, PASSED, type TokenRows } from "../report/rows";
+import { type TokenRows, VERDICTS } from "../report/rows";
 import { PAPER_RESOLUTION, scaledResolution } from "../report/resolution";
 import { measuredRate } from "../state/preferences";
+import { turn } from "../slices";
 import type { Session, Trouble } from "../state/session";
 import type { Label } from "../report/types";
 import { t } from "../strings";
@@ -127,6 +128,12 @@ export class GlitchLab extends GlitchscopeElement {
     clearTimeout(this.refresh);
   }
 
+  /** Apart from what brought the rows: of a large vocabulary each takes its time. */
+  protected override async scheduleUpdate(): Promise<void> {
+    await turn();
+    super.scheduleUpdate();
+  }
+
   override willUpdate(): void {
     this.select();
   }
@@ -186,7 +193,7 @@ export class GlitchLab extends GlitchscopeElement {
             @filter=${(event: CustomEvent<string>) => this.show("all", event.detail)}></gs-detail>
         </div>
         <div class="row">
-          <button ?disabled=${!session.report} @click=${this.saveJson}>${t("export.json")}</button>
+          <button ?disabled=${!session.report} @click=${() => void this.saveJson()}>${t("export.json")}</button>
           <button ?disabled=${!session.report} @click=${() => void this.saveCsv()}>${t("export.csv")}</button>
           <button ?disabled=${!rows} @click=${() => void this.savePicture()}>${t("export.map")}</button>
           <button @click=${() => this.dispatchEvent(new Event("change-model", { bubbles: true, composed: true }))}>${t("export.open")}</button>
@@ -246,14 +253,16 @@ export class GlitchLab extends GlitchscopeElement {
       this.ids = new Uint32Array();
       this.visible = null;
     } else {
-      const ids = matching(rows, filter).filter((id) => this.verdicts.has(rows.verdict[id]!));
-      if (query === "" && this.verdicts.size === 4) this.visible = null;
-      else {
-        this.visible = new Uint8Array(rows.length);
-        for (const id of ids) this.visible[id] = 1;
-      }
-      this.ids = ids.filter((id) => this.scope === "all" || rows.verdict[id] === FAILED
-        || (this.scope === "asked" && rows.verdict[id] === PASSED));
+      // One pass without a list in between: it is made twice a second while verdicts arrive.
+      const shown = VERDICTS.map((_, verdict) => this.verdicts.has(verdict));
+      const listed = [this.scope === "all", this.scope !== "findings", true, this.scope === "all"];
+      const visible = query === "" && this.verdicts.size === 4 ? null : new Uint8Array(rows.length);
+      this.ids = matching(rows, filter, (id) => {
+        const verdict = rows.verdict[id]!;
+        if (visible && shown[verdict]) visible[id] = 1;
+        return shown[verdict]! && listed[verdict]!;
+      });
+      this.visible = visible;
     }
     this.tableVersion++;
   }
@@ -335,10 +344,10 @@ export class GlitchLab extends GlitchscopeElement {
     return fileStem(`glitchscope-${report?.provenance.model.name ?? this.session.wanted.name}-${report?.provenance.options.method ?? "map"}`);
   }
 
-  private readonly saveJson = (): void => {
-    const json = this.session.exportJson();
+  private async saveJson(): Promise<void> {
+    const json = await this.session.exportJson();
     if (json) download(json, `${this.stem()}.json`, "application/json");
-  };
+  }
 
   private async saveCsv(): Promise<void> {
     const csv = await this.session.exportCsv();

@@ -23,15 +23,17 @@ export function parseFilter(query: string): Filter {
     if (typeof test === "function") tests.push(test);
     else problem ??= { ...test, piece };
   }
-  return { matches: (rows, id) => tests.every((test) => test(rows, id)), problem };
+  const [only] = tests;
+  if (!only) return { matches: () => true, problem };
+  return { matches: tests.length === 1 ? only : (rows, id) => tests.every((test) => test(rows, id)), problem };
 }
 
-/** Ids that match, ascending. */
-export function matching(rows: TokenRows, filter: Filter): Uint32Array {
+/** Ids that match, ascending; of those the ones that `lists` lists, which is told all of them. */
+export function matching(rows: TokenRows, filter: Filter, lists: (id: number) => boolean = () => true): Uint32Array {
   const ids = new Uint32Array(rows.length);
   let n = 0;
-  for (let id = 0; id < rows.length; id++) if (filter.matches(rows, id)) ids[n++] = id;
-  return ids.subarray(0, n);
+  for (let id = 0; id < rows.length; id++) if (filter.matches(rows, id) && lists(id)) ids[n++] = id;
+  return ids.slice(0, n);
 }
 
 /** Splits at blanks outside `/…/` and `"…"`. */

@@ -51,22 +51,25 @@ export function isUntestable(column: VerdictColumn, ratio: number): boolean {
 
 /** A panel that can be asked about a token. */
 export class PanelRows {
-  private readonly place = new Map<number, number>();
+  /** Place of each token by its id, one more than it is; 0 for those that were not asked about. */
+  private readonly place: Uint32Array;
   private readonly columns = new Map<string, VerdictColumn>();
 
   constructor(readonly panel: Panel) {
-    panel.ids.forEach((id, place) => this.place.set(id, place));
+    this.place = new Uint32Array(panel.ids.reduce((most, id) => Math.max(most, id + 1), 0));
+    panel.ids.forEach((id, place) => { this.place[id] = place + 1; });
     for (const column of panel.verdicts) this.columns.set(column.oracle, column);
   }
 
   /** Where the token stands in the panel's columns; undefined when it was not asked about. */
   at(id: number): number | undefined {
-    return this.place.get(id);
+    const place = this.place[id] ?? 0;
+    return place === 0 ? undefined : place - 1;
   }
 
   /** Whether the token passes; undefined for an oracle or a token that was not asked. */
   passes(oracle: string, id: number): boolean | undefined {
-    const place = this.place.get(id);
+    const place = this.at(id);
     return place === undefined ? undefined : this.columns.get(oracle)?.passed[place];
   }
 }

@@ -127,13 +127,15 @@ export class TokenRows {
   }
 
   private compare(search: Report): void {
-    const found = new Set(search.glitch_tokens);
-    const asked = new Set(search.probes.map((probe) => probe.id));
+    // Flags by id: of a large vocabulary sets would take longer to make than all the rest.
+    const [found, asked] = [new Uint8Array(this.length), new Uint8Array(this.length)];
+    for (const id of search.glitch_tokens) found[id] = 1;
+    for (const { id } of search.probes) asked[id] = 1;
     for (let id = 0; id < this.length; id++) {
       if (this.verdict[id] === SKIPPED) continue;
-      if (found.has(id)) this.search[id] = 1;
+      if (found[id] === 1) this.search[id] = 1;
       else if (this.verdict[id] === FAILED) this.search[id] = 2;
-      else this.search[id] = asked.has(id) ? 4 : 3;
+      else this.search[id] = asked[id] === 1 ? 4 : 3;
     }
   }
 }

@@ -4,11 +4,12 @@
  * `settings` (a link has brought other ones to the lab in view).
  */
 import {
-  asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
+  type AnyReport, asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
 } from "../core/client";
 import { parseAddress } from "../core/address";
 import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
+import { written } from "../core/parcel";
 import type {
   DetectorTable, GranularityRow, IndicatorTable, Label, MergeOptions, MergeRepair, Method, OracleInfo, OracleOffer, Prevalence,
   PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, RowOptions, RowRepair, ScanEvent, ScanOptions, Skipped,
@@ -63,7 +64,7 @@ export class Session extends EventTarget {
   /** Of the loaded model, once they have been asked for. */
   indicators: IndicatorTable | null = null;
   /** The report in view against one from a file, or against that of another model with the indicators of both. */
-  difference: { name: string; text: string; indicators?: [string, string]; diff: ReportDiff } | null = null;
+  difference: { name: string; text: AnyReport; indicators?: [string, string]; diff: ReportDiff } | null = null;
   /** The model that the loaded one is compared with. */
   other: FurtherModel | null = null;
 
@@ -226,16 +227,16 @@ export class Session extends EventTarget {
       job.part = 2;
       const name = String(Date.now());
       const scanned = await other.run("compare", async (heard, its) => {
-        const report = JSON.parse(await other.core.scan(options, null, heard, `${name}.exhaustive.exhaustive.state`)) as Report;
+        const report = await other.core.scan(options, null, heard, `${name}.exhaustive.exhaustive.state`);
         report.timings = its.timings();
         if (report.status !== "complete") throw unfinished(report);
-        return { report: JSON.stringify(report), indicators: JSON.stringify(await other.core.indicators(heard)) };
+        return { report, indicators: JSON.stringify(await other.core.indicators(heard)) };
       }, on);
       await other.core.forgetScan(name).catch(() => {});
       if (!scanned) throw other.trouble ?? cancelled;
       const indicators: [string, string] = [own, scanned.indicators];
       if (this.report !== first) this.show("exhaustive");
-      const diff = JSON.parse(await this.core.diff(JSON.stringify(first), scanned.report, indicators)) as ReportDiff;
+      const diff = await this.core.diff(first, scanned.report, indicators);
       this.difference = { name: named(other.model!), text: scanned.report, indicators, diff };
     });
     // It is said once, here.
@@ -257,7 +258,7 @@ export class Session extends EventTarget {
       }
       const resolutions = resolutionLadder(truth.tokens.text.length);
       const options: ScanOptions = { ...this.options, method: "glitchhunter" };
-      this.granularity = await this.core.granularity(JSON.stringify(truth), options, resolutions, on);
+      this.granularity = await this.core.granularity(truth, options, resolutions, on);
     });
     this.changed("rows");
   }
@@ -276,7 +277,7 @@ export class Session extends EventTarget {
     if (!report || !this.model || this.job) return;
     const files = this.corpus.map(({ path, file }) => ({ name: path, file }));
     await this.work(new Job("prevalence"), async (on) => {
-      this.prevalence = await this.core.prevalence(JSON.stringify(report), files, options, on);
+      this.prevalence = await this.core.prevalence(report, files, options, on);
     });
   }
 
@@ -290,13 +291,13 @@ export class Session extends EventTarget {
   }
 
   private async repairWith(
-    run: (report: string, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
+    run: (report: Report, on: (event: ScanEvent) => void) => Promise<Repaired<MergeRepair> | Repaired<RowRepair>>,
   ): Promise<void> {
     const { report } = this;
     if (!report || !this.model || this.job) return;
     this.repaired = null;
     await this.work(new Job("repair"), async (on) => {
-      this.repaired = await run(JSON.stringify(report), on);
+      this.repaired = await run(report, on);
     });
   }
 
@@ -317,7 +318,7 @@ export class Session extends EventTarget {
       const seeds = Array.from({ length: this.seeds }, (_, i) => (seed + i) >>> 0);
       const budget = Math.min(QUESTIONS, Math.floor(truth.probes.length / 2));
       try {
-        const table = await this.core.compare(JSON.stringify(truth), this.options, [], seeds, budget, on);
+        const table = await this.core.compare(truth, this.options, [], seeds, budget, on);
         this.detectors = JSON.parse(table) as DetectorTable;
       } catch (error) {
         // The worker is gone; what it had told of stays, with the status it was told with.
@@ -371,10 +372,10 @@ export class Session extends EventTarget {
     this.changed();
   }
 
-  async openReport(text: string, name: string): Promise<void> {
+  async openReport(text: Blob | string, name: string): Promise<void> {
     if (this.job) return;
     try {
-      const report = JSON.parse(await this.core.reopen(text)) as Report;
+      const report = await this.core.reopen(text);
       this.forget();
       this.trouble = null;
       this.fromFile = name;
@@ -468,24 +469,24 @@ export class Session extends EventTarget {
     this.changed();
   }
 
-  exportJson(): string | null {
-    return this.report && JSON.stringify(this.report);
+  async exportJson(): Promise<Blob | null> {
+    return this.report && written(this.report);
   }
 
   async exportCsv(): Promise<string | null> {
-    return this.report && this.leaving(this.core.csv(JSON.stringify(this.report)));
+    return this.report && this.leaving(this.core.csv(this.report));
   }
 
   async exportAs(format: ExportFormat): Promise<string | null> {
-    return this.report && this.leaving(this.core.exported(JSON.stringify(this.report), format));
+    return this.report && this.leaving(this.core.exported(this.report, format));
   }
 
   /** Compares the report in view with another one, whose text may come from anybody. */
-  async compareWith(text: string, name: string): Promise<void> {
+  async compareWith(text: Blob | string, name: string): Promise<void> {
     const { report } = this;
     if (!report || this.job) return;
-    const json = await this.leaving(this.core.diff(JSON.stringify(report), text), "report");
-    if (json !== null && report === this.report) this.difference = { name, text, diff: JSON.parse(json) as ReportDiff };
+    const diff = await this.leaving(this.core.diff(report, text), "report");
+    if (diff !== null && report === this.report) this.difference = { name, text, diff };
     this.changed();
   }
 
@@ -495,11 +496,11 @@ export class Session extends EventTarget {
   }
 
   async differenceCsv(): Promise<string | null> {
-    return this.report && this.difference && this.leaving(this.core.diffCsv(JSON.stringify(this.report), this.difference.text, this.difference.indicators));
+    return this.report && this.difference && this.leaving(this.core.diffCsv(this.report, this.difference.text, this.difference.indicators));
   }
 
   /** What the core makes of a report; null and a trouble when it cannot. */
-  private async leaving(made: Promise<string>, during: Trouble["during"] = "export"): Promise<string | null> {
+  private async leaving<T>(made: Promise<T>, during: Trouble["during"] = "export"): Promise<T | null> {
     try {
       return await made;
     } catch (error) {
@@ -559,8 +560,7 @@ export class Session extends EventTarget {
     const options = { ...this.options, method };
     let report: Report;
     try {
-      const json = await this.core.scan(options, truth?.status === "complete" ? JSON.stringify(truth) : null, on, journal);
-      report = JSON.parse(json) as Report;
+      report = await this.core.scan(options, truth?.status === "complete" ? truth : null, on, journal);
     } catch (error) {
       const failure = asFailure(error);
       report = this.salvage(options, failure);

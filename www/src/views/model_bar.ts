@@ -20,8 +20,8 @@ export class ModelBar extends GlitchscopeElement {
     .model .what { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
     .model b { font-weight: 600; }
     button { font-size: 13px; padding: 2px 10px; flex: none; }
-    @media (max-width: 767px) { .bar { gap: 8px; padding: 0 12px; } nav { display: none; } select { display: block; } .name { display: none; } .model .more { display: none; } button { padding: 2px 8px; } }
-    @media (max-width: 479px) { .model .what { max-width: 84px; } .bar { gap: 6px; } }
+    @media (max-width: 767px) { .bar { gap: 8px; padding: 0 12px; } nav { display: none; } select { display: block; } .model .more { display: none; } button { padding: 2px 8px; } }
+    @media (max-width: 479px) { .name { display: none; } select { flex: 1 1 96px; } .model .what { max-width: 72px; } .bar { gap: 6px; } }
   `];
   static override properties = {
     info: { attribute: false }, name: { type: String }, labs: { attribute: false }, lab: { type: String }, theme: { type: String },

@@ -95,6 +95,9 @@ export class TokenMap extends GlitchscopeElement {
   private fading = 0;
   /** Whether the coming frame draws the points too, or only what lies over them. */
   private stale = true;
+  /** Rows that have not been brought to the points, and a token that has not been brought into view: the coming frame does. */
+  private unloaded = false;
+  private unseen: number | null = null;
   private detail = 1;
   private moved = 0;
   private framed = 0;
@@ -193,10 +196,8 @@ export class TokenMap extends GlitchscopeElement {
   }
 
   override updated(changes: PropertyValues): void {
-    const painted = this.paint;
-    if (["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name))) this.load();
-    if (painted !== this.paint && (painted?.ends || this.paint?.ends || painted?.groups.length || this.paint?.groups.length)) this.requestUpdate();
-    if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
+    if (["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name))) this.unloaded = true;
+    if (changes.has("picked")) this.unseen = this.picked;
     this.place();
     // What is hovered or picked is drawn on the canvas above: a vocabulary of points need not be drawn again for it.
     this.redraw(["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name)));
@@ -207,6 +208,7 @@ export class TokenMap extends GlitchscopeElement {
     if (!this.canvas || !this.overlay) return null;
     this.detail = 1;
     this.stale = true;
+    this.load();
     this.draw(performance.now());
     const sheet = document.createElement("canvas");
     [sheet.width, sheet.height] = [this.canvas.width, this.canvas.height];
@@ -252,6 +254,10 @@ export class TokenMap extends GlitchscopeElement {
       c.height = Math.round(height * pixels);
     }
     this.view = { ...this.view, width, height };
+    if (this.unloaded) {
+      this.load();
+      this.redraw();
+    }
     // Setting a canvas's size empties it; drawing in this same frame keeps it from flashing.
     this.stale = true;
     this.draw(performance.now());
@@ -261,6 +267,7 @@ export class TokenMap extends GlitchscopeElement {
   private load(): void {
     const { rows } = this;
     const now = performance.now();
+    this.unloaded = false;
     if (!rows) {
       this.ends = new Float32Array();
       this.places = null;
@@ -275,7 +282,10 @@ export class TokenMap extends GlitchscopeElement {
       this.birth = new Float32Array(n).fill(-FADE_MS);
     }
     if (this.placed.rows !== rows || this.placed.graph !== rows.graph) this.position(rows, now, fresh);
+    const painted = this.paint;
     this.paint = colouring(this.colouring, rows, this.indicators);
+    // The legend of the colours follows them.
+    if ([painted, this.paint].some((paint) => paint?.ends || paint?.groups.length)) this.requestUpdate();
     const still = reducedMotion();
     for (let id = 0; id < n; id++) {
       const verdict = rows.verdict[id]!;
@@ -323,6 +333,9 @@ export class TokenMap extends GlitchscopeElement {
     if (this.frame || !this.isConnected) return;
     this.frame = requestAnimationFrame((now) => {
       this.frame = 0;
+      if (this.unloaded) this.load();
+      if (this.unseen !== null) this.reveal(this.unseen);
+      this.unseen = null;
       const travels = now < this.travel.until || now < this.fading + 20;
       const moves = travels || now - this.moved < REST_MS;
       if (travels) this.stale = true;

@@ -4,6 +4,7 @@ import { css, html, nothing, type PropertyValues } from "lit";
 import { count, decimal, probability } from "../report/format";
 import { shown } from "../report/token_text";
 import { FAILED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
+import { Slices, sortInSlices, turn } from "../slices";
 import { t, type Key } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
 import { chipStyle, fillChip } from "./token_chip";
@@ -19,16 +20,20 @@ export interface Sort {
   descending: boolean;
 }
 
+type Compare = (a: number, b: number) => number;
+
+/** Lists that are sorted in one go, within a frame or two. */
+const AT_ONCE = 8_192;
+
 /** Places of a vocabulary's texts in their order, made once: comparing 262,144 texts takes some tenths of a second. */
 const textPlaces = new WeakMap<TokenRows, Uint32Array>();
 
-function placesOfTexts(rows: TokenRows): Uint32Array {
+async function placesOfTexts(rows: TokenRows, slices: Slices, isWanted: () => boolean): Promise<Uint32Array | null> {
   const known = textPlaces.get(rows);
   if (known) return known;
-  const order = Uint32Array.from({ length: rows.length }, (_, id) => id).sort((a, b) => {
-    const [x, y] = [rows.text(a), rows.text(b)];
-    return x === y ? a - b : x < y ? -1 : 1;
-  });
+  const ids = Uint32Array.from({ length: rows.length }, (_, id) => id);
+  const order = await sortInSlices(ids, byText(rows, (id) => rows.text(id), 1), slices, isWanted);
+  if (!order) return null;
   // Equal texts have equal places, so that ties go by id in both directions.
   const places = new Uint32Array(rows.length);
   for (let i = 1; i < order.length; i++) {
@@ -38,44 +43,63 @@ function placesOfTexts(rows: TokenRows): Uint32Array {
   return places;
 }
 
-/** Ids in the order of a column; unknown values last in both directions, ties by id. */
-export function sorted(rows: TokenRows, ids: Uint32Array, { column, descending }: Sort): Uint32Array {
-  const sign = descending ? -1 : 1;
-  if (column === "id") {
-    // Without a comparison of its own a typed array is sorted ten times as fast.
-    const ascending = ids.slice().sort();
-    return descending ? ascending.reverse() : ascending;
-  }
-  if (column === "answer" || column === "class") {
-    const key = column === "answer" ? (id: number) => rows.probe[id]?.answer_text : (id: number) => rows.kind(id);
-    const keys = new Map<number, string | undefined>();
-    for (const id of ids) keys.set(id, key(id));
-    return ids.slice().sort((a, b) => {
-      const [x, y] = [keys.get(a), keys.get(b)];
-      if (x === undefined || y === undefined) return x === y ? a - b : x === undefined ? 1 : -1;
-      return x === y ? a - b : sign * (x < y ? -1 : 1);
-    });
-  }
+function byText(rows: TokenRows, key: (id: number) => string | undefined, sign: number): Compare {
+  const keys = Array.from({ length: rows.length }, (_, id) => key(id));
+  return (a, b) => {
+    const [x, y] = [keys[a], keys[b]];
+    if (x === undefined || y === undefined) return x === y ? a - b : x === undefined ? 1 : -1;
+    return x === y ? a - b : sign * (x < y ? -1 : 1);
+  };
+}
+
+function byNumber(rows: TokenRows, key: (id: number) => number, sign: number): Compare {
   const keys = new Float64Array(rows.length);
-  const texts = column === "token" ? placesOfTexts(rows) : null;
-  for (const id of ids) {
-    const probe = rows.probe[id];
-    const cluster = rows.cluster[id]!;
-    keys[id] = texts ? texts[id]! : column === "verdict" ? [2, 1, 0, 3][rows.verdict[id]!]!
-      : column === "cluster" ? (cluster < 0 ? Number.NaN : cluster)
-      : (column === "p" ? probe?.p_target : probe?.entropy) ?? Number.NaN;
-  }
-  return ids.slice().sort((a, b) => {
+  for (let id = 0; id < rows.length; id++) keys[id] = key(id);
+  return (a, b) => {
     const [x, y] = [keys[a]!, keys[b]!];
     if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) && Number.isNaN(y) ? a - b : Number.isNaN(x) ? 1 : -1;
     return sign * (x - y) || a - b;
-  });
+  };
+}
+
+/** How a column orders ids: unknown values last in both directions, ties by id. */
+function comparison(rows: TokenRows, { column, descending }: Sort): Compare {
+  const sign = descending ? -1 : 1;
+  switch (column) {
+    case "id": return (a, b) => sign * (a - b);
+    case "token": return byText(rows, (id) => rows.text(id), sign);
+    case "answer": return byText(rows, (id) => rows.probe[id]?.answer_text, sign);
+    case "class": return byText(rows, (id) => rows.kind(id), sign);
+    case "verdict": return byNumber(rows, (id) => [2, 1, 0, 3][rows.verdict[id]!]!, sign);
+    case "cluster": return byNumber(rows, (id) => (rows.cluster[id]! < 0 ? Number.NaN : rows.cluster[id]!), sign);
+    case "p": return byNumber(rows, (id) => rows.probe[id]?.p_target ?? Number.NaN, sign);
+    case "entropy": return byNumber(rows, (id) => rows.probe[id]?.entropy ?? Number.NaN, sign);
+  }
+}
+
+/** Ids in the order of a column. */
+export function sorted(rows: TokenRows, ids: Uint32Array, sort: Sort): Uint32Array {
+  if (sort.column !== "id") return ids.slice().sort(comparison(rows, sort));
+  // Without a comparison of its own a typed array is sorted ten times as fast.
+  const ascending = ids.slice().sort();
+  return sort.descending ? ascending.reverse() : ascending;
+}
+
+/** The same, with pauses in which the page draws and answers. Null as soon as it is not wanted any more. */
+export async function sortedInSlices(
+  rows: TokenRows, ids: Uint32Array, sort: Sort, isWanted: () => boolean = () => true, slices = new Slices(),
+): Promise<Uint32Array | null> {
+  if (sort.column === "id") return sorted(rows, ids, sort);
+  if (sort.column !== "token") return sortInSlices(ids, comparison(rows, sort), slices, isWanted);
+  const places = await placesOfTexts(rows, slices, isWanted);
+  return places && sortInSlices(ids, byNumber(rows, (id) => places[id]!, sort.descending ? -1 : 1), slices, isWanted);
 }
 
 export class TokenTable extends GlitchscopeElement {
   static override styles = [sheet, chipStyle, css`
     :host { display: block; position: relative; container-type: inline-size; }
     .body { height: 674px; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; position: relative; scrollbar-gutter: stable; border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); }
+    .body[aria-busy] { cursor: progress; }
     .space { position: relative; width: 100%; }
     .row {
       display: grid; align-items: center; height: 32px; padding: 0 12px; gap: 12px; line-height: 1.25;
@@ -118,6 +142,9 @@ export class TokenTable extends GlitchscopeElement {
   declare sort: Sort;
 
   private order: Uint32Array = new Uint32Array();
+  /** The order that is being made, and whether there is another one to be made after it. */
+  private arranging: { rows: TokenRows; sort: Sort } | null = null;
+  private again = false;
   /** Place of each id in the list, one more than it is; 0 for those that are not listed. */
   private rank = new Uint32Array();
   private virtualizer: Virtualizer<HTMLElement, HTMLElement> | null = null;
@@ -136,8 +163,15 @@ export class TokenTable extends GlitchscopeElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.arranging = null;
     this.unmount?.();
     this.virtualizer = null;
+  }
+
+  /** Apart from the lab that lists the rows and from the map: of a large vocabulary each takes its time. */
+  protected override async scheduleUpdate(): Promise<void> {
+    await turn();
+    super.scheduleUpdate();
   }
 
   override render() {
@@ -160,13 +194,57 @@ export class TokenTable extends GlitchscopeElement {
   }
 
   override updated(changes: PropertyValues): void {
+    if (!this.body) return;
+    if (changes.has("ids") || changes.has("sort") || changes.has("rows") || changes.has("version")) this.arrange(changes.has("rows"));
+    else this.list();
+    if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
+    this.draw();
+  }
+
+  /** Brings the list into its order: a long one in slices, while the old order stays in view, unless it is of `others`. */
+  private arrange(others: boolean): void {
+    const { rows, ids, sort } = this;
+    if (rows && ids.length > AT_ONCE && sort.column !== "id") {
+      // The old order is of other tokens, of which there may have been more.
+      if (others) this.ordered(ids);
+      this.again = true;
+      void this.arrangeInSlices();
+      return;
+    }
+    this.again = false;
+    this.arranging = null;
+    this.ordered(rows ? sorted(rows, ids, sort) : new Uint32Array());
+  }
+
+  private async arrangeInSlices(): Promise<void> {
+    // What is being made is finished as long as it is of use: verdicts may arrive faster than a vocabulary is sorted.
+    if (this.arranging && this.arranging.rows === this.rows && this.arranging.sort === this.sort) return;
+    while (this.again && this.rows) {
+      this.again = false;
+      const work = { rows: this.rows, sort: this.sort };
+      this.arranging = work;
+      this.body?.setAttribute("aria-busy", "true");
+      const order = await sortedInSlices(work.rows, this.ids, work.sort, () => this.arranging === work);
+      if (this.arranging !== work) return;
+      if (order) this.ordered(order);
+    }
+    this.arranging = null;
+    this.body?.removeAttribute("aria-busy");
+  }
+
+  private ordered(order: Uint32Array): void {
+    this.order = order;
+    this.rank = new Uint32Array(this.rows?.length ?? 0);
+    for (let index = 0; index < order.length; index++) this.rank[order[index]!] = index + 1;
+    this.body?.removeAttribute("aria-busy");
+    this.list();
+    this.draw();
+  }
+
+  /** Tells the list how long it is. */
+  private list(): void {
     const body = this.body;
     if (!body) return;
-    if (changes.has("ids") || changes.has("sort") || changes.has("rows") || changes.has("version")) {
-      this.order = this.rows ? sorted(this.rows, this.ids, this.sort) : new Uint32Array();
-      this.rank = new Uint32Array(this.rows?.length ?? 0);
-      for (let index = 0; index < this.order.length; index++) this.rank[this.order[index]!] = index + 1;
-    }
     const options = {
       count: this.order.length,
       getScrollElement: () => body,
@@ -184,8 +262,6 @@ export class TokenTable extends GlitchscopeElement {
     }
     this.virtualizer._willUpdate();
     this.virtualizer.measure();
-    if (changes.has("picked") && this.picked !== null) this.reveal(this.picked);
-    this.draw();
   }
 
   private get body(): HTMLElement | null {

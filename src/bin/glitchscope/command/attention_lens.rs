@@ -146,7 +146,8 @@ fn request(args: &AttentionLens) -> Result<AttentionRequest, Failure> {
 
 /// One preset, or a list of entries.
 fn exclusion(given: &[String]) -> Exclusion {
-    let preset = |name: &String| serde_json::from_value(name.as_str().into()).ok().filter(|p| *p != Preset::Custom);
+    let preset =
+        |name: &String| serde_json::from_value::<Preset>(name.as_str().into()).ok().filter(|p| *p != Preset::Custom);
     match given {
         [name] if preset(name).is_some() => Exclusion { preset: preset(name).unwrap_or_default(), pieces: Vec::new() },
         pieces => Exclusion { preset: Preset::Custom, pieces: pieces.to_vec() },

@@ -40,8 +40,12 @@ export function arrayName(path: string): { concept: string; model: string } {
   return concept && model ? { concept, model } : { concept: "concept", model: stem };
 }
 
+function emptyText(name: string): EditedText {
+  return { name, text: "", concepts: [{ name: "concept 1", spans: [], tokens: null }], alsoExcluded: [], kept: [] };
+}
+
 export class Lens extends EventTarget {
-  texts: EditedText[] = [];
+  texts: EditedText[] = [emptyText("")];
   exclusion: Exclusion = { ...EXCLUSION };
   statistics: StatisticsOptions = { ...STATISTICS };
   /** Text and concept in view. */
@@ -74,7 +78,10 @@ export class Lens extends EventTarget {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private asked = 0;
   private model: LoadedModel | null = null;
-  private besideModels: (LoadedModel | null)[] = [];
+  private besideModels: LoadedModel[] = [];
+  private besideWanted = "";
+  /** Whether the link and the example have been read. */
+  private restored = false;
   private working = false;
   private besideByLink: string[] | null = null;
 
@@ -90,8 +97,9 @@ export class Lens extends EventTarget {
   async restore(): Promise<void> {
     const settings = parseSettings(this.session.settingsOf(LAB));
     this.example ??= await this.session.core.attentionExample().then((json) => JSON.parse(json) as AttentionRequest, () => null);
+    this.restored = true;
     this.isExample = settings.texts === null;
-    this.texts = settings.texts ?? (this.example ? fromRequest(this.example) : [{ name: "", text: "", concepts: [], alsoExcluded: [], kept: [] }]);
+    this.texts = settings.texts ?? (this.example ? fromRequest(this.example) : [emptyText("")]);
     for (const text of this.texts) if (text.concepts.length === 0) text.concepts.push({ name: "concept 1", spans: [], tokens: null });
     this.exclusion = settings.exclusion;
     this.statistics = settings.statistics;
@@ -182,7 +190,7 @@ export class Lens extends EventTarget {
   }
 
   addText(): void {
-    this.texts = [...this.texts, { name: `text ${this.texts.length + 1}`, text: "", concepts: [{ name: "concept 1", spans: [], tokens: null }], alsoExcluded: [], kept: [] }];
+    this.texts = [...this.texts, emptyText(`text ${this.texts.length + 1}`)];
     this.show(this.texts.length - 1, 0);
     this.edited();
   }
@@ -285,11 +293,15 @@ export class Lens extends EventTarget {
         this.retokenise(0);
       }
     }
-    const loaded = this.beside.map((further) => further.model);
+    const loaded = this.beside.flatMap((further) => further.model ?? []);
     if (loaded.length !== this.besideModels.length || loaded.some((one, i) => one !== this.besideModels[i])) {
       this.besideModels = loaded;
       if (this.results.length > 0) this.stale = true;
-      if (this.session.lab === LAB) this.relink();
+    }
+    const wanted = this.beside.map((further) => (further.wanted ? (linkAddress(further.wanted) ?? further.wanted.name) : "")).join(" ");
+    if (wanted !== this.besideWanted && this.restored) {
+      this.besideWanted = wanted;
+      this.relink();
     }
     this.changed();
   }
@@ -297,7 +309,7 @@ export class Lens extends EventTarget {
   /** Loads the models that the link names beside the first; with the example, the specimen after further training. */
   private loadBeside(): void {
     const { session } = this;
-    if (!session.model || session.further.list.length > 0 || session.lab !== LAB) return;
+    if (!this.restored || !session.model || session.further.list.length > 0 || session.lab !== LAB) return;
     const wanted = this.besideByLink ?? (this.isExample && sameModel(session.model.spec, SPECIMEN) ? [SPECIMEN_LEGAL.name] : []);
     this.besideByLink = [];
     for (const address of wanted) {
@@ -326,7 +338,7 @@ export class Lens extends EventTarget {
 
   private async tokenise(): Promise<void> {
     const { session } = this;
-    if (!session.model || session.job || this.texts.length === 0) return;
+    if (!this.restored || !session.model || session.job) return;
     const turn = ++this.asked;
     try {
       const tokens = JSON.parse(await session.core.attentionTokens(JSON.stringify(this.request()))) as TextTokens[];

@@ -1,6 +1,7 @@
 /** What leaves the page and what comes back: a report in every form, and the comparison with another one. */
 import { html, nothing } from "lit";
 import type { ExportFormat } from "../../core/client";
+import { written } from "../../core/parcel";
 import { count } from "../../report/format";
 import type { Session } from "../../state/session";
 import { t, type Key } from "../../strings";
@@ -45,10 +46,10 @@ export function comparison(session: Session, stem: string) {
     const input = event.target as HTMLInputElement;
     const file = input.files?.[0];
     input.value = "";
-    if (file) await session.compareWith(await file.text(), file.name);
+    if (file) await session.compareWith(file, file.name);
   };
   const save = async (format: "json" | "csv"): Promise<void> => {
-    const text = format === "json" ? JSON.stringify(session.difference?.diff) : await session.differenceCsv();
+    const text = format === "json" ? await written(session.difference?.diff) : await session.differenceCsv();
     if (text !== null) download(text, `${stem}-comparison.${format}`, format === "json" ? "application/json" : "text/csv");
   };
   const { difference } = session;
