@@ -32,6 +32,12 @@ const STEPS = 20;
 /** Pixels of a character of 12 px, as good as it needs to be for a margin. */
 const CHARACTER = 7;
 
+/** The numbers stand on the colours in ink, which bounds how strong a colour may be; a dark page bounds it sooner. */
+const COLOURS = unsafeCSS(Array.from({ length: STEPS + 1 }, (_, step) => {
+  const mixed = (strongest: number) => `color-mix(in srgb, var(--accent) ${(strongest * step) / STEPS}%, var(--tint))`;
+  return `.s${step} { fill: ${mixed(45)}; fill: light-dark(${mixed(68)}, ${mixed(45)}); }`;
+}).join("\n"));
+
 export class ScoreGrid extends GlitchscopeElement {
   static override styles = [sheet, css`
     figure { max-width: 100%; overflow-x: auto; }
@@ -41,13 +47,10 @@ export class ScoreGrid extends GlitchscopeElement {
     .n { fill: var(--ink); font-size: 11px; }
     .cell { stroke: var(--paper); stroke-width: 2; cursor: pointer; }
     .none { fill: var(--paper); stroke: var(--rule); stroke-dasharray: 3 3; }
-    /* The numbers stand on the colours in ink, which bounds how strong a colour may be; a dark page bounds it sooner. */
-    ${Array.from({ length: STEPS + 1 }, (_, step) => css`.s${step} { fill: color-mix(in srgb, var(--accent) ${unsafeCSS(`${(45 * step) / STEPS}%`)}, var(--tint));
-      fill: light-dark(color-mix(in srgb, var(--accent) ${unsafeCSS(`${(68 * step) / STEPS}%`)}, var(--tint)), color-mix(in srgb, var(--accent) ${unsafeCSS(`${(45 * step) / STEPS}%`)}, var(--tint))); }`)}
     figcaption { font-size: 13px; margin-top: 4px; max-width: 70ch; }
     .row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
     button { font-size: 13px; }
-  `];
+  `, COLOURS];
   static override properties = { view: { attribute: false }, stem: { type: String } };
   declare view: ScoreGridView | null;
   /** First part of the names of downloaded files. */
