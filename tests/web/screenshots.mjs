@@ -136,7 +136,34 @@ Object.assign(STATES, {
     await page.locator("gs-failure").waitFor();
   },
 });
+const experiment = (page) => page.locator("gs-holobench-lab .run button.primary");
+Object.assign(STATES, {
+  "holobench-first": async (page) => {
+    await experiment(page).and(page.locator(":enabled")).waitFor();
+    await page.locator("gs-holobench-lab gs-context li").first().waitFor();
+  },
+  "holobench-settings": async (page) => {
+    await experiment(page).and(page.locator(":enabled")).waitFor();
+    for (const summary of await page.locator("gs-holobench-lab details.settings > summary").all()) await summary.click();
+    await page.locator("gs-holo-grid tbody tr").first().waitFor();
+    await page.waitForTimeout(400);
+  },
+  "holobench-running": async (page) => {
+    await experiment(page).and(page.locator(":enabled")).click();
+    await page.waitForTimeout(1_500);
+  },
+  "holobench-done": async (page) => {
+    await experiment(page).and(page.locator(":enabled")).click();
+    await experiment(page).filter({ hasText: "Ask again" }).waitFor({ timeout: 60_000 });
+    await page.locator("gs-holo-results .sentence").first().waitFor();
+    await page.locator("gs-holo-answers tbody button.link").first().click();
+    await page.getByLabel("Let a model elsewhere judge").check();
+    await page.waitForTimeout(800);
+  },
+});
 const LINK = {
+  ...Object.fromEntries(["first", "settings", "done"].map((state) => [`holobench-${state}`, "#lab=holobench&lengths=96,192&placements=uniform,begin"])),
+  "holobench-running": "#lab=holobench&model=$/slow/",
   ...Object.fromEntries(["first", "done", "difference", "map", "settings", "chinese"].map((state) => [`lens-${state}`, "#lab=attention"])),
   "lens-running": "#lab=attention&model=$/slow/", "lens-lacking": "#lab=attention&model=$/wordless/", "lens-failed": "#lab=attention&beside=$/failing/",
   running: "#model=$/slow/", broken: "#model=$/broken/", untestable: "#model=$/untestable/", despite: "#model=$/untestable/",

@@ -56,7 +56,7 @@ it("a journal is read up to its last whole line, and its last head holds", () =>
   const answer = (id: string, response: string) => JSON.stringify({ kind: "answer", answer: { answerer: "m", instance: { instance_id: id }, response } });
   const text = `${head(2)}\n${answer("a", "1")}\nnonsense\n${head(3)}\n${answer("a", "2")}\n${answer("b", "cut").slice(0, -4)}`;
   const kept = readJournal("1", wholeLines(text))!;
-  expect([kept.head.total, kept.answers.map(({ response }) => response)]).toEqual([3, ["2"]]);
+  expect([kept.head.total, kept.answered, kept.answers.map(({ response }) => response)]).toEqual([3, 1, ["2"]]);
   expect(readJournal("1", wholeLines(`${head(2)}\n`))).toBeNull();
   expect(readJournal("1", [answer("a", "1")])).toBeNull();
   expect(readJournal("1", [JSON.stringify({ kind: "head", version: 2, total: 1 }), answer("a", "1")])).toBeNull();

@@ -435,6 +435,36 @@ export class Session {
     return false;
   }
 
+  encode(text: string): Uint32Array {
+    return new Uint32Array(Math.ceil(text.length / 3));
+  }
+
+  encode_chat([{ content }]: [{ content: string }]): { text: string; ids: Uint32Array } {
+    return { text: content, ids: this.encode(content) };
+  }
+
+  kv_bytes_per_token(): number {
+    return 2_048;
+  }
+
+  /** Says some of the prompt's own words, one every few milliseconds. */
+  async generate_text(
+    prompt: string, { max_new }: { max_new: number }, on: On, cancel: Cancel,
+  ): Promise<{ text: string; ids: number[]; prompt_tokens: number; ended: boolean }> {
+    const words = prompt.match(/\S+/g) ?? [];
+    const next = random(prompt.length);
+    const said: string[] = [];
+    for (let i = 0; i < Math.min(max_new, 24); i++) {
+      await pause(this.name.includes("slow") ? 60 : 4);
+      if (cancel.cancelled) throw { message: "cancelled", hint: null, kind: "cancelled" };
+      const text = `${i > 0 ? " " : ""}${words[Math.floor(next() * words.length)] ?? ""}`;
+      said.push(text);
+      on({ event: "text", text });
+      on({ event: "advance", done: i + 1, total: max_new, unit: "tokens" });
+    }
+    return { text: said.join(""), ids: said.map((_, i) => i), prompt_tokens: this.encode(prompt).length, ended: max_new > 24 };
+  }
+
   async attention(request: string, on: On, cancel: Cancel): Promise<string> {
     on({ event: "stage", stage: "attending", detail: this.name });
     const slow = this.name.includes("slow");

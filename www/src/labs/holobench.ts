@@ -33,7 +33,7 @@ export class HolobenchLab extends GlitchscopeElement {
     .run { margin-top: 16px; min-height: 68px; max-width: 860px; }
     .row { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; }
     .device { margin-top: 8px; font-size: 13px; line-height: 20px; color: var(--ink-2); height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-    @media (max-width: 767px) { .device { height: 40px; white-space: normal; } .question .facts { min-height: 68px; } }
+    
     gs-failure { margin-top: 16px; }
     .settings { margin-top: 12px; }
     .settings > summary .quiet { font-size: 13px; }
@@ -45,11 +45,18 @@ export class HolobenchLab extends GlitchscopeElement {
     section > h2 { margin-bottom: 8px; }
     .stage { display: grid; gap: 16px; grid-template-columns: minmax(0, 1fr); }
     @media (min-width: 1000px) { .stage { grid-template-columns: minmax(0, 1.4fr) minmax(320px, 1fr); } }
-    .stage .facts { font-size: 13px; color: var(--ink-2); min-height: 20px; margin-bottom: 8px; }
-    .asked { font-weight: 600; min-height: 23px; }
+    .facts.small { height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin-bottom: 8px; }
+    /* Of fixed height: one question follows the other, and nothing may jump. */
+    .asked { font-weight: 600; height: 23px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
     .response { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); padding: 8px 12px; margin: 8px 0 0; font: 13px/1.5 var(--mono); height: 368px; overflow-y: auto; }
     @media (max-width: 999px) { .response { height: 160px; } }
     .waiting { min-height: 400px; }
+    @media (max-width: 767px) {
+      .device { height: 40px; white-space: normal; }
+      .question .facts { min-height: 68px; }
+      .asked { height: 69px; white-space: normal; }
+      .facts.small { height: 40px; white-space: normal; }
+    }
   `];
   static override properties = { session: { attribute: false }, filters: { state: true } };
   declare session: Session;
@@ -178,7 +185,7 @@ export class HolobenchLab extends GlitchscopeElement {
     };
     const response = asking ? streaming : (picked?.given.instance.instance_id === stage.instance.instance_id ? picked.given.response : streaming);
     return html`
-      <p class="asked">${asking ? t("holo.stage.asking", { i: count(asking.at), n: count(asking.of), question: text }) : t("holo.stage.example", { question: text })}</p>
+      <p class="asked" title=${text}>${asking ? t("holo.stage.asking", { i: count(asking.at), n: count(asking.of), question: text }) : t("holo.stage.example", { question: text })}</p>
       <p class="facts quiet small">${tokens === undefined ? t("holo.stage.facts_estimated", facts) : t("holo.stage.facts", { ...facts, tokens: count(tokens) })}</p>
       <div class="stage">
         <gs-context .lines=${stage.lines.map((line) => ({ ...line, marked: line.evidence === true }))}></gs-context>
@@ -189,17 +196,17 @@ export class HolobenchLab extends GlitchscopeElement {
   private keptExperiments() {
     const { experiment, session } = this;
     if (!experiment || experiment.kept.length === 0) return nothing;
-    const unfinished = experiment.kept.filter(({ head, answers }) => answers.length < head.total);
+    const unfinished = experiment.kept.filter(({ head, answered }) => answered < head.total);
     return html`<details class="kept" ?open=${unfinished.length > 0 && experiment.entries.size === 0}><summary>${t("holo.kept", { n: count(experiment.kept.length) })}</summary>
       <ul>${experiment.kept.map((kept) => html`<li>${this.keptLine(kept)}
-        <button class="link" ?disabled=${session.job !== null || experiment.busy !== ""} @click=${() => void experiment.resume(kept)}>${t(kept.answers.length < kept.head.total ? "holo.kept.resume" : "holo.kept.look")}</button>
+        <button class="link" ?disabled=${session.job !== null || experiment.busy !== ""} @click=${() => void experiment.resume(kept)}>${t(kept.answered < kept.head.total ? "holo.kept.resume" : "holo.kept.look")}</button>
         <button class="link" @click=${() => void experiment.forgetKept(kept.id)}>${t("holo.kept.forget")}</button></li>`)}</ul></details>`;
   }
 
-  private keptLine({ id, head, answers }: KeptExperiment): string {
+  private keptLine({ id, head, answers, answered }: KeptExperiment): string {
     return t("holo.kept.line", {
       when: new Date(Number(id)).toISOString().slice(0, 16).replace("T", " "), model: [...new Set(answers.map(({ answerer }) => answerer))].join(", "), database: head.database.name,
-      done: count(answers.length), all: count(Math.max(head.total, answers.length)),
+      done: count(answered), all: count(Math.max(head.total, answered)),
     });
   }
 

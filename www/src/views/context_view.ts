@@ -9,15 +9,16 @@ export class ContextView extends GlitchscopeElement {
   static override styles = [sheet, css`
     .strip { display: block; width: 100%; height: 20px; border: 1px solid var(--rule); border-radius: 4px; background: var(--tint); }
     .strip .relevant { fill: var(--accent); }
-    .strip .marked { fill: var(--glitch); }
-    .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 4px; font-size: 13px; color: var(--ink-2); }
+    .strip .marked { fill: var(--ink); }
+    .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 4px; font-size: 13px; color: var(--ink-2); min-height: 20px; }
+    @media (max-width: 767px) { .legend { min-height: 44px; align-content: flex-start; } }
     .legend span { display: inline-flex; gap: 6px; align-items: center; }
     .key { width: 12px; height: 12px; border-radius: 2px; background: var(--tint-2); }
-    .key.relevant { background: var(--accent); } .key.marked { background: var(--glitch); }
+    .key.relevant { background: var(--accent); } .key.marked { background: var(--ink); }
     ol { list-style: none; margin-top: 8px; height: 320px; overflow-y: auto; border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); padding: 8px 0; font-size: 13px; line-height: 1.45; }
     li { padding: 1px 12px 1px 9px; border-inline-start: 3px solid transparent; overflow-wrap: anywhere; unicode-bidi: isolate; content-visibility: auto; contain-intrinsic-size: auto 20px; color: var(--ink-2); }
     li.relevant { border-color: var(--accent); color: var(--ink); background: color-mix(in srgb, var(--accent) 7%, transparent); }
-    li.marked { border-color: var(--glitch); background: color-mix(in srgb, var(--glitch) 12%, transparent); font-weight: 600; }
+    li.marked { border-color: var(--ink); color: var(--ink); background: color-mix(in srgb, var(--ink) 9%, transparent); font-weight: 600; }
     li .again { color: var(--warn); }
   `];
   static override properties = { lines: { attribute: false } };

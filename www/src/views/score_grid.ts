@@ -26,28 +26,31 @@ export interface ScoreGridView {
   caption: string;
 }
 
-const [CELL_WIDTH, CELL_HEIGHT, TOP] = [96, 48, 60];
+const [CELL_WIDTH, CELL_HEIGHT, TOP] = [120, 48, 60];
 /** Steps of the scale: more than an eye tells apart. */
 const STEPS = 20;
 /** Pixels of a character of 12 px, as good as it needs to be for a margin. */
 const CHARACTER = 7;
 
+/** The numbers stand on the colours in ink, which bounds how strong a colour may be; a dark page bounds it sooner. */
+const COLOURS = unsafeCSS(Array.from({ length: STEPS + 1 }, (_, step) => {
+  const mixed = (strongest: number) => `color-mix(in srgb, var(--accent) ${(strongest * step) / STEPS}%, var(--tint))`;
+  return `.s${step} { fill: ${mixed(45)}; fill: light-dark(${mixed(68)}, ${mixed(45)}); }`;
+}).join("\n"));
+
 export class ScoreGrid extends GlitchscopeElement {
   static override styles = [sheet, css`
-    figure { max-width: 100%; overflow-x: auto; }
+    .scroll { overflow-x: auto; }
     svg { display: block; font: 12px var(--sans); max-width: none; }
     .name { fill: var(--ink-2); }
     .value { fill: var(--ink); font-family: var(--mono); font-size: 13px; }
     .n { fill: var(--ink); font-size: 11px; }
     .cell { stroke: var(--paper); stroke-width: 2; cursor: pointer; }
     .none { fill: var(--paper); stroke: var(--rule); stroke-dasharray: 3 3; }
-    /* The numbers stand on the colours in ink, which bounds how strong a colour may be; a dark page bounds it sooner. */
-    ${Array.from({ length: STEPS + 1 }, (_, step) => css`.s${step} { fill: color-mix(in srgb, var(--accent) ${unsafeCSS(`${(45 * step) / STEPS}%`)}, var(--tint));
-      fill: light-dark(color-mix(in srgb, var(--accent) ${unsafeCSS(`${(68 * step) / STEPS}%`)}, var(--tint)), color-mix(in srgb, var(--accent) ${unsafeCSS(`${(45 * step) / STEPS}%`)}, var(--tint))); }`)}
     figcaption { font-size: 13px; margin-top: 4px; max-width: 70ch; }
     .row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
     button { font-size: 13px; }
-  `];
+  `, COLOURS];
   static override properties = { view: { attribute: false }, stem: { type: String } };
   declare view: ScoreGridView | null;
   /** First part of the names of downloaded files. */
@@ -63,17 +66,17 @@ export class ScoreGrid extends GlitchscopeElement {
     const { view } = this;
     if (!view) return nothing;
     const left = Math.max(...view.rows.map((name) => CHARACTER * name.length), CHARACTER * view.rowAxis.length) + 16;
-    const [width, height] = [left + CELL_WIDTH * view.columns.length + 4, TOP + CELL_HEIGHT * view.rows.length + 4];
+    const [width, height] = [Math.max(left + CELL_WIDTH * view.columns.length + 4, CHARACTER * view.title.length), TOP + CELL_HEIGHT * view.rows.length + 4];
     return html`
       <figure>
-        <svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label=${`${view.title}. ${view.caption}`}>
+        <div class="scroll" tabindex="0" role="region" aria-label=${view.title}><svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label=${`${view.title}. ${view.caption}`}>
           <text class="name" x="0" y="14">${view.title}</text>
           <text class="name" x="0" y=${TOP - 8}>${view.rowAxis}</text>
           <text class="name" x=${left} y="32">${view.columnAxis}</text>
           ${view.columns.map((name, i) => svg`<text class="name" x=${left + CELL_WIDTH * (i + 0.5)} y=${TOP - 8} text-anchor="middle">${name}</text>`)}
           ${view.rows.map((name, i) => svg`<text class="name" x=${left - 10} y=${TOP + CELL_HEIGHT * (i + 0.5) + 4} text-anchor="end">${name}</text>`)}
           ${view.cells.map((row, i) => row.map((cell, j) => this.cell(cell, left + CELL_WIDTH * j, TOP + CELL_HEIGHT * i, i, j)))}
-        </svg>
+        </svg></div>
         <figcaption>${view.caption}</figcaption>
       </figure>
       <div class="row">

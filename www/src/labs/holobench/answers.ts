@@ -19,10 +19,11 @@ export class AnswersPanel extends ExperimentElement {
   static override styles = [sheet, parts, css`
     .evidence { display: grid; gap: 16px; grid-template-columns: minmax(0, 1fr); }
     @media (min-width: 1000px) { .evidence { grid-template-columns: minmax(0, 1.1fr) minmax(360px, 1fr); } }
-    .list { margin: 0; max-height: 720px; overflow: auto; }
-    .list table { font-size: 13px; min-width: 480px; }
-    .list tr.picked { background: var(--tint); }
-    .list td button.link { text-align: start; }
+    .answers { max-height: 720px; overflow: auto; }
+    .answers table { font-size: 13px; min-width: 620px; }
+    .answers th { white-space: nowrap; }
+    .answers tr.picked { background: var(--tint); }
+    .answers td button.link { text-align: start; min-width: 200px; }
     .one { min-width: 0; }
     .response { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--rule); border-radius: 4px; background: var(--surface); padding: 8px 12px; margin: 8px 0 0; font: 13px/1.5 var(--mono); max-height: 240px; overflow-y: auto; unicode-bidi: isolate; }
     .response .taken { background: color-mix(in srgb, var(--accent) 18%, transparent); }
@@ -58,7 +59,7 @@ export class AnswersPanel extends ExperimentElement {
         ${filters.length > 0 ? html`${filters.map(([, group]) => group).join(", ")} <button class="link" @click=${() => this.dispatchEvent(new Event("all"))}>${t("holo.answers.all")}</button>` : nothing}</p>
       <div class="evidence">
         <div>
-          <div class="list" tabindex="0" role="region" aria-label=${t("holo.answers")}><table>
+          <div class="answers" tabindex="0" role="region" aria-label=${t("holo.answers")}><table>
             <thead><tr><th scope="col">${t("holo.column.question")}</th><th scope="col" class="number">${t("holo.column.length")}</th><th scope="col" class="number">${t("holo.column.amount")}</th>
               <th scope="col">${t("holo.column.place")}</th><th scope="col" class="number">${t("holo.column.recall")}</th><th scope="col">${t("holo.column.labels")}</th></tr></thead>
             <tbody>${inside.slice(0, this.shown).map((entry) => this.entry(entry))}</tbody>

@@ -35,6 +35,8 @@ export interface KeptExperiment {
   head: Head;
   answers: Given[];
   labels: LabelsLine[];
+  /** Answers of whoever answered last, of the head's total. */
+  answered: number;
 }
 
 /** Null for lines that are of no experiment, or of another version's. Of several heads the last one holds. */
@@ -53,5 +55,7 @@ export function readJournal(id: string, lines: readonly string[]): KeptExperimen
     else if (line.kind === "answer") answers.set(`${line.answer.instance.instance_id} ${line.answer.answerer}`, line.answer);
     else if (line.kind === "labels") labels.push(line);
   }
-  return head && answers.size > 0 ? { id, head, answers: [...answers.values()], labels } : null;
+  const all = [...answers.values()];
+  const last = all.at(-1)?.answerer;
+  return head && last !== undefined ? { id, head, answers: all, labels, answered: all.filter(({ answerer }) => answerer === last).length } : null;
 }

@@ -19,8 +19,8 @@ export function shownValue(value: Value): string {
 export class QuestionsPanel extends ExperimentElement {
   static override styles = [sheet, parts, css`
     .scroll table { min-width: 720px; }
-    td.text { min-width: 260px; }
-    td.text input { width: 100%; min-height: 28px; font-size: 13px; }
+    td.text { min-width: 320px; }
+    td.text textarea { min-height: 0; padding: 4px 6px; line-height: 1.35; resize: vertical; }
     .own { max-width: 96ch; display: grid; gap: 8px; margin-top: 8px; }
     .own input { width: 100%; }
     .checked { min-height: 44px; font-size: 13px; }
@@ -59,8 +59,8 @@ export class QuestionsPanel extends ExperimentElement {
         <tbody>${questions.map((question) => html`<tr>
           <td class="pick"><input type="checkbox" aria-label=${t("holo.questions.ask", { question: question.text })} .checked=${chosen.has(question.id)} ?disabled=${!idle}
             @change=${(event: Event) => experiment.choose([question.id], (event.target as HTMLInputElement).checked)} /></td>
-          <td class="text"><input type="text" aria-label=${t("holo.column.question")} .value=${question.text} ?disabled=${!idle}
-            @change=${(event: Event) => void experiment.editQuestion(question.id, (event.target as HTMLInputElement).value)} />
+          <td class="text"><textarea rows="2" aria-label=${t("holo.column.question")} .value=${question.text} ?disabled=${!idle}
+            @change=${(event: Event) => void experiment.editQuestion(question.id, (event.target as HTMLTextAreaElement).value.replace(/\s+/g, " ").trim())}></textarea>
             ${question.source === "generated" ? nothing : html`<span class="small quiet">${t(`holo.source.${question.source}`)}</span>`}</td>
           <td>${flagNames(question)}</td><td>${t(`holo.difficulty.${question.difficulty}`)}</td><td><code lang="en">${question.sql}</code></td></tr>`)}</tbody>
       </table></div>
