@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use common::{devices, fixture, read_json};
-use glitchscope::checkpoint::TensorFile;
 use glitchscope::checkpoint::source::FolderSource;
-use glitchscope::compute::DevicePreference;
+use glitchscope::checkpoint::{Checkpoint, TensorFile};
+use glitchscope::compute::{Device, DevicePreference};
+use glitchscope::engine::Model;
 use glitchscope::engine::training::{Batch, loss, loss_and_gradients};
 use glitchscope::progress::Silent;
 use glitchscope::session::Session;
@@ -93,6 +94,44 @@ fn loss_and_every_gradient_of_every_family() {
     }
     assert!(failures.is_empty(), "{} of {compared}:\n{}", failures.len(), failures.join("\n"));
     assert!(compared > 300);
+}
+
+/// The same on a GPU that allows so little in a buffer that embeddings, heads and many projections are in pieces: of rows
+/// that are outputs, and of GPT-2's, which are inputs.
+#[test]
+#[cfg(feature = "gpu")]
+fn gradients_through_tables_in_pieces() {
+    const TEST: &str = "gradients_through_tables_in_pieces";
+    if !devices(TEST).contains(&DevicePreference::Gpu) {
+        return;
+    }
+    for (name, limit) in [("gpt2-tanh-tied", 6144), ("llama-biased-tied", 6144), ("qwen3", 6144)] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name);
+        let expected: Expected = read_json(&folder.join("expected.json"));
+        let path = format!("tests/golden/models/{name}/gradients.safetensors");
+        let reference = TensorFile::from_bytes(&path, &fixture(&path)).unwrap();
+        let mut gpu = block_on(Device::request(DevicePreference::Gpu)).unwrap();
+        gpu.limit_tensor_bytes(limit);
+        let checkpoint = block_on(Checkpoint::open(Rc::new(FolderSource::new(&folder)))).unwrap();
+        let mut model = block_on(Model::load(&checkpoint, gpu, &mut Silent)).unwrap();
+        let batch = Batch::next_token(&expected.rows).unwrap();
+        let (loss, gradients) = block_on(loss_and_gradients(&mut model, &batch, &|_| true)).unwrap();
+        assert!(
+            (loss.mean - expected.loss).abs() <= LOSS_TOLERANCE * expected.loss.abs().max(1.0),
+            "{name}: {}",
+            loss.mean
+        );
+        let norms = reference.tensors.keys().map(|name| reference.f32s(name).unwrap().1);
+        let largest = norms.map(|values| norm(values.iter().map(|&value| value.into()))).fold(0.0, f64::max);
+        assert_eq!(gradients.len(), reference.tensors.len());
+        for gradient in &gradients {
+            let (_, values) = reference.f32s(&gradient.name).unwrap();
+            compare(&gradient.values, values, largest)
+                .unwrap_or_else(|error| panic!("{name}, {}: {error}", gradient.name));
+        }
+        // Control: there are tables beyond the limit, in f32 as their gradients are.
+        assert!(gradients.iter().any(|gradient| 4 * gradient.values.len() as u64 > limit), "{name}");
+    }
 }
 
 /// Oracle: the definition of the mean. Rows of unlike length are one batch whose filling counts for nothing.
