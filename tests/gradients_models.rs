@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -105,7 +106,8 @@ fn gradients_through_tables_in_pieces() {
     if !devices(TEST).contains(&DevicePreference::Gpu) {
         return;
     }
-    for (name, limit) in [("gpt2-tanh-tied", 6144), ("llama-biased-tied", 6144), ("qwen3", 6144)] {
+    // One row's activations fit in there, no table does.
+    for (name, limit) in [("gpt2-exact-untied", 5120), ("llama-biased-tied", 5120), ("gptj", 6912)] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name);
         let expected: Expected = read_json(&folder.join("expected.json"));
         let path = format!("tests/golden/models/{name}/gradients.safetensors");
@@ -114,23 +116,29 @@ fn gradients_through_tables_in_pieces() {
         gpu.limit_tensor_bytes(limit);
         let checkpoint = block_on(Checkpoint::open(Rc::new(FolderSource::new(&folder)))).unwrap();
         let mut model = block_on(Model::load(&checkpoint, gpu, &mut Silent)).unwrap();
-        let batch = Batch::next_token(&expected.rows).unwrap();
-        let (loss, gradients) = block_on(loss_and_gradients(&mut model, &batch, &|_| true)).unwrap();
-        assert!(
-            (loss.mean - expected.loss).abs() <= LOSS_TOLERANCE * expected.loss.abs().max(1.0),
-            "{name}: {}",
-            loss.mean
-        );
+        let targets = |row: &[u32]| (row.len() - 1) as f64;
+        let total: f64 = expected.rows.iter().map(|row| targets(row)).sum();
+        let (mut loss, mut sums) = (0.0, BTreeMap::<String, Vec<f32>>::new());
+        for row in &expected.rows {
+            let batch = Batch::next_token(std::slice::from_ref(row)).unwrap();
+            let (of_row, gradients) = block_on(loss_and_gradients(&mut model, &batch, &|_| true)).unwrap();
+            let share = targets(row) / total;
+            loss += share * of_row.mean;
+            for gradient in gradients {
+                let sum = sums.entry(gradient.name).or_insert_with(|| vec![0.0; gradient.values.len()]);
+                sum.iter_mut().zip(&gradient.values).for_each(|(sum, value)| *sum += share as f32 * value);
+            }
+        }
+        assert!((loss - expected.loss).abs() <= LOSS_TOLERANCE * expected.loss.abs().max(1.0), "{name}: {loss}");
         let norms = reference.tensors.keys().map(|name| reference.f32s(name).unwrap().1);
         let largest = norms.map(|values| norm(values.iter().map(|&value| value.into()))).fold(0.0, f64::max);
-        assert_eq!(gradients.len(), reference.tensors.len());
-        for gradient in &gradients {
-            let (_, values) = reference.f32s(&gradient.name).unwrap();
-            compare(&gradient.values, values, largest)
-                .unwrap_or_else(|error| panic!("{name}, {}: {error}", gradient.name));
+        assert_eq!(sums.len(), reference.tensors.len());
+        for (tensor, values) in &sums {
+            let (_, expected) = reference.f32s(tensor).unwrap();
+            compare(values, expected, largest).unwrap_or_else(|error| panic!("{name}, {tensor}: {error}"));
         }
         // Control: there are tables beyond the limit, in f32 as their gradients are.
-        assert!(gradients.iter().any(|gradient| 4 * gradient.values.len() as u64 > limit), "{name}");
+        assert!(sums.values().any(|values| 4 * values.len() as u64 > limit), "{name}");
     }
 }
 
