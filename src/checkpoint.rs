@@ -48,6 +48,8 @@ const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 /// What a folder without config.json may hold instead.
 const GGUF: &str = "model.gguf";
+/// GGUF files that an error names.
+const GGUF_NAMED: usize = 40;
 /// Learned positions stay as they are when weights are rounded: there are few, and every token adds one.
 const NEVER_ROUNDED: &[&str] = &["wpe.weight", "embed_positions.weight"];
 /// Weights in formats that are not read, by the names under which they are published.
@@ -98,6 +100,7 @@ impl Checkpoint {
         if source.len(CONFIG).await?.is_none() && source.len(GGUF).await?.is_some() {
             return Self::open_gguf(source, GGUF.into()).await;
         }
+        Self::refuse_gguf_only(&*source).await?;
         let mut checkpoint = Self::open_config(source).await?;
         let (files, index) = weights_files(&*checkpoint.source, &mut checkpoint.notes).await?;
         if let Some(index) = &index {
@@ -113,6 +116,21 @@ impl Checkpoint {
         checkpoint.note_unreadable();
         checkpoint.note_special_ids();
         Ok(checkpoint)
+    }
+
+    /// A folder as it is downloaded from a repository of GGUF files, each of which is a model.
+    async fn refuse_gguf_only(source: &dyn Source) -> Result<(), CheckpointError> {
+        let files = gguf::models(source.gguf_files());
+        let Some((example, _)) = files.first() else { return Ok(()) };
+        if source.len(WEIGHTS).await?.is_some() || source.len(INDEX).await?.is_some() {
+            return Ok(());
+        }
+        let named = files.iter().take(GGUF_NAMED).map(|(name, bytes)| format!("{name} ({bytes} bytes)"));
+        let mut listed = named.collect::<Vec<_>>().join(", ");
+        if files.len() > GGUF_NAMED {
+            listed += &format!(" and {} more", files.len() - GGUF_NAMED);
+        }
+        Err(CheckpointError::SeveralModels { place: source.name(), listed, example: example.clone() })
     }
 
     /// Reads `config.json` and `generation_config.json` only: what a model that is still to be made begins with.

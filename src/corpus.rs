@@ -3,7 +3,7 @@
 //! A file is read in parts and never whole. [`format`] says which kind of file it is, [`reader`] cuts its bytes into
 //! documents, [`layout`] finds the texts of a record, [`prevalence`] encodes and counts.
 //!
-//! Limits   a record of JSON or CSV has at most [`MAX_RECORD_BYTES`]; plain text has no limit
+//! Limits   a record of JSON, CSV or Parquet has at most [`MAX_RECORD_BYTES`]; plain text has no limit
 
 mod csv_rows;
 mod cut;
@@ -12,6 +12,8 @@ mod export;
 pub mod format;
 mod json_records;
 pub mod layout;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod parquet_rows;
 mod plain_text;
 pub mod prevalence;
 pub mod reader;
@@ -29,6 +31,8 @@ pub const MAX_RECORD_BYTES: usize = 32 << 20;
 pub enum CorpusError {
     #[error("{file}, line {line}, byte {offset}: {reason}")]
     Malformed { file: String, line: u64, offset: u64, reason: String },
+    #[error("{file}, behind {row} rows: {reason}")]
+    Rows { file: String, row: u64, reason: String },
     #[error("{file} is not read: {reason}")]
     Format { file: String, reason: String },
     #[error("the report names no glitch token, so there is nothing to count")]
@@ -47,8 +51,9 @@ impl CorpusError {
             CorpusError::Malformed { .. } => {
                 "Correct the file there, or save it as JSON Lines: there a broken line costs that line only.".into()
             }
+            CorpusError::Rows { .. } => "Write the file again, or save it as JSON Lines.".into(),
             CorpusError::Format { .. } => {
-                "Texts are read from .txt, .md, .json, .jsonl, .ndjson, .csv and .tsv files, in UTF-8.".into()
+                "Texts are read from .txt, .md, .json, .jsonl, .ndjson, .csv, .tsv and .parquet files, in UTF-8.".into()
             }
             CorpusError::NothingToCount => "Take the report of a scan that found some.".into(),
             CorpusError::OtherTokenizer { .. } => "Load the model that the report is about.".into(),

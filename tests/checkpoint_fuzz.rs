@@ -335,7 +335,7 @@ fn the_greediest_files_stay_within_the_bound() {
     assert!(!open(&[("config.json", CONFIG), ("model.safetensors.index.json", index.as_bytes())]));
 }
 
-/// Uses a tokenizer as a scan would, if the bytes make one. Returns whether they do.
+/// Makes a tokenizer, and uses it as a scan would. Returns whether the bytes make one.
 fn tokenize(json: &[u8], config: Option<&[u8]>) -> bool {
     let (tokenizer, peak) = peak_bytes(|| Tokenizer::from_bytes(json, config));
     assert_within("a tokenizer", json.len() + config.map_or(0, <[u8]>::len), peak);
@@ -346,6 +346,11 @@ fn tokenize(json: &[u8], config: Option<&[u8]>) -> bool {
             return false;
         }
     };
+    use_tokenizer(&tokenizer);
+    true
+}
+
+fn use_tokenizer(tokenizer: &Tokenizer) {
     for text in [
         "",
         " ",
@@ -371,7 +376,6 @@ fn tokenize(json: &[u8], config: Option<&[u8]>) -> bool {
     }
     let _ = tokenizer.check_embedding(rows / 2);
     let _ = tokenizer.splice("Repeat '", "' again.");
-    true
 }
 
 #[test]
@@ -670,7 +674,12 @@ fn open_gguf(bytes: &[u8]) -> bool {
     }
     let (tokenizer, peak) = peak_bytes(|| now(checkpoint.gguf_tokenizer()));
     assert_within("the vocabulary of a GGUF file", bytes.len(), peak);
-    drop(tokenizer);
+    if let Ok(Some(stored)) = tokenizer {
+        match Tokenizer::from_gguf(&stored) {
+            Ok(tokenizer) => use_tokenizer(&tokenizer),
+            Err(error) => drop((error.to_string(), error.hint())),
+        }
+    }
     let loaded = now(checkpoint.load(&|_| true, &mut |_, _, _| Ok(()), &mut Silent));
     let expected =
         |error: &CheckpointError| matches!(error, CheckpointError::NonFinite { .. } | CheckpointError::TooLarge { .. });

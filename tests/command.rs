@@ -259,6 +259,29 @@ fn a_gguf_file_stands_where_a_folder_does() {
 }
 
 /// Weights of a type that is not read yet are named with their type, not called missing.
+/// Oracle: the folder as it is made here. Which files there are is said, with what to give instead; parts count as one.
+#[test]
+fn a_folder_of_gguf_files_lists_them() {
+    let folder = std::env::temp_dir().join(format!("glitchscope-gguf-only-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let model = std::fs::read("tests/golden/gguf/llama-grouped-untied-Q8_0.gguf").unwrap();
+    for name in ["tiny-Q8_0.gguf", "big-00001-of-00002.gguf", "big-00002-of-00002.gguf"] {
+        std::fs::write(folder.join(name), &model).unwrap();
+    }
+    let path = folder.to_str().unwrap();
+    let stderr = refusal(&["info", "--model", path]);
+    let (one, two) = (model.len(), 2 * model.len());
+    for words in [
+        format!("big-00001-of-00002.gguf ({two} bytes), tiny-Q8_0.gguf ({one} bytes)"),
+        format!("{path}/big-00001-of-00002.gguf"),
+    ] {
+        assert!(stderr.contains(&words), "{stderr}");
+    }
+    // Negative control: what is named opens.
+    json(&["info", "--model", &format!("{path}/tiny-Q8_0.gguf"), "--json"]);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn an_unreadable_type_is_named() {
     let folder = std::env::temp_dir().join(format!("glitchscope-type-{}", std::process::id()));

@@ -5,11 +5,17 @@ use std::rc::Rc;
 
 use crate::common::{Impatient, fixture, now};
 use glitchscope::checkpoint::source::MemorySource;
-use glitchscope::corpus::{CorpusError, CorpusFile, Prevalence, PrevalenceOptions, prevalence};
+use glitchscope::corpus::layout::Layout;
+use glitchscope::corpus::reader::Join;
+use glitchscope::corpus::{
+    CorpusError, CorpusFile, Format, Place, Prevalence, PrevalenceOptions, Reader, Sink, prevalence,
+};
 use glitchscope::progress::{Monitor, Silent};
 use glitchscope::report::{Report, Status, TokenTable};
 use glitchscope::tokenizer::Tokenizer;
 use glitchscope::{Error, Result};
+use proptest::prelude::*;
+use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 fn tokenizer(name: &str) -> Tokenizer {
@@ -161,6 +167,179 @@ fn excerpts_show_the_token_in_its_context() {
     assert!(result.tokens_csv().starts_with("id,token,count,documents\r\n"));
     let again: Prevalence = serde_json::from_str(&result.to_json()).unwrap();
     assert_eq!(again, result);
+}
+
+/// Oracle: the same records as JSON. Columns lie in lists and groups, are compressed in every way, and some hold no text.
+#[test]
+fn rows_of_parquet_are_the_records_they_were_made_of() {
+    let tokenizer = tokenizer("byte_level");
+    let golden: Value = serde_json::from_slice(&fixture("tests/golden/corpus/counts.json")).unwrap();
+    let ids = ids_of(&golden["counts"]["byte_level"]["ids"]);
+    let read = |file: &str, fields: &[&str]| {
+        let options = PrevalenceOptions {
+            documents: 1000,
+            fields: fields.iter().map(|field| (*field).into()).collect(),
+            ..PrevalenceOptions::default()
+        };
+        let bytes = fixture(&format!("tests/golden/corpus/{file}"));
+        counted(&tokenizer, &ids, &[(file, bytes)], &options, &mut Silent).unwrap()
+    };
+    for (parquet, json, fields) in [
+        ("alpaca.parquet", "alpaca.json", &[][..]),
+        ("alpaca.parquet", "alpaca.json", &["output"]),
+        ("nested.parquet", "nested.jsonl", &[]),
+        ("nested.parquet", "nested.jsonl", &["notes", "facts"]),
+        ("chats.parquet", "chats.jsonl", &[]),
+    ] {
+        let (got, expected) = (read(parquet, fields), read(json, fields));
+        let at = format!("{parquet}, {fields:?}");
+        assert_eq!((got.status, &got.files[0].error, got.files[0].broken), (Status::Complete, &None, 0), "{at}");
+        assert_eq!((got.all, &got.files[0].layouts), (expected.all, &expected.files[0].layouts), "{at}");
+        assert_eq!((&got.tokens, got.files[0].bytes_read), (&expected.tokens, got.files[0].bytes), "{at}");
+        let documents = |result: &Prevalence| {
+            let of = result.densest.iter().map(|found| (found.document, found.tokens, found.glitch_tokens));
+            of.collect::<Vec<_>>()
+        };
+        assert_eq!(documents(&got), documents(&expected), "{at}");
+        assert!(got.all.documents > 30 && got.all.glitch_tokens > 0, "{at}: {:?}", got.all);
+        assert!(got.densest.iter().all(|found| found.line >= found.document), "{at}: rows are numbered");
+    }
+    // Negative control: other columns have other tokens.
+    assert!(read("alpaca.parquet", &["output"]).all.tokens < read("alpaca.parquet", &[]).all.tokens);
+    let error = read("alpaca.parquet", &["none"]).files.remove(0).error.unwrap();
+    assert!(error.contains("(none)") && error.contains("\"instruction\", \"input\", \"output\", \"n\""), "{error}");
+}
+
+/// Control: files cut short or changed in one place, which are read as far as they go and say where they end.
+#[test]
+fn broken_parquet_says_where() {
+    let tokenizer = tokenizer("byte_level");
+    let sound = fixture("tests/golden/corpus/alpaca.parquet");
+    let error_of = |bytes: &[u8]| {
+        let result = count_one(&tokenizer, &[260], "a.parquet", bytes);
+        (result.files[0].error.clone().unwrap_or_default(), result.all.documents)
+    };
+    let length = sound.len();
+    for (bytes, words) in [
+        (&sound[..7], "it has 7 bytes, a Parquet file at least 12"),
+        (&sound[..length - 4], "its end"),
+        (&b"not a Parquet file at all"[..], "its end"),
+        (b"", "it has 0 bytes"),
+    ] {
+        let (error, documents) = error_of(bytes);
+        assert!(error.contains(words) && documents == 0, "{error}");
+    }
+    let with = |place: usize, bytes: &[u8]| {
+        let mut changed = sound.clone();
+        changed[place..place + bytes.len()].copy_from_slice(bytes);
+        changed
+    };
+    let (error, _) = error_of(&with(length - 8, &u32::MAX.to_le_bytes()));
+    assert!(error.contains("4294967295 bytes of metadata") && error.contains(&length.to_string()), "{error}");
+    // The data of the second row group, from its first column on: the first one's rows are counted.
+    let cut = sound.len() / 2;
+    let (error, documents) = error_of(&with(cut, &[0xff; 64]));
+    assert!(error.contains("row group ") && error.contains(" of 3"), "{error}");
+    assert!(documents < 60, "{documents}");
+    // Wherever it breaks, it says so or is read; it does not panic.
+    for place in (0..length - 4).step_by(7) {
+        error_of(&with(place, &[0xa5; 4]));
+    }
+}
+
+/// What a reader gave, in its order, and the error that ended it.
+#[derive(Default, PartialEq, Debug)]
+struct Given(Vec<String>, Option<String>);
+
+impl Sink for Given {
+    fn text(&mut self, text: &str, join: Join) -> Result<()> {
+        self.0.push(format!("{join:?} {text:?}"));
+        Ok(())
+    }
+
+    fn end(&mut self, place: Place, layout: Layout) -> Result<()> {
+        self.0.push(format!("{place:?} {layout:?}"));
+        Ok(())
+    }
+
+    fn broken(&mut self, place: Place, reason: String) {
+        self.0.push(format!("{place:?} {reason}"));
+    }
+
+    fn replaced(&mut self, count: u64) {
+        self.0.push(format!("{count} replaced"));
+    }
+}
+
+fn given<'a>(name: &str, lines: bool, parts: impl Iterator<Item = &'a [u8]>) -> Given {
+    let mut given = Given::default();
+    let mut reader = Reader::new(name, Format::of_name(name, lines).unwrap(), &[]).unwrap();
+    let read = || {
+        for part in parts {
+            reader.push(part, &mut given)?;
+        }
+        reader.finish(&mut given)
+    };
+    let error = read().err().map(|error| error.to_string());
+    Given(given.0, error)
+}
+
+/// Oracle: the whole file at once. How a file of texts is cut while it is read, whatever is in it, changes nothing.
+#[test]
+fn where_a_file_is_cut_does_not_matter() {
+    const PIECES: &[&[u8]] = &[
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b"\"",
+        b"\\",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\t",
+        b" ",
+        b"null",
+        b"-1",
+        b"\"a\"",
+        b"\"instruction\": \"x\"",
+        b"\"\"",
+        b"\xef\xbb\xbf",
+        b"\xef",
+        b"\xff",
+        b"\xf0\x9f",
+        "é日😀".as_bytes(),
+        b"\0",
+        b"a b",
+        b"\\ud800",
+        b"\xff\xfe",
+    ];
+    let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let cases = (prop::collection::vec(prop::sample::select(PIECES), 0..30), 1_usize..9);
+    let several = std::cell::Cell::new(0);
+    TestRunner::new_with_rng(config, rng)
+        .run(&cases, |(pieces, size)| {
+            let bytes = pieces.concat();
+            for (name, lines) in [
+                ("a.txt", false),
+                ("a.txt", true),
+                ("a.json", false),
+                ("a.jsonl", false),
+                ("a.csv", false),
+                ("a.tsv", false),
+            ] {
+                let whole = given(name, lines, [&bytes[..]].into_iter());
+                prop_assert_eq!(&whole, &given(name, lines, bytes.chunks(size)), "{} in parts of {}", name, size);
+                several.set(several.get() + u32::from(whole.0.len() > 2));
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    // Control: it is not only about files of which nothing is read.
+    assert!(several.get() > 500, "{} gave something", several.get());
 }
 
 /// Control: each file is broken in one way; what came before is counted and the message names the place.

@@ -516,6 +516,40 @@ fn a_search_survives_a_kill() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Oracle: the scan itself. What the fuzzer of `fuzz/` begins with: a scan in two parts, and its state.
+/// `UPDATE=1 cargo test --test evidence seeds` rewrites them.
+#[test]
+fn the_fuzzers_seeds_are_what_scans_write() {
+    let world = World::new(2, 8);
+    let options = ScanOptions { n_controls: 2, ..exhaustive() };
+    let both = parts(&world, &options, 2, Trouble::None);
+    let json: Vec<String> = both.iter().map(|part| part.to_json().unwrap()).collect();
+    let report = &both[0];
+    let identity = glitchscope::glitch::state::ScanIdentity::new(
+        report.provenance.model.clone(),
+        &report.tokens,
+        report.provenance.device.clone(),
+        vec![report.provenance.oracle.clone()],
+        report.provenance.options.clone(),
+        Some(Part { index: 1, count: 2 }),
+    );
+    let answer = r#"{"f":[4286578688,0,0,0],"argmax":1,"v":[true,false],"n":[1,0],"cost":9,"ids":[1],"text":"x"}"#;
+    let state = format!("{}[[3,[{answer}]],[5,[{answer}]]]\n[[3,[{answer}]]]\n", identity.line());
+    let folder = root().join("fuzz/seeds");
+    let (parts_file, state_file) = (folder.join("parts"), folder.join("scan.state"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&parts_file, json.join("\0")).unwrap();
+        std::fs::write(&state_file, &state).unwrap();
+    }
+    // They may be of an older version, but not one that is no longer read.
+    let seed = std::fs::read_to_string(&parts_file).unwrap();
+    let read: Vec<Report> = seed.split('\0').map(|part| Report::from_json(part).unwrap()).collect();
+    assert_eq!(merge(read).unwrap().probes.len(), merge(both).unwrap().probes.len());
+    let read = ScanState::read(&std::fs::read(&state_file).unwrap()).unwrap();
+    assert_eq!((read.answered, read.scan.part), (3, Some((1, 2))));
+}
+
 /// Oracle: by hand. A state ends at its first line that is not sound.
 #[test]
 fn a_state_is_read_up_to_where_it_is_whole() {

@@ -1,13 +1,15 @@
 //! Oracle: PyTorch's autograd on transformers' models in float32 eager mode (tests/golden/models, written by
 //! tools/reference/tiny_models.py): the loss of two rows and the gradient of every parameter, for every family.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::common::{devices, fixture, read_json};
-use glitchscope::checkpoint::TensorFile;
 use glitchscope::checkpoint::source::FolderSource;
-use glitchscope::compute::DevicePreference;
+use glitchscope::checkpoint::{Checkpoint, TensorFile};
+use glitchscope::compute::{Device, DevicePreference};
+use glitchscope::engine::Model;
 use glitchscope::engine::training::{Batch, loss, loss_and_gradients};
 use glitchscope::progress::Silent;
 use glitchscope::session::Session;
@@ -91,6 +93,51 @@ fn loss_and_every_gradient_of_every_family() {
     }
     assert!(failures.is_empty(), "{} of {compared}:\n{}", failures.len(), failures.join("\n"));
     assert!(compared > 300);
+}
+
+/// The same on a GPU that allows so little in a buffer that embeddings, heads and many projections are in pieces: of rows
+/// that are outputs, and of GPT-2's, which are inputs.
+#[test]
+#[cfg(feature = "gpu")]
+fn gradients_through_tables_in_pieces() {
+    const TEST: &str = "gradients_through_tables_in_pieces";
+    if !devices(TEST).contains(&DevicePreference::Gpu) {
+        return;
+    }
+    // One row's activations fit in there, no table does.
+    for (name, limit) in [("gpt2-exact-untied", 5120), ("llama-biased-tied", 5120), ("gptj", 6912)] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name);
+        let expected: Expected = read_json(&folder.join("expected.json"));
+        let path = format!("tests/golden/models/{name}/gradients.safetensors");
+        let reference = TensorFile::from_bytes(&path, &fixture(&path)).unwrap();
+        let mut gpu = block_on(Device::request(DevicePreference::Gpu)).unwrap();
+        gpu.limit_tensor_bytes(limit);
+        let checkpoint = block_on(Checkpoint::open(Rc::new(FolderSource::new(&folder)))).unwrap();
+        let mut model = block_on(Model::load(&checkpoint, gpu, &mut Silent)).unwrap();
+        let targets = |row: &[u32]| (row.len() - 1) as f64;
+        let total: f64 = expected.rows.iter().map(|row| targets(row)).sum();
+        let (mut loss, mut sums) = (0.0, BTreeMap::<String, Vec<f32>>::new());
+        for row in &expected.rows {
+            let batch = Batch::next_token(std::slice::from_ref(row)).unwrap();
+            let (of_row, gradients) = block_on(loss_and_gradients(&mut model, &batch, &|_| true)).unwrap();
+            let share = targets(row) / total;
+            loss += share * of_row.mean;
+            for gradient in gradients {
+                let sum = sums.entry(gradient.name).or_insert_with(|| vec![0.0; gradient.values.len()]);
+                sum.iter_mut().zip(&gradient.values).for_each(|(sum, value)| *sum += share as f32 * value);
+            }
+        }
+        assert!((loss - expected.loss).abs() <= LOSS_TOLERANCE * expected.loss.abs().max(1.0), "{name}: {loss}");
+        let norms = reference.tensors.keys().map(|name| reference.f32s(name).unwrap().1);
+        let largest = norms.map(|values| norm(values.iter().map(|&value| value.into()))).fold(0.0, f64::max);
+        assert_eq!(sums.len(), reference.tensors.len());
+        for (tensor, values) in &sums {
+            let (_, expected) = reference.f32s(tensor).unwrap();
+            compare(values, expected, largest).unwrap_or_else(|error| panic!("{name}, {tensor}: {error}"));
+        }
+        // Control: there are tables beyond the limit, in f32 as their gradients are.
+        assert!(sums.values().any(|values| 4 * values.len() as u64 > limit), "{name}");
+    }
 }
 
 /// Oracle: the definition of the mean. Rows of unlike length are one batch whose filling counts for nothing.

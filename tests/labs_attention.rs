@@ -2,7 +2,6 @@
 //! tests/golden/models, by tools/reference/tiny_models.py), SciPy for the statistics, HF tokenizers for ids and offsets,
 //! closed forms, and, where GLITCHSCOPE_ATTENTION_REFERENCE names it, the study's own table of shares.
 
-
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

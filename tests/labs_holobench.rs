@@ -24,7 +24,6 @@ use glitchscope::progress::{Event, Monitor, Silent};
 use glitchscope::rng::Rng;
 use glitchscope::session::Session;
 
-
 /// The fact sheet's fixture: three tables, rows in a closed form, one sentence each.
 fn fixture() -> Bench {
     let files: Vec<(String, Vec<u8>)> = [("alpha", 40), ("beta", 25), ("gamma", 60)]
@@ -74,7 +73,7 @@ fn ints(rows: &[&[i64]]) -> Vec<Vec<Value>> {
     rows.iter().map(|row| row.iter().map(|n| Value::Integer(*n)).collect()).collect()
 }
 
-/// What both this test and the one of the wasm file (tests/web/holobench.test.mjs) expect.
+/// What both this test and the one of the wasm file (tests/web/database.test.mjs) expect.
 #[derive(serde::Deserialize)]
 struct Golden {
     contexts: Vec<GoldenContext>,

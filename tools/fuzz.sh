@@ -20,6 +20,14 @@ seed() { # fuzz target, files: copied under names that cannot collide
     [ "$(stat -c %s "$file")" -gt 200000 ] || cp "$file" "corpus/$name/seed-$((i += 1))"
   done
 }
+seed_behind() { # a beginning as printf writes it, fuzz target, files
+  local beginning=$1 name=$2 file
+  shift 2
+  mkdir -p "corpus/$name" "artifacts/$name"
+  for file in "$@"; do
+    { printf "$beginning" && cat "$file"; } >"corpus/$name/seed-$(basename "$file")"
+  done
+}
 golden=../tests/golden
 seed config $golden/models/*/config.json ../www/public/specimen/config.json
 seed safetensors $golden/models/*/model.safetensors
@@ -27,6 +35,16 @@ seed shard_index
 seed tokenizer $golden/tokenizer/*/tokenizer.json ../www/public/specimen/tokenizer.json
 mapfile -t gguf < <(find $golden -name '*.gguf')
 seed gguf "${gguf[@]}"
+# The format and where to cut, as fuzz_targets/corpus.rs reads them.
+texts=$golden/corpus
+seed_behind '\x00\x06' corpus $texts/plain.txt
+seed_behind '\x01\x04' corpus $texts/lines.txt
+seed_behind '\x02\x0c' corpus $texts/{alpaca,data,sharegpt,strings}.json
+seed_behind '\x03\x01' corpus $texts/{messages,sharegpt}.jsonl
+seed_behind '\x04\x02' corpus $texts/table.csv
+seed_behind '\x06\x00' corpus $texts/*.parquet
+seed report $golden/report_version_*.json seeds/parts
+seed scan_state seeds/scan.state
 
 # One process for each core; what one says is printed when it is through.
 fuzz() {

@@ -7,6 +7,13 @@ use super::mistaken_download;
 pub enum CheckpointError {
     #[error("{file} is missing from {place}")]
     MissingFile { file: String, place: String },
+    #[error("{place} holds no weights in safetensors, but GGUF files: {listed}")]
+    SeveralModels {
+        place: String,
+        /// Names and sizes.
+        listed: String,
+        example: String,
+    },
     #[error("{place} holds {found} but no weights in safetensors")]
     OtherFormat { found: String, place: String },
     #[error("{file} cannot be read from {place}: {reason}")]
@@ -83,6 +90,9 @@ impl CheckpointError {
                     .into(),
                 _ => "Pick the missing file too, or download the model's folder again, all of it.".into(),
             },
+            CheckpointError::SeveralModels { place, example, .. } => {
+                format!("Name the one to open: {}/{example}", place.trim_end_matches('/'))
+            }
             CheckpointError::OtherFormat { .. } => "Convert the weights, in Python: \
                 AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)."
                 .into(),

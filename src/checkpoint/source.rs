@@ -23,6 +23,11 @@ pub trait Source {
         None
     }
 
+    /// The GGUF files that a person may choose from, with their bytes, where a source can list what it has.
+    fn gguf_files(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// Length of a file in bytes; `None` when there is no such file.
     fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>>;
 

@@ -157,17 +157,26 @@ impl GpuDevice {
 
     /// Submits the recording and learns whether the GPU accepted it; does not wait for the work itself.
     pub async fn run(&mut self, recording: &Recording) -> Result<(), ComputeError> {
+        let result = self.run_whole(recording).await;
+        self.buffers.free_strips();
+        result
+    }
+
+    async fn run_whole(&mut self, recording: &Recording) -> Result<(), ComputeError> {
         self.settle().await?;
         let mut dispatches = Vec::with_capacity(recording.dispatches().len());
         for dispatch in recording.dispatches() {
-            for part in pieces::split(dispatch, &mut self.buffers, &self.device, &self.queue)? {
-                for tensor in &part.inputs {
-                    self.buffers.get(tensor)?;
+            for tensor in &dispatch.outputs {
+                if let Err(error) = self.buffers.allocate(&self.device, tensor) {
+                    return Err(self.with_available_bytes(error).await);
                 }
-                for tensor in &part.outputs {
-                    if let Err(error) = self.buffers.allocate(&self.device, tensor) {
-                        return Err(self.with_available_bytes(error).await);
-                    }
+            }
+            let parts = match pieces::split(dispatch, &mut self.buffers, &self.device, &self.queue) {
+                Ok(parts) => parts,
+                Err(error) => return Err(self.with_available_bytes(error).await),
+            };
+            for part in parts {
+                for tensor in part.inputs.iter().chain(&part.outputs) {
                     self.buffers.get(tensor)?;
                 }
                 dispatches.push(part);

@@ -22,6 +22,8 @@ pub struct CsvRows {
     /// Number of columns, which of them are read, and how that was decided. Known behind the first row.
     columns: Option<(usize, Vec<usize>, Layout)>,
     offset: u64,
+    /// Something of the row that comes next has come, be it a quote.
+    begun: bool,
     row_at: Place,
     started: Vec<u8>,
 }
@@ -38,6 +40,7 @@ impl CsvRows {
             n_ends: 0,
             columns: None,
             offset: 0,
+            begun: false,
             row_at: Place { line: 1, offset: 0 },
             started: Vec::new(),
         }
@@ -77,11 +80,12 @@ impl CsvRows {
     /// Takes bytes up to the end of a row at most.
     fn step(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<usize> {
         let mut taken = 0;
-        if self.used == 0 && self.n_ends == 0 {
+        if !self.begun {
             // Where the row begins: behind the end of the line before, half of which may still be to come.
             let ends = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
             let (skipped, lines) = ends.fold((0, 0), |(n, lines), &byte| (n + 1, lines + u64::from(byte == b'\n')));
             self.row_at = Place { line: self.reader.line() + lines, offset: self.offset + skipped };
+            self.begun = skipped < bytes.len() as u64;
         }
         loop {
             let (result, read, written, ended) =
@@ -108,7 +112,7 @@ impl CsvRows {
                 ReadRecordResult::InputEmpty => return Ok(taken),
                 ReadRecordResult::Record => {
                     self.row(sink)?;
-                    (self.used, self.n_ends) = (0, 0);
+                    (self.used, self.n_ends, self.begun) = (0, 0, false);
                     return Ok(taken);
                 }
                 ReadRecordResult::End => return Ok(taken),

@@ -14,6 +14,9 @@ pub enum Format {
     JsonLines,
     /// A header, then a record a row.
     Csv { delimiter: u8 },
+    /// Columns of fields, a record a row. Its rows are read from the table at its end, not as its bytes come.
+    #[cfg(not(target_arch = "wasm32"))]
+    Parquet,
 }
 
 impl Format {
@@ -28,10 +31,8 @@ impl Format {
             "jsonl" | "ndjson" => Format::JsonLines,
             "csv" => Format::Csv { delimiter: b',' },
             "tsv" => Format::Csv { delimiter: b'\t' },
-            "parquet" => {
-                let reason = "Parquet is read in the page only; save it as JSON Lines for the command".into();
-                return Err(CorpusError::Format { file: name.into(), reason });
-            }
+            #[cfg(not(target_arch = "wasm32"))]
+            "parquet" => Format::Parquet,
             other => {
                 let reason =
                     format!("its ending .{} is none of the known ones", other.chars().take(20).collect::<String>());
@@ -48,6 +49,8 @@ impl Format {
             Format::JsonLines => "JSON Lines",
             Format::Csv { delimiter: b'\t' } => "TSV",
             Format::Csv { .. } => "CSV",
+            #[cfg(not(target_arch = "wasm32"))]
+            Format::Parquet => "Parquet",
         }
     }
 }
@@ -66,6 +69,7 @@ mod tests {
         assert_eq!(of("x.jsonl"), Ok(Format::JsonLines));
         assert_eq!(Format::of_name("x.json", true), Ok(Format::Json));
         assert_eq!(of("x.tsv"), Ok(Format::Csv { delimiter: b'\t' }));
+        assert_eq!(of("x.Parquet"), Ok(Format::Parquet));
         assert!(of("x.zip").is_err_and(|error| error.to_string().contains(".zip")));
     }
 }

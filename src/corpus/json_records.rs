@@ -259,7 +259,7 @@ impl JsonRecords {
 }
 
 /// Gives the texts of a record; one without any is a document of nothing and left out.
-fn given(record: &Value, fields: &[String], place: Place, sink: &mut dyn Sink) -> Result<()> {
+pub(super) fn given(record: &Value, fields: &[String], place: Place, sink: &mut dyn Sink) -> Result<()> {
     let (layout, texts) = texts(record, fields);
     if texts.is_empty() {
         return Ok(());

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::cut::{CUT_BYTES, Join, parts};
 use super::excerpt::{Excerpt, Window, windows};
 use super::layout::Layout;
+#[cfg(not(target_arch = "wasm32"))]
+use super::parquet_rows::ParquetRows;
 use super::{CorpusError, Format, Place, Reader, Sink};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::{Source, read_exactly};
@@ -208,8 +210,11 @@ pub async fn prevalence(
             }
         };
         counter.open_file(&file.name, format.name(), bytes);
-        let mut reader = Reader::new(&file.name, format, &options.fields);
-        match read(file, bytes, &mut reader, &mut counter, (done, total), monitor).await {
+        let read = match Reader::new(&file.name, format, &options.fields) {
+            Some(mut reader) => read(file, bytes, &mut reader, &mut counter, (done, total), monitor).await,
+            None => read_rows(file, bytes, &mut counter, (done, total), monitor).await,
+        };
+        match read {
             Ok(()) => {}
             Err(error) if error.is_cancelled() => {
                 status = Status::Cancelled;
@@ -243,6 +248,26 @@ async fn read(
         pause(monitor).await?;
     }
     reader.finish(counter)
+}
+
+/// As `read`, for a file whose rows are read from the table at its end.
+#[cfg(not(target_arch = "wasm32"))]
+async fn read_rows(
+    file: &CorpusFile,
+    bytes: u64,
+    counter: &mut Counter<'_>,
+    (done, total): (u64, u64),
+    monitor: &mut dyn Monitor,
+) -> Result<()> {
+    let fields = counter.options.fields.clone();
+    let mut rows = ParquetRows::open(file.source.as_ref(), &file.name, bytes, &fields).await?;
+    while let Some(end) = rows.give(counter).await? {
+        counter.read(end);
+        monitor.event(Event::Advance { done: done + end, total, unit: "bytes" });
+        pause(monitor).await?;
+    }
+    counter.read(bytes);
+    Ok(())
 }
 
 /// Takes documents and counts them.

@@ -42,14 +42,18 @@ pub enum Reader {
 
 impl Reader {
     /// `file` is what errors call it; `fields` are the fields of a record that count, empty for all.
-    pub fn new(file: &str, format: Format, fields: &[String]) -> Reader {
-        match format {
+    ///
+    /// None for a format that is not read as its bytes come: Parquet (`ParquetRows`).
+    pub fn new(file: &str, format: Format, fields: &[String]) -> Option<Reader> {
+        Some(match format {
             Format::Text => Reader::Text(PlainText::new(file, false)),
             Format::TextLines => Reader::Text(PlainText::new(file, true)),
             Format::Json => Reader::Json(JsonRecords::new(file, false, fields)),
             Format::JsonLines => Reader::Json(JsonRecords::new(file, true, fields)),
             Format::Csv { delimiter } => Reader::Csv(Box::new(CsvRows::new(file, delimiter, fields))),
-        }
+            #[cfg(not(target_arch = "wasm32"))]
+            Format::Parquet => return None,
+        })
     }
 
     /// The next bytes.

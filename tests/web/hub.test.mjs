@@ -11,6 +11,7 @@ import { openPage } from "./support.mjs";
 
 const FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];
 const CONTENT = Object.fromEntries(FILES.map((name) => [name, readFileSync(join(repository, "www/public/specimen", name))]));
+const GGUF = readFileSync(join(repository, "tests/golden/gguf/llama-grouped-untied-Q8_0.gguf"));
 const SHA256 = createHash("sha256").update(CONTENT["model.safetensors"]).digest("hex");
 const COMMIT = "89abcdef0123456789abcdef0123456789abcdef";
 const CORS = {
@@ -66,6 +67,11 @@ async function hub({ token = null, sha256 = SHA256 } = {}) {
       const siblings = FILES.map((rfilename) => ({ rfilename, size: CONTENT[rfilename].length, ...(rfilename.endsWith("safetensors") && { lfs: { sha256 } }) }));
       return void response.writeHead(200, { ...CORS, "content-type": "application/json" }).end(JSON.stringify({ id: "owner/tiny", sha: COMMIT, siblings }));
     }
+    if (path === "/api/models/owner/gguf/revision/main") {
+      const siblings = [["README.md", 10], ["tiny-Q8_0.gguf", GGUF.length], ["tiny-F32.gguf", 3_400_000_000]].map(([rfilename, size]) => ({ rfilename, size }));
+      return void response.writeHead(200, { ...CORS, "content-type": "application/json" }).end(JSON.stringify({ id: "owner/gguf", sha: COMMIT, siblings }));
+    }
+    if (path === `/owner/gguf/resolve/${COMMIT}/tiny-Q8_0.gguf`) return void ranged(request, response, GGUF, { etag: '"gguf"' });
     const file = path.startsWith(`/owner/tiny/resolve/${COMMIT}/`) ? path.split("/").at(-1) : "";
     if (file === "model.safetensors") return void response.writeHead(302, { ...CORS, location: `${store.url}/signed?for=a-while`, "x-linked-etag": `"${SHA256}"` }).end();
     if (CONTENT[file]) return void response.writeHead(200, { ...CORS, etag: `"${file}"` }).end(CONTENT[file]);
@@ -123,6 +129,29 @@ test("a model by its id: typed with a token, cached, read again without a reques
   await tab.waitForTimeout(200);
   await loaded(tab, "owner/tiny@v1");
   assert.ok(store.log.length > before[1], "what was deleted is fetched again");
+  await context.close();
+  await close();
+  assert.deepEqual(errors, []);
+});
+
+test("a repository of GGUF files lists them, and the chosen one is loaded and linked to", async () => {
+  const { front, close } = await hub();
+  const { page: tab, context, errors } = await openPage(browser, address(front.url, "owner/gguf"));
+  const dialog = tab.getByRole("dialog");
+  await dialog.getByText("owner/gguf holds several models").waitFor({ timeout: 60_000 });
+  const rows = await dialog.locator(".choices li").allInnerTexts();
+  assert.deepEqual(rows.map((row) => row.split(/\s+/).slice(0, 3).join(" ")), ["tiny-F32.gguf 3.4 GB", "tiny-Q8_0.gguf 26.0 kB"]);
+  // Closed, what to do stands on the page; asked for again, the list is back.
+  await tab.keyboard.press("Escape");
+  await tab.getByText("Choose one, or name it: owner/gguf:tiny-F32.gguf").waitFor();
+  await tab.getByRole("button", { name: "Choose something else" }).click();
+  await dialog.getByRole("button", { name: "Load tiny-Q8_0.gguf" }).click();
+  await loaded(tab, "tiny-Q8_0.gguf");
+  assert.match(decodeURIComponent(tab.url()), /model=owner\/gguf:tiny-Q8_0\.gguf&hub=/);
+  // The link leads there without a question.
+  await tab.reload();
+  await loaded(tab, "tiny-Q8_0.gguf");
+  assert.equal(await dialog.isVisible(), false);
   await context.close();
   await close();
   assert.deepEqual(errors, []);

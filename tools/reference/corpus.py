@@ -76,6 +76,39 @@ def written_files():
     return files
 
 
+def nested_files(rng):
+    """Records as JSON Lines and as Parquet: lists, groups, maps and nulls, every codec and some encodings."""
+    string, strings = pyarrow.string(), pyarrow.list_(pyarrow.string())
+    turn = pyarrow.struct([("from", string), ("value", string), ("weight", pyarrow.float32())])
+    fact = pyarrow.struct([("name", string), ("aliases", pyarrow.list_(strings))])
+    types = {"title": string, "notes": strings, "facts": pyarrow.list_(fact), "meta": pyarrow.struct([("by", string), ("year", pyarrow.int16())]),
+             "links": pyarrow.map_(string, string), "empty": string, "count": pyarrow.int64()}
+    maybe = lambda value: None if rng.random() < 0.2 else value
+    some = lambda most, of: [of() for _ in range(rng.randint(0, most))]
+    records = [{
+        "title": maybe(text(rng, 4)), "notes": maybe(some(3, lambda: maybe(text(rng, 3)))),
+        "facts": maybe(some(3, lambda: maybe({"name": maybe(text(rng, 2)), "aliases": maybe(some(2, lambda: maybe(some(2, lambda: text(rng, 2)))))}))),
+        "meta": maybe({"by": maybe(text(rng, 2)), "year": 1984}), "links": maybe({f"key {i}": text(rng, 2) for i in range(rng.randint(0, 2))}),
+        "empty": None, "count": maybe(rng.randint(0, 1 << 40)),
+    } for _ in range(90)]
+    chats = [{"id": i, "conversations": [{"from": ["human", "gpt"][turn % 2], "value": text(rng, 9) + ".", "weight": 1.0}
+                                          for turn in range(rng.randint(1, 5))]} for i in range(40)]
+    lines = lambda records: "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    (OUT / "nested.jsonl").write_text(lines(records), encoding="utf-8")
+    (OUT / "chats.jsonl").write_text(lines(chats), encoding="utf-8")
+    schema = pyarrow.schema(types.items())
+    # pyarrow takes a map as its pairs.
+    rows = [{**record, "links": None if record["links"] is None else list(record["links"].items())} for record in records]
+    columns = {"title": "gzip", "notes.list.element": "brotli", "facts.list.element.name": "zstd", "facts.list.element.aliases.list.element.list.element": "lz4",
+               "meta.by": "snappy", "meta.year": "none", "links.key_value.key": "gzip", "links.key_value.value": "none", "empty": "zstd", "count": "snappy"}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), OUT / "nested.parquet", row_group_size=40, compression=columns,
+                                data_page_size=300, write_batch_size=8)
+    schema = pyarrow.schema([("id", pyarrow.int32()), ("conversations", pyarrow.list_(turn))])
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(chats, schema), OUT / "chats.parquet", compression="zstd", data_page_version="2.0",
+                                use_dictionary=False, column_encoding={"conversations.list.element.value": "DELTA_BYTE_ARRAY",
+                                                                       "conversations.list.element.from": "DELTA_LENGTH_BYTE_ARRAY"})
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     files = written_files()
@@ -87,6 +120,7 @@ def main():
     columns = {name: [record[name] for record in records] for name in ["instruction", "input", "output"]}
     columns |= {"n": list(range(len(records))), "bytes": [b"\xff\x00" for _ in records]}
     pyarrow.parquet.write_table(pyarrow.table(columns), OUT / "alpaca.parquet", row_group_size=25, compression="snappy")
+    nested_files(random.Random(SEED + 1))
     result = {"script": "tools/reference/corpus.py", "seed": SEED, "python": platform.python_version(),
               "tokenizers": tokenizers.__version__, "pyarrow": pyarrow.__version__, "counts": {}}
     for name in NAMES:

@@ -9,7 +9,7 @@ import type { DevicePreference } from "./report/types";
 import { hubAddress, setHubAddress, setTheme, theme, type Theme } from "./state/preferences";
 import { SCAN } from "./state/link";
 import { SPECIMEN } from "./state/loaded_model";
-import { Session } from "./state/session";
+import { Session, type Trouble } from "./state/session";
 import { chooseLanguage, type Language, t } from "./strings";
 import type { Found, ModelDialog, TypedAddress } from "./views/model_dialog";
 import { GlitchscopeElement, sheet } from "./views/element";
@@ -37,6 +37,7 @@ export class App extends GlitchscopeElement {
   declare opened: ReadonlyMap<string, LabElement | null>;
   private readonly session = new Session();
   private readonly able: Capability = capability();
+  private offered: Trouble | null = null;
 
   constructor() {
     super();
@@ -48,7 +49,10 @@ export class App extends GlitchscopeElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.session.addEventListener("change", () => this.requestUpdate());
+    this.session.addEventListener("change", () => {
+      this.requestUpdate();
+      this.offer();
+    });
     this.addEventListener("change-model", () => this.change());
     this.addEventListener("help", () => void this.renderRoot.querySelector<HelpPanel>("gs-help")?.open());
     if (this.able.simd && this.able.workers) void this.session.start();
@@ -189,7 +193,30 @@ export class App extends GlitchscopeElement {
     }
   }
 
+  /** What was asked for holds several models: they are listed, once for each time it was asked for. */
+  private offer(): void {
+    const { trouble } = this.session;
+    if (!trouble?.choices || trouble === this.offered) return;
+    this.offered = trouble;
+    this.found = this.choices();
+    this.dialog?.show();
+  }
+
+  private choices(): Found | null {
+    const { session } = this;
+    const { choices } = session.trouble ?? {};
+    if (!choices) return null;
+    return {
+      title: t(choices.length === 1 ? "found.choose.one" : "found.choose", { name: session.wanted.name }),
+      files: choices.map(({ file, bytes }) => ({ name: file, bytes })),
+      problem: "",
+      load: null,
+      choose: (file) => this.load(() => session.choose(file)),
+    };
+  }
+
   private change(): void {
+    this.found ??= this.choices();
     this.dialog?.show();
     void this.look();
   }

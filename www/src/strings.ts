@@ -739,8 +739,8 @@ const CATALOGUE = {
   "dialog.address": ["From an address", "从网址"],
   "dialog.address.load": ["Load", "加载"],
   "dialog.address.what": [
-    "A model on Hugging Face as owner/name or owner/name@revision, or the address of a folder with these files.",
-    "Hugging Face 模型（所有者/名称，或 所有者/名称@版本），或包含这些文件的文件夹网址。",
+    "A model on Hugging Face as owner/name, owner/name@revision or owner/name:file.gguf, or the address of a folder with these files.",
+    "Hugging Face 模型（所有者/名称、所有者/名称@版本 或 所有者/名称:文件.gguf），或包含这些文件的文件夹网址。",
   ],
   "dialog.address.refused": ["That is neither owner/name nor an address that begins with http.", "这既不是“所有者/名称”，也不是以 http 开头的网址。"],
   "dialog.hub": ["Another hub, or an access token", "其他模型站点或访问令牌"],
@@ -780,6 +780,9 @@ const CATALOGUE = {
   "found.unknown.hint": ["A model is a .gguf file, or config.json, model.safetensors and tokenizer.json; drop the whole folder. A report is a JSON file saved by Glitchscope.", "模型是一个 .gguf 文件，或 config.json、model.safetensors 与 tokenizer.json；请拖入整个文件夹。报告是 Glitchscope 保存的 JSON 文件。"],
   "found.missing": ["Missing: {files}. Drop the whole folder.", "缺少：{files}。请拖入整个文件夹。"],
   "found.no_tokenizer": ["Missing: {files}. Without it the model can be loaded, but no token can be asked about.", "缺少：{files}。没有它可以加载模型，但无法提问。"],
+  "found.choose": ["{name} holds several models", "{name} 中有多个模型"],
+  "found.choose.one": ["{name} holds a GGUF file", "{name} 中有一个 GGUF 文件"],
+  "found.choose.file": ["Load {file}", "加载 {file}"],
   "found.busy": ["Something is running. Cancel it or wait, then load.", "有任务正在运行。请取消或等待后再加载。"],
 
   "failure.load": ["The model could not be loaded", "无法加载模型"],

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { recognise } from "../src/core/files";
-import { parseAddress, parseHub } from "../src/core/address";
-import { HUB, readReference } from "../src/core/hub_source";
+import { hubName, parseAddress, parseHub } from "../src/core/address";
+import { ggufModels, HUB, readReference } from "../src/core/hub_source";
 import type { SourceListener } from "../src/core/source_error";
 import { FilesSource, openSource } from "../src/core/sources";
 
@@ -182,6 +182,10 @@ describe("what a person types", () => {
       expect(spec?.kind === "hub" && `${spec.id} ${spec.revision}`, typed).toBe(expected);
       expect(spec, typed).toMatchObject({ host: HUB });
     }
+    const file = parseAddress("org/m@v2:sub/m-Q4_K_M.gguf", here, "http://localhost:1");
+    expect(file).toMatchObject({ kind: "hub", id: "org/m", revision: "v2", modelFile: "sub/m-Q4_K_M.gguf", name: "m-Q4_K_M.gguf", host: "http://localhost:1" });
+    expect(file?.kind === "hub" && hubName(file)).toBe("org/m@v2:sub/m-Q4_K_M.gguf");
+    expect(parseAddress("org/m:model.safetensors", here)).toBeNull();
     expect(parseAddress("org/m@v2", here, "http://localhost:1")).toMatchObject({ host: "http://localhost:1", name: "org/m@v2" });
   });
 
@@ -259,7 +263,21 @@ describe("a model of a hub", () => {
 
   it("with GGUF files only says which there are", async () => {
     answer = (_, response) => void response.writeHead(200).end(JSON.stringify({ sha: COMMIT, siblings: [{ rfilename: "README.md" }, { rfilename: "m-Q8_0.gguf" }, { rfilename: "m-Q4_0.gguf" }] }));
-    await expect(hub().len("config.json")).rejects.toMatchObject({ message: expect.stringContaining("m-Q8_0.gguf, m-Q4_0.gguf"), hint: expect.stringContaining("/o/m/blob/main/m-Q8_0.gguf") });
+    await expect(hub().oneModel()).rejects.toMatchObject({
+      message: expect.stringContaining("m-Q4_0.gguf, m-Q8_0.gguf"), hint: expect.stringContaining("o/m:m-Q4_0.gguf"), kind: "input",
+      choices: [{ file: "m-Q4_0.gguf", bytes: null }, { file: "m-Q8_0.gguf", bytes: null }],
+    });
+    // Negative control: beside safetensors they are not asked about.
+    answer = (_, response) => void response.writeHead(200).end(JSON.stringify({ sha: COMMIT, siblings: [{ rfilename: "m.gguf" }, { rfilename: "model.safetensors" }] }));
+    await hub().oneModel();
+  });
+
+  it("in parts is one model", () => {
+    const file = (name: string, size: number | null) => ({ name, size, sha256: null });
+    expect(ggufModels([
+      file("b-00002-of-00002.gguf", 5), file("a.gguf", 1), file("b-00001-of-00002.gguf", 7), file("x/c-00001-of-00002.gguf", 3),
+      file("x/c-00002-of-00002.gguf", null), file("lost-00002-of-00002.gguf", 9), file("README.md", 2),
+    ])).toEqual([{ file: "a.gguf", bytes: 1 }, { file: "b-00001-of-00002.gguf", bytes: 12 }, { file: "x/c-00001-of-00002.gguf", bytes: null }]);
   });
 
   it("is held to the hash that the hub names", async () => {

@@ -92,6 +92,17 @@ impl Source for FolderSource {
         self.model_file.clone()
     }
 
+    fn gguf_files(&self) -> Vec<(String, u64)> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut files: Vec<(String, u64)> = entries
+            .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.metadata().ok()?)))
+            .filter(|(name, metadata)| metadata.is_file() && name.to_ascii_lowercase().ends_with(".gguf"))
+            .map(|(name, metadata)| (name, metadata.len()))
+            .collect();
+        files.sort_unstable();
+        files
+    }
+
     fn len<'a>(&'a self, file: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, CheckpointError>> {
         Box::pin(std::future::ready(self.len_now(file)))
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::faults::{Scopes, Verdict};
 use super::pieces::{self, Piece};
-use crate::compute::{ComputeError, Tensor, TensorId};
+use crate::compute::{ComputeError, DType, Tensor, TensorId};
 
 /// Bytes of writes that may wait for a submission. Written data is staged until then, so without a flush a model
 /// would be in memory twice while it loads.
@@ -23,6 +23,8 @@ pub struct Buffers {
     pieces: HashMap<TensorId, Vec<Piece>>,
     /// Copies of stretches of biases, for projections done in pieces: tensor, first element.
     slices: HashMap<(TensorId, usize), Tensor>,
+    /// Columns of what is projected, for projections done in pieces of inputs, by shape. They last for one recording.
+    strips: HashMap<[usize; 2], Tensor>,
     /// Allocations, and writes to them, of which the browser has not yet said whether they succeeded.
     unsettled: Vec<(TensorId, Verdict)>,
     unsubmitted_bytes: u64,
@@ -41,6 +43,7 @@ impl Buffers {
             buffers: HashMap::new(),
             pieces: HashMap::new(),
             slices: HashMap::new(),
+            strips: HashMap::new(),
             unsettled: Vec::new(),
             unsubmitted_bytes: 0,
             used_bytes: 0,
@@ -85,7 +88,7 @@ impl Buffers {
         self.pieces.get(&tensor.id()).map(Vec::as_slice)
     }
 
-    /// Elements `first..first + len` of a vector, as a tensor of their own: a binding cannot begin anywhere.
+    /// Elements `first..first + len` of a vector as they are now, as a tensor of their own: a binding cannot begin anywhere.
     pub fn slice(
         &mut self,
         device: &wgpu::Device,
@@ -94,11 +97,11 @@ impl Buffers {
         first: usize,
         len: usize,
     ) -> Result<Tensor, ComputeError> {
-        if let Some(slice) = self.slices.get(&(tensor.id(), first)) {
-            return Ok(slice.clone());
-        }
         let whole = self.get(tensor)?.clone();
-        let slice = Tensor::new(format!("{} from {first}", tensor.label()), &[len], tensor.dtype());
+        let slice = match self.slices.get(&(tensor.id(), first)) {
+            Some(slice) => slice.clone(),
+            None => Tensor::new(format!("{} from {first}", tensor.label()), &[len], tensor.dtype()),
+        };
         self.allocate(device, &slice)?;
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         // Pieces begin at a multiple of four rows, so this is a whole word; a copy's length is rounded up to one, into
@@ -108,6 +111,22 @@ impl Buffers {
         queue.submit([encoder.finish()]);
         self.slices.insert((tensor.id(), first), slice.clone());
         Ok(slice)
+    }
+
+    /// Room for columns of a tensor, as a tensor of their own. Parts of one recording that need the same room share it.
+    pub fn strip(&mut self, device: &wgpu::Device, rows: usize, columns: usize) -> Result<Tensor, ComputeError> {
+        let shape = [rows, columns];
+        let strip = self.strips.entry(shape).or_insert_with(|| Tensor::new("columns of a product", &shape, DType::F32));
+        let strip = strip.clone();
+        self.allocate(device, &strip)?;
+        Ok(strip)
+    }
+
+    /// The recording that needed them has been submitted, or has failed.
+    pub fn free_strips(&mut self) {
+        for strip in std::mem::take(&mut self.strips).into_values() {
+            self.free(&strip);
+        }
     }
 
     fn too_large(&self, tensor: &Tensor) -> ComputeError {

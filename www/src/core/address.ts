@@ -3,8 +3,8 @@ import { HUB, type HubSpec } from "./hub_source";
 import { isGguf } from "./files";
 import type { SourceSpec } from "./sources";
 
-/** `owner/name` or `owner/name@revision`; a revision may hold slashes, as branches do. */
-const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w.-][\w./-]*))?$/;
+/** `owner/name`, `owner/name@revision`, and either with `:file.gguf`; a revision may hold slashes, as branches do. */
+const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w.-][\w./-]*))?(?::(\w[^:?#]*\.gguf))?$/i;
 
 export function isHubId(text: string): boolean {
   return HUB_ID.test(text);
@@ -14,7 +14,7 @@ export function isHubId(text: string): boolean {
 export function parseAddress(typed: string, here: string, hub: string = HUB): SourceSpec | null {
   const text = typed.trim();
   const id = HUB_ID.exec(text);
-  if (id) return hubSpec(hub, id[1]!, id[2] ?? "main");
+  if (id) return named(hubSpec(hub, id[1]!, id[2] ?? "main"), id[3] ?? "");
   let url: URL;
   try {
     // An address needs its scheme; only what begins with `.` or `/` is taken as beside this page.
@@ -40,7 +40,17 @@ export function parseAddress(typed: string, here: string, hub: string = HUB): So
 
 /** The model is the file itself when it is a GGUF file, else the folder it lies in. */
 function named(spec: SourceSpec, file: string): SourceSpec {
-  return isGguf(file) ? { ...spec, name: file.slice(file.lastIndexOf("/") + 1), modelFile: file } : spec;
+  return isGguf(file) ? withFile(spec, file) : spec;
+}
+
+/** The same place, and of it this file. */
+export function withFile(spec: SourceSpec, file: string): SourceSpec {
+  return { ...spec, name: file.slice(file.lastIndexOf("/") + 1), modelFile: file };
+}
+
+/** What a person would type for a model of the hub. */
+export function hubName({ id, revision, modelFile }: HubSpec & { modelFile?: string | undefined }): string {
+  return `${revision === "main" ? id : `${id}@${revision}`}${modelFile ? `:${modelFile}` : ""}`;
 }
 
 /** The origin of a hub as it was typed; null when it is no address. */
@@ -54,5 +64,6 @@ export function parseHub(typed: string): string | null {
 }
 
 function hubSpec(host: string, id: string, revision: string): HubSpec {
-  return { kind: "hub", name: revision === "main" ? id : `${id}@${revision}`, host, id, revision };
+  const spec: HubSpec = { kind: "hub", name: "", host, id, revision };
+  return { ...spec, name: hubName(spec) };
 }

@@ -359,7 +359,7 @@ function listening<E = ScanEvent>(on: (event: E) => void): MessagePort {
 export function asFailure(error: unknown): Failure {
   const inner = (error as { failure?: Failure } | null)?.failure ?? (error as Partial<Failure> | null);
   if (inner && typeof inner.message === "string") {
-    return { message: inner.message, hint: inner.hint ?? null, kind: inner.kind ?? "internal" };
+    return { message: inner.message, hint: inner.hint ?? null, kind: inner.kind ?? "internal", choices: inner.choices };
   }
   return { message: String(error), hint: null, kind: "internal" };
 }

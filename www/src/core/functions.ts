@@ -56,6 +56,7 @@ export async function open(spec: SourceSpec, { device, weights, untrained }: Pla
     });
     cancel = new Cancel();
     try {
+      if (!spec.modelFile && untrained === undefined) await source.oneModel();
       restore_gpu_tuning(await keptTuning());
       const opened = untrained === undefined
         ? await Session.open(source, device, listener, cancel, weights)
@@ -239,8 +240,8 @@ export async function plain<T>(work: () => Promise<T>, events?: MessagePort): Pr
 }
 
 function failure(error: unknown): { failure: Failure } {
-  const { message, hint, kind } = (error ?? {}) as Partial<Failure>;
-  if (typeof message === "string" && typeof kind === "string") return { failure: { message, hint: hint ?? null, kind } };
+  const { message, hint, kind, choices } = (error ?? {}) as Partial<Failure>;
+  if (typeof message === "string" && typeof kind === "string") return { failure: { message, hint: hint ?? null, kind, choices } };
   // A trap leaves the module's memory in an unknown state: nothing may be called in it again.
   const trapped = error instanceof WebAssembly.RuntimeError;
   return {

@@ -7,7 +7,8 @@
  */
 import type { FileInfo } from "../report/types";
 import type { ModelCache, Reference } from "./model_cache";
-import { SourceError, type SourceListener } from "./source_error";
+import { isGguf } from "./files";
+import { type FileChoice, SourceError, type SourceListener } from "./source_error";
 import type { PageSource } from "./sources";
 import { UrlSource } from "./url_source";
 
@@ -41,18 +42,24 @@ export class HubSource implements PageSource {
 
   async len(file: string): Promise<number | null> {
     const { files, reference } = await this.resolve();
-    const gguf = reference.files.map(({ name }) => name).filter((name) => name.endsWith(".gguf"));
-    if (file === "config.json" && gguf.length > 0 && !reference.files.some(({ name }) => name === file)) {
-      throw new SourceError(
-        `${this.spec.id} has no config.json, but ${gguf.length === 1 ? "a GGUF file" : `${gguf.length} GGUF files`}: ${gguf.slice(0, 12).join(", ")}`,
-        `Name one by its address, for example ${this.spec.host}/${this.spec.id}/blob/${this.spec.revision}/${gguf[0]}`,
-      );
-    }
     return reference.files.some(({ name }) => name === file) ? files.len(file) : null;
   }
 
   async read(file: string, start: number, end: number): Promise<Uint8Array> {
     return (await this.resolve()).files.read(file, start, end);
+  }
+
+  async oneModel(): Promise<void> {
+    const { files } = (await this.resolve()).reference;
+    const models = ggufModels(files);
+    if (models.length === 0 || files.some(({ name }) => name.endsWith(".safetensors"))) return;
+    const { name } = this.spec;
+    const listed = models.slice(0, 12).map(({ file }) => file).join(", ");
+    throw new SourceError(
+      `${name} holds no safetensors, but ${models.length === 1 ? "a GGUF file" : `${models.length} GGUF files`}: ${listed}${models.length > 12 ? ", …" : ""}`,
+      `Choose one, or name it: ${name}:${models[0]!.file}`,
+      models,
+    );
   }
 
   /** Files in the repository, as the hub lists them. */
@@ -127,6 +134,20 @@ export class HubSource implements PageSource {
     await this.cache?.remember(key, reference);
     return reference;
   }
+}
+
+/** The models among a repository's GGUF files: of one in parts the first part, with the bytes of all. */
+export function ggufModels(files: Reference["files"]): FileChoice[] {
+  const models = new Map<string, FileChoice>();
+  const gguf = files.filter(({ name }) => isGguf(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const { name, size } of gguf) {
+    // The first part comes first in the alphabet.
+    const first = name.replace(/-\d{5}(-of-\d{5}\.gguf)$/, "-00001$1");
+    const known = models.get(first);
+    if (known && name !== first) known.bytes = known.bytes === null || size === null ? null : known.bytes + size;
+    else if (name === first) models.set(first, { file: name, bytes: size });
+  }
+  return [...models.values()];
 }
 
 /** The hub's answer is somebody else's data: what is used of it is checked. */

@@ -21,6 +21,9 @@ export async function parquetAsJsonLines(file: Blob, columns: readonly string[],
   const metadata = await parquetMetadataAsync(bytes);
   const known = new Set(metadata.row_groups[0]?.columns.map(({ meta_data: meta }) => meta?.path_in_schema[0]) ?? []);
   const wanted = columns.filter((column) => known.has(column));
+  if (columns.length > 0 && wanted.length === 0) {
+    throw new Error(`none of the chosen fields (${columns.join(", ")}) is a column: ${[...known].slice(0, 20).join(", ")}`);
+  }
   const total = Number(metadata.num_rows);
   const parts: Blob[] = [];
   let rowStart = 0;
@@ -28,7 +31,7 @@ export async function parquetAsJsonLines(file: Blob, columns: readonly string[],
     if (listener.isCancelled()) throw { message: "cancelled", hint: null, kind: "cancelled" };
     const rowEnd = rowStart + Number(group.num_rows);
     const rows = await parquetReadObjects({
-      file: bytes, metadata, rowStart, rowEnd, compressors, utf8: false, ...(wanted.length > 0 ? { columns: wanted } : {}),
+      file: bytes, metadata, rowStart, rowEnd, compressors, parsers: NO_TEXTS, utf8: false, ...(wanted.length > 0 ? { columns: wanted } : {}),
     });
     parts.push(new Blob(rows.map((row) => `${JSON.stringify(row, onlyText)}\n`)));
     rowStart = rowEnd;
@@ -36,6 +39,9 @@ export async function parquetAsJsonLines(file: Blob, columns: readonly string[],
   }
   return new Blob(parts);
 }
+
+/** Bytes that hyparquet would write out: numbers of things and shapes are no texts either. */
+const NO_TEXTS = { uuidFromBytes: () => null, geometryFromBytes: () => null, geographyFromBytes: () => null };
 
 /** Bytes and dates are no texts, and a number of 64 bits is no JSON. */
 function onlyText(this: Record<string, unknown>, key: string, value: unknown): unknown {

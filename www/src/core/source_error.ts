@@ -5,11 +5,20 @@ export interface Failure {
   message: string;
   hint: string | null;
   kind: string;
+  /** Files of which one has to be named, where that is what is wrong. */
+  choices?: FileChoice[] | undefined;
+}
+
+/** A file that holds a model of its own. */
+export interface FileChoice {
+  file: string;
+  /** Null where the hub does not say. */
+  bytes: number | null;
 }
 
 export class SourceError extends Error implements Failure {
   readonly kind = "input";
-  constructor(message: string, readonly hint: string | null) {
+  constructor(message: string, readonly hint: string | null, readonly choices?: FileChoice[]) {
     super(message);
   }
 }

@@ -20,6 +20,8 @@ export type SourceSpec = (
 
 /** A source of the page: it can be held to what its origin says of its files, and it lets go of what it holds. */
 export interface PageSource extends JsSource {
+  /** Fails when there are several models to choose from, with their files. */
+  oneModel(): Promise<void>;
   /** Fails when a file that was read whole is not the one its origin names. */
   verify(files: FileInfo[]): Promise<void>;
   close(): Promise<void>;
@@ -66,6 +68,8 @@ export class FilesSource implements PageSource {
       );
     }
   }
+
+  async oneModel(): Promise<void> {}
 
   async verify(): Promise<void> {}
 

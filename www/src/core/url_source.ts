@@ -68,6 +68,8 @@ export class UrlSource implements PageSource {
     return this.range(file, entry, start, end);
   }
 
+  async oneModel(): Promise<void> {}
+
   async verify(): Promise<void> {}
 
   async close(): Promise<void> {

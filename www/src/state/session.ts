@@ -6,7 +6,7 @@
 import {
   type AnyReport, asFailure, Core, type ExportFormat, type Failure, type KeptScan, type Placement, type Repaired, type SourceSpec,
 } from "../core/client";
-import { parseAddress } from "../core/address";
+import { hubName, parseAddress, withFile } from "../core/address";
 import type { NamedFile } from "../core/files";
 import { HUB } from "../core/hub_source";
 import { written } from "../core/parcel";
@@ -136,6 +136,11 @@ export class Session extends EventTarget {
     if (!spec) return false;
     void this.load(spec.kind === "hub" && token ? { ...spec, token } : spec);
     return true;
+  }
+
+  /** Loads one of the models that the place asked for was found to hold. */
+  async choose(file: string): Promise<void> {
+    await this.load(withFile(this.wanted, file));
   }
 
   /** Goes on with the scan that was left behind: what it has asked is not asked again. */
@@ -712,10 +717,8 @@ export class Session extends EventTarget {
     const spec = this.wanted;
     const linked: Linked = { ...this.placement, method: this.method, options: this.options, filter: this.filter };
     if (spec.kind === "url" && !spec.bundled) linked.model = spec.url + (spec.modelFile ?? "");
-    if (spec.kind === "hub" && spec.modelFile) {
-      linked.model = `${spec.host}/${spec.id}/resolve/${spec.revision}/${spec.modelFile}`;
-    } else if (spec.kind === "hub") {
-      linked.model = spec.name;
+    if (spec.kind === "hub") {
+      linked.model = hubName(spec);
       if (spec.host !== HUB) linked.hub = spec.host;
     }
     if (this.picked !== null) linked.token = this.picked;

@@ -12,9 +12,12 @@ const WEIGHTS = ["stored", "f16", "int8", "int4"] as const;
 /** What a drop or a pick turned out to be, in words the dialog can show. */
 export interface Found {
   title: string;
-  files: { name: string; bytes: number }[];
+  /** `bytes` is null where nobody says. */
+  files: { name: string; bytes: number | null }[];
   problem: string;
   load: (() => void) | null;
+  /** Where every file is a model of its own. */
+  choose?: (file: string) => void;
 }
 
 /** An address as it was typed, the hub that ids are looked up at, and a token for it. The listener sets what it refuses. */
@@ -37,7 +40,11 @@ export class ModelDialog extends GlitchscopeElement {
     p.small { margin-top: 6px; }
     .found { margin-top: 16px; padding: 12px 16px; border: 1px solid var(--accent); border-radius: 4px; background: var(--surface); }
     .found ul { list-style: none; margin-top: 8px; font-size: 13px; max-height: 160px; overflow-y: auto; }
-    .found li { display: flex; justify-content: space-between; gap: 16px; }
+    .found li { display: flex; justify-content: space-between; align-items: center; gap: 16px; }
+    .found .choices { max-height: 50vh; }
+    .found .choices li { padding: 4px 0; }
+    .found .choices li span:first-child { flex: 1; }
+    .found .choices .quiet { white-space: nowrap; }
     .found li span:first-child { overflow-wrap: anywhere; font-family: var(--mono); }
     details { margin-top: 8px; }
     .fields { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr)); gap: 8px 12px; margin-top: 8px; }
@@ -145,10 +152,13 @@ export class ModelDialog extends GlitchscopeElement {
   }
 
   private recognised(found: Found) {
-    const total = found.files.reduce((sum, file) => sum + file.bytes, 0);
+    const { files, choose } = found;
+    const total = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
     return html`<div class="found" role="status">
-      <b>${found.title}</b>${found.files.length > 0 ? html` <span class="quiet">${bytes(total)}</span>` : nothing}
-      <ul>${found.files.slice(0, 50).map((file) => html`<li><span><bdi>${file.name}</bdi></span><span class="quiet">${bytes(file.bytes)}</span></li>`)}</ul>
+      <b>${found.title}</b>${files.length > 0 && !choose ? html` <span class="quiet">${bytes(total)}</span>` : nothing}
+      <ul class=${choose ? "choices" : ""}>${files.slice(0, choose ? 200 : 50).map((file) => html`<li><span><bdi>${file.name}</bdi></span>
+        <span class="quiet">${file.bytes === null ? nothing : bytes(file.bytes)}</span>
+        ${choose ? html`<button aria-label=${t("found.choose.file", { file: file.name })} @click=${() => choose(file.name)}>${t("dialog.address.load")}</button>` : nothing}</li>`)}</ul>
       ${found.problem ? html`<p class="problem">${found.problem}</p>` : nothing}
       ${found.load ? html`<div class="row"><button class="primary" @click=${found.load}>${t("dialog.load")}</button></div>` : nothing}
     </div>`;

@@ -22,7 +22,7 @@ pub struct PrevalenceArgs {
     /// A saved report of this model: its glitch tokens are counted
     #[arg(long, value_name = "FILE", required = true)]
     report: PathBuf,
-    /// Files of texts: .txt, .json, .jsonl, .csv, .tsv
+    /// Files of texts: .txt, .json, .jsonl, .csv, .tsv, .parquet
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Every line of a text file is a document
