@@ -684,6 +684,7 @@ export type ScanEvent =
   | { "event": "probes", probes: Array<Probe>, }
   | { "event": "graph", graph: TokenGraph, }
   | { "event": "detectors", table: DetectorTable, }
+  | { "event": "text", text: string, }
   | { "event": "state", line: string, }
   | { "event": "note", text: string, };
 
@@ -750,6 +751,24 @@ export interface StateInfo {
   options: ScanOptions;
   /** Answers that need not be asked for again. */
   answered: number;
+}
+
+/** How a text is continued. */
+export interface GenerateOptions {
+  /** New tokens at most. */
+  max_new: number;
+  /** Ask through the model's chat template. */
+  chat: boolean;
+}
+
+/** What a model said. */
+export interface GeneratedText {
+  /** Without special tokens. */
+  text: string;
+  ids: Array<number>;
+  prompt_tokens: number;
+  /** The model ended its text; otherwise the limit on new tokens did. */
+  ended: boolean;
 }
 
 /** A training's settings. What is left out has the default. */
