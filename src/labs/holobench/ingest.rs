@@ -359,7 +359,7 @@ fn changed_note(column: &str, table: &str, n: usize) -> String {
 fn typed(table: &str, names: &[(String, bool)], mut rows: Vec<Vec<Value>>, notes: &mut Vec<String>) -> Table {
     let mut columns = Vec::with_capacity(names.len());
     for (i, (name, primary_key)) in names.iter().enumerate() {
-        let (mut integers, mut reals, mut texts, mut dates) = (0, 0, 0, 0);
+        let (mut integers, mut reals, mut texts, mut dates) = (0usize, 0usize, 0usize, 0usize);
         for row in &rows {
             match &row[i] {
                 Value::Integer(_) => integers += 1,
