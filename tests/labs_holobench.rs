@@ -75,7 +75,7 @@ fn ints(rows: &[&[i64]]) -> Vec<Vec<Value>> {
     rows.iter().map(|row| row.iter().map(|n| Value::Integer(*n)).collect()).collect()
 }
 
-/// What both this test and the one of the wasm file (tests/web/holobench.test.mjs) expect.
+/// What both this test and the one of the wasm file (tests/web/database.test.mjs) expect.
 #[derive(serde::Deserialize)]
 struct Golden {
     contexts: Vec<GoldenContext>,
