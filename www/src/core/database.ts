@@ -103,13 +103,14 @@ export class DatabaseCore {
     return this.text("prompt_of", template ? JSON.stringify(template) : undefined, style, context, question);
   }
 
-  promptTemplates(): Promise<PromptTemplate[]> {
-    return this.work("prompt_templates");
-  }
-
   /** The study's own file by its bytes, any other by its placeholders; fails for a text with none of them. */
   recogniseTemplate(text: string): Promise<PromptTemplate> {
     return this.work("recognise_template", text);
+  }
+
+  /** What the answerer says that finds nothing. */
+  emptyAnswer(): Promise<string> {
+    return this.text("empty_answer");
   }
 
   score(request: ScoreRequest): Promise<AnswerScore> {
@@ -150,10 +151,6 @@ export class DatabaseCore {
 
   referenceCsv(rows: ReferenceRow[]): Promise<string> {
     return this.text("reference_csv", JSON.stringify(rows));
-  }
-
-  readReferenceCsv(text: string): Promise<ReferenceRow[]> {
-    return this.work("read_reference_csv", text);
   }
 
   extractionBody(settings: JudgeSettings, response: string): Promise<object> {

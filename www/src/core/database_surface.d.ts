@@ -27,8 +27,8 @@ export class Database {
 }
 
 export function prompt_of(template_json: string | null | undefined, style: string, context: string, question: string): string;
-export function prompt_templates(): string;
 export function recognise_template(text: string): string;
+export function empty_answer(): string;
 export function score_answer(request_json: string): string;
 export function aggregate_scores(answered_json: string, by: string): string;
 export function export_prompts(lines_json: string): string;
@@ -38,10 +38,8 @@ export function export_labels(lines_json: string): string;
 export function import_responses(text: string, ids: string[]): string;
 export function import_labels(text: string, ids: string[]): string;
 export function reference_csv(rows_json: string): string;
-export function read_reference_csv(text: string): string;
 export function extraction_body(settings_json: string, response: string): string;
 export function evaluation_body(settings_json: string, question: string, answer: string, gold_json: string): string;
 export function read_extraction(content: string): string;
 export function read_evaluation(content: string, gold_json: string): string;
 export function score_csv(table_json: string): string;
-export function score_markdown(table_json: string): string;

@@ -18,8 +18,6 @@ import type {
 
 export const RANDOM = "random";
 export const EMPTY = "empty";
-/** What the answerer says that never finds anything. */
-const NOTHING_FOUND = "No answer";
 /** Contexts that are kept at hand. */
 const CONTEXTS_MAX = 24;
 /** Estimated tokens up to which every prompt is counted by the tokenizer; beyond them one of each length and amount. */
@@ -583,7 +581,7 @@ export class Experiment extends EventTarget {
       entry.warnings = context.warnings;
       if (!this.baselines.has(instance_id)) {
         const by = (text: string) => this.database.score({ instance_id, gold: context.gold, response: text, labels: null, source: "rule" });
-        this.baselines.set(instance_id, { random: await by(context.random_answer), empty: await by(NOTHING_FOUND) });
+        this.baselines.set(instance_id, { random: await by(context.random_answer), empty: await by(await this.database.emptyAnswer()) });
       }
     }
     const labels = entry.human ?? entry.judge;
