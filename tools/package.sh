@@ -19,15 +19,13 @@ rm -rf "$out" pkg
 # Beside the other two: the last crate is compiled on one core.
 tools/package_threads.sh "$out/threads" &
 threads=$!
-tools/package_database.sh "$out/database" &
-database=$!
-trap 'kill $threads $database 2>/dev/null || true' EXIT
+trap 'kill $threads 2>/dev/null || true' EXIT
+tools/package_database.sh "$out/database"
 cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd \
   -C llvm-args=-inline-threshold=75
 wasm-bindgen --target web --typescript --out-dir "$out/relaxed" "$wasm"
 wasm-pack build --release --target web --mode no-install
 wait $threads
-wait $database
 trap - EXIT
 
 # One JavaScript fits the two without threads only when their imports and exports are the same. In its comments stand

@@ -8,9 +8,8 @@ cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
 
 out=$1
-# Its own target folder, so that it neither waits for the other builds nor throws them out.
-export CARGO_PROFILE_RELEASE_OPT_LEVEL=s
-cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --target-dir target/database \
-  --no-default-features --features database
+# The engine is built in the same folder, with the same dependencies.
+cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --no-default-features --features database \
+  --config 'profile.release.package.glitchscope.opt-level="s"'
 wasm-bindgen --target web --typescript --out-name glitchscope_database --out-dir "$out" \
-  target/database/wasm32-unknown-unknown/release/glitchscope.wasm
+  target/wasm32-unknown-unknown/release/glitchscope.wasm
