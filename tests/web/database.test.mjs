@@ -75,7 +75,7 @@ test("the built-in database and its questions are those of the native build", ()
   const prompt = holobench.prompt_of(undefined, "direct", made.text, set.questions[0].text);
   const line = JSON.parse(database.prompt_line(JSON.stringify(made), prompt, 64));
   assert.deepEqual(JSON.parse(holobench.export_prompts(JSON.stringify([line]))), line);
-  const said = made.gold.rows.map((row) => row.join(" | ")).join("\n") || holobench.empty_answer();
+  const said = made.gold.rows.map((row) => row.map((value) => value ?? "null").join(" | ")).join("\n") || holobench.empty_answer();
   const request = { instance_id: made.instance.instance_id, gold: made.gold, response: said, labels: null, source: "rule" };
   const score = JSON.parse(holobench.score_answer(JSON.stringify(request)));
   assert.equal(score.recall, 1);
