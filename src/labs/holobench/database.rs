@@ -10,7 +10,8 @@ use super::HoloError;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(untagged)]
 pub enum Value {
-    Integer(#[cfg_attr(test, ts(type = "number"))] i64),
+    #[cfg_attr(test, ts(skip))]
+    Integer(i64),
     Real(f64),
     Text(String),
     Null,

@@ -775,6 +775,24 @@ export interface StateInfo {
   answered: number;
 }
 
+/** How a text is continued. */
+export interface GenerateOptions {
+  /** New tokens at most. */
+  max_new: number;
+  /** Ask through the model's chat template. */
+  chat: boolean;
+}
+
+/** What a model said. */
+export interface GeneratedText {
+  /** Without special tokens. */
+  text: string;
+  ids: Array<number>;
+  prompt_tokens: number;
+  /** The model ended its text; otherwise the limit on new tokens did. */
+  ended: boolean;
+}
+
 /** A training's settings. What is left out has the default. */
 export interface TrainingOptions {
   /** Steps in all, by which the schedule goes. */

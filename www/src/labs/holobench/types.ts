@@ -1,8 +1,8 @@
 // Generated from src/labs/holobench. Do not edit:
-// UPDATE=1 cargo test --lib holobench::typescript
+// UPDATE=1 cargo test --lib labs::typescript
 
 /** Null, a number or a text. A date is a text, `YYYY-MM-DD`. */
-export type Value = string | number | null;
+export type Value = number | string | null;
 
 /** What the values of a column are. */
 export type Kind = "integer" | "real" | "date" | "text";
@@ -139,18 +139,13 @@ export type Placement = "uniform" | "begin" | "end" | "middle" | "bimodal";
 /** `corrected`, or the study's code of a date, with its defects. */
 export type Mode = "corrected" | "ref-2025-02" | "ref-2024-10";
 
-/** Estimated tokens of relevant sentences, or their share of the length. */
-export type Amount = { "tokens": number } | { "density": number };
+/** Tokens of relevant sentences, or their share of the length. */
+export type Amount =
+  | { "tokens": number }
+  | { "density": number };
 
-/** What is varied. Every combination is an instance. */
-export interface GridSettings {
-  questions: Array<string>;
-  /** Tokens of the context, at most. */
-  lengths: Array<number>;
-  amounts: Array<Amount>;
-  placements: Array<Placement>;
-  options: ContextOptions;
-}
+/** How long a sentence is: by the study's estimate, characters / 3.66, or counted by a tokenizer. */
+export type Measure = "estimate" | "counted";
 
 /** How contexts are made, besides what a grid varies. */
 export interface ContextOptions {
@@ -163,18 +158,25 @@ export interface ContextOptions {
   filler: boolean;
   /** Take rows in an order of this seed; in their stored order without one. Corrected mode only. */
   shuffle: number | null;
-  /** Tokens of a sentence: the study's estimate (characters / 3.66), or counted by a tokenizer. */
   measure: Measure;
 }
 
-/** How long a sentence is. */
-export type Measure = "estimate" | "counted";
+/** What is varied. Every combination is an instance. */
+export interface GridSettings {
+  questions: Array<string>;
+  /** Tokens of the context, at most. */
+  lengths: Array<number>;
+  amounts: Array<Amount>;
+  placements: Array<Placement>;
+  options: ContextOptions;
+}
 
 /** One cell of the grid for one question: everything its context depends on. */
 export interface Instance {
   /** First 16 digits of SHA-256 over the database, the question and every value below. */
   instance_id: string;
   question: string;
+  /** Tokens of the context, at most. */
   length: number;
   amount: Amount;
   placement: Placement;
@@ -261,13 +263,14 @@ export interface Context {
   random_answer: string;
 }
 
-/** How the model is asked. */
+/** How the model is asked: with room for reasoning, or for the answer alone. */
 export type PromptStyle = "reasoning" | "direct";
 
-/** Templates for prompts; `{context}` and `{question}`, and so on, are filled in. */
+/** A template for prompts; `{context}` and `{question}`, and so on, are filled in. */
 export interface PromptTemplate {
-  /** `own`, or `reference` when the study's own file was recognised by its bytes. */
+  /** `own`; `reference` when the study's own file was recognised by its bytes; `custom` for any other. */
   origin: string;
+  /** `reasoning` or `direct` for a model, `extraction` or `evaluation` for a judge. */
   name: string;
   text: string;
 }
@@ -287,9 +290,11 @@ export interface PromptMeta {
   flags: Array<string>;
   difficulty: Difficulty;
   length: number;
+  /** In tokens, also where a density was asked for. */
   info_amount: number;
   placement: Placement;
   mode: Mode;
+  /** Of the order in which rows were taken; null for the stored one. */
   seed: number | null;
   est_tokens: number;
 }
@@ -328,14 +333,9 @@ export interface LabelLine {
   source: LabelSource;
 }
 
-/** How a gold row fares in an answer. */
-export type Label = "Exact Match" | "Partial Match" | "No Match";
-
-/** Who gave the labels. */
-export type LabelSource = "rule" | "judge" | "human";
-
 /** A line that cannot be read. */
 export interface BrokenLine {
+  /** From 1. */
   line: number;
   reason: string;
 }
@@ -351,22 +351,18 @@ export interface Imported<T> {
   broken: Array<BrokenLine>;
 }
 
-/** A row of the reference's CSV: question, prediction, gold. */
+/** A row of the study's CSV: question, prediction, gold. */
 export interface ReferenceRow {
   question: string;
   prediction: string;
   gold: Gold;
 }
 
-/** Scores one answer. */
-export interface ScoreRequest {
-  instance_id: string;
-  gold: Gold;
-  response: string;
-  /** Labels from elsewhere; the rule's own where null. */
-  labels: Array<Label> | null;
-  source: LabelSource;
-}
+/** How a gold row fares in an answer. */
+export type Label = "Exact Match" | "Partial Match" | "No Match";
+
+/** Who gave the labels. */
+export type LabelSource = "rule" | "judge" | "human";
 
 /** A gold row's label, and why. */
 export interface RowScore {
@@ -379,6 +375,16 @@ export interface RowScore {
   matched: Array<boolean>;
   /** The segment of the answer that was taken for this row. */
   segment: number | null;
+}
+
+/** Scores one answer. */
+export interface ScoreRequest {
+  instance_id: string;
+  gold: Gold;
+  response: string;
+  /** Labels from elsewhere; the rule's own where null. */
+  labels: Array<Label> | null;
+  source: LabelSource;
 }
 
 /** One answer against its gold. */
@@ -463,7 +469,7 @@ export interface ScoreTable {
 /** Where an answer is judged by a model. */
 export interface JudgeSettings {
   model: string;
-  /** The study's files, or null for the project's own words. */
+  /** Templates of the study, or others; null for the project's own words. */
   extraction: string | null;
   evaluation: string | null;
 }
@@ -476,6 +482,7 @@ export interface Extraction {
 
 /** A judge's second answer, read. */
 export interface Evaluation {
+  /** In the order of the gold rows; a row that the judge left out is No Match. */
   labels: Array<Label>;
   /** Ids that are missing, unknown or came twice. */
   problems: Array<string>;
