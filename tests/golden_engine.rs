@@ -46,7 +46,7 @@ fn open(folder: &Path, device: DevicePreference) -> Session {
 
 /// New ids, whatever they are: the fixtures' own loop knows no end token.
 fn continuation(model: &mut Model, ids: &[u32], max_new: usize) -> Vec<u32> {
-    pollster::block_on(generate(model, ids, max_new, &[], &mut Silent)).unwrap()
+    pollster::block_on(generate(model, ids, max_new, &[], &mut Silent, &mut |_, _| {})).unwrap()
 }
 
 #[test]

@@ -150,8 +150,9 @@ fn logits_are_those_of_the_same_weights_in_safetensors() {
             let mut reference = open(folder(&entry, weights), DevicePreference::Cpu);
             let expected = logits(&mut reference.model, &IDS);
             assert_logits(&format!("{} on {device:?}", entry.file), &got, &expected);
-            let greedy =
-                |model: &mut Model| pollster::block_on(generate(model, &IDS[..5], 8, &[], &mut Silent)).unwrap();
+            let greedy = |model: &mut Model| {
+                pollster::block_on(generate(model, &IDS[..5], 8, &[], &mut Silent, &mut |_, _| {})).unwrap()
+            };
             assert_eq!(greedy(&mut session.model), greedy(&mut reference.model), "{} on {device:?}", entry.file);
         }
     }
@@ -257,7 +258,8 @@ fn published_files_give_the_models_numbers() {
             }
             if tolerance.is_none_or(|tolerance| tolerance < 0.01) {
                 let mut silent = Silent;
-                let new = generate(&mut session.model, &expected.prompt_ids, greedy.len(), &[], &mut silent);
+                let new =
+                    generate(&mut session.model, &expected.prompt_ids, greedy.len(), &[], &mut silent, &mut |_, _| {});
                 assert_eq!(pollster::block_on(new).unwrap(), greedy, "{kind} on {device:?}");
             }
         }

@@ -271,7 +271,7 @@ fn same(a: &[Vec<Value>], b: &[Vec<Value>]) -> bool {
 #[test]
 fn answers_are_duckdbs() {
     let Some(python) = std::env::var_os("DUCKDB") else {
-        common::skipped("the same queries in DuckDB", "DUCKDB names no Python with duckdb==1.0.0");
+        crate::common::skipped("the same queries in DuckDB", "DUCKDB names no Python with duckdb==1.0.0");
         return;
     };
     let mut databases = Vec::new();

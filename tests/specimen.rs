@@ -96,7 +96,9 @@ fn logits_equal_transformers() {
             let logits = pollster::block_on(session.model.logits(&case.ids)).unwrap();
             assert_logits(&format!("{device:?}"), &logits[logits.len() - case.logits.len()..], &case.logits);
             let n = case.greedy.len();
-            let greedy = pollster::block_on(generate(&mut session.model, &case.ids, n, &[], &mut Silent)).unwrap();
+            let greedy =
+                pollster::block_on(generate(&mut session.model, &case.ids, n, &[], &mut Silent, &mut |_, _| {}))
+                    .unwrap();
             assert_eq!(greedy, case.greedy, "{device:?}");
         }
     }
