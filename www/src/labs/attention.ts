@@ -313,7 +313,7 @@ export class AttentionLab extends GlitchscopeElement {
     if (!opened || !comparison) return nothing;
     return html`<div id="head"><h3>${t("attention.map", { head: t("attention.head", { layer: opened.layer, head: opened.head }) })}</h3>
       <button class="small" @click=${() => lens.closeHead()}>${t("attention.map.close")}</button>
-      <gs-head-map .opened=${opened} .version=${this.version} .results=${lens.results} .modelNames=${comparison.models.map(({ name }) => name)} .concept=${lens.concept}
+      <gs-head-map .opened=${opened} .version=${opened.maps.filter(Boolean).length} .results=${lens.results} .comparison=${comparison} .concept=${lens.concept}
         stem=${stem(lens, `L${opened.layer}H${opened.head}`)}></gs-head-map></div>`;
   }
 

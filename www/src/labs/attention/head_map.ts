@@ -5,7 +5,7 @@ import { limitOf } from "../../views/colour_scale";
 import { GlitchscopeElement, sheet } from "../../views/element";
 import type { HeatmapData } from "../../views/heatmap";
 import type { OpenedHead } from "./lens";
-import type { AttentionResult } from "./types";
+import type { AttentionComparison, AttentionResult } from "./types";
 import { names, percent2, points } from "./tokens";
 import "../../views/heatmap";
 
@@ -22,14 +22,14 @@ export class HeadMap extends GlitchscopeElement {
     .waiting { min-height: 240px; }
   `];
   static override properties = {
-    opened: { attribute: false }, version: { type: Number }, results: { attribute: false }, modelNames: { attribute: false }, concept: { type: Number }, stem: { type: String },
+    opened: { attribute: false }, version: { type: Number }, results: { attribute: false }, comparison: { attribute: false }, concept: { type: Number }, stem: { type: String },
     view: { state: true }, blank: { state: true }, from: { state: true }, to: { state: true },
   };
   declare opened: OpenedHead | null;
-  /** Changes when `opened` has: the object itself stays. */
+  /** How many maps are there: the object itself stays, and millions of cells are drawn only when one has come. */
   declare version: number;
   declare results: readonly AttentionResult[];
-  declare modelNames: readonly string[];
+  declare comparison: AttentionComparison | null;
   declare concept: number;
   declare stem: string;
   /** A model's place, or a pair's two. */
@@ -44,7 +44,7 @@ export class HeadMap extends GlitchscopeElement {
     this.opened = null;
     this.version = 0;
     this.results = [];
-    this.modelNames = [];
+    this.comparison = null;
     this.concept = 0;
     this.stem = "head";
     this.view = "0";
@@ -68,11 +68,12 @@ export class HeadMap extends GlitchscopeElement {
   /** What can be shown: each model that has a map, and each pair whose maps are of the same tokens. */
   private get views(): { id: string; name: string; models: number[] }[] {
     const { opened } = this;
+    const modelNames = this.comparison?.models.map(({ name }) => name) ?? [];
     if (!opened) return [];
     const there = this.results.flatMap((_, i) => (opened.maps[i] ? [i] : []));
-    const singles = there.map((i) => ({ id: String(i), name: this.modelNames[i]!, models: [i] }));
+    const singles = there.map((i) => ({ id: String(i), name: modelNames[i]!, models: [i] }));
     const same = (a: number, b: number) => opened.maps[a]!.length === opened.maps[b]!.length;
-    const pairs = there.flatMap((a) => there.filter((b) => b > a && same(a, b)).map((b) => ({ id: `${a}-${b}`, name: `${this.modelNames[b]!} − ${this.modelNames[a]!}`, models: [a, b] })));
+    const pairs = there.flatMap((a) => there.filter((b) => b > a && same(a, b)).map((b) => ({ id: `${a}-${b}`, name: `${modelNames[b]!} − ${modelNames[a]!}`, models: [a, b] })));
     return [...singles, ...pairs];
   }
 
