@@ -14,7 +14,7 @@ use glitchscope::compute::quant::{self, Quantised};
 use glitchscope::compute::{DType, DevicePreference};
 use glitchscope::engine::Model;
 use glitchscope::engine::generate::generate;
-use glitchscope::progress::Silent;
+use glitchscope::progress::{Monitor, Silent};
 use glitchscope::session::{OpenOptions, Session};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -258,8 +258,9 @@ fn published_files_give_the_models_numbers() {
             }
             if tolerance.is_none_or(|tolerance| tolerance < 0.01) {
                 let mut silent = Silent;
+                let mut heard = |_: &[u32], _: &mut dyn Monitor| {};
                 let new =
-                    generate(&mut session.model, &expected.prompt_ids, greedy.len(), &[], &mut silent, &mut |_, _| {});
+                    generate(&mut session.model, &expected.prompt_ids, greedy.len(), &[], &mut silent, &mut heard);
                 assert_eq!(pollster::block_on(new).unwrap(), greedy, "{kind} on {device:?}");
             }
         }
