@@ -145,14 +145,14 @@ pub(super) fn generate(bench: &Bench, seed: u32, count: usize, check_amount: u32
         let n = chosen.iter().filter(|candidate| candidate.question.flags.array()[i]).count();
         spread.push(((*name).to_owned(), n as u32));
         if n < wanted(PER_FLAG) {
-            missing.push(format!("{} of {} questions of type {name}", n, wanted(PER_FLAG)));
+            missing.push(format!("{n} of {} questions of type {name}", wanted(PER_FLAG)));
         }
     }
     for difficulty in Difficulty::ALL {
         let n = chosen.iter().filter(|candidate| candidate.question.difficulty == difficulty).count();
         spread.push((difficulty.name().to_owned(), n as u32));
         if n < wanted(PER_DIFFICULTY) {
-            missing.push(format!("{} of {} {} questions", n, wanted(PER_DIFFICULTY), difficulty.name()));
+            missing.push(format!("{n} of {} {} questions", wanted(PER_DIFFICULTY), difficulty.name()));
         }
     }
     if chosen.len() < count {

@@ -296,8 +296,8 @@ fn write_value(value: &Value, format: Format, out: &mut String) {
 
 /// Whether the parts on the stack (the next one last) give the text, the shortest values first. The first reading counts:
 /// it is what a program that knows the template would do.
-fn matched<'p>(
-    mut stack: Vec<&'p Part>,
+fn matched(
+    mut stack: Vec<&Part>,
     text: &str,
     columns: &[Column],
     values: &mut [Option<Value>],
