@@ -88,6 +88,9 @@ test("two questions are asked, and the scores are those of their labels", async 
   await page.locator("gs-holo-results .sentence").first().filter({ hasText: /to 2 questions/ }).waitFor();
   const all = JSON.parse(await saved("Save everything (JSON)"));
   assert.ok(all.answers.length >= 2);
+  // What was told before the run is what the model then read.
+  const counted = new Map(await page.locator("gs-holobench-lab").evaluate((lab) => [...lab.experiment.counted]));
+  assert.deepEqual(all.answers.map(({ prompt_tokens }) => prompt_tokens), all.answers.map(({ instance }) => counted.get(instance.instance_id)));
   const bySql = new Map();
   for (const { question, score } of all.answers) {
     const counts = { "Exact Match": 0, "Partial Match": 0, "No Match": 0 };

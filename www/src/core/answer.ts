@@ -1,23 +1,9 @@
 /** What the loaded model says to a prompt, and how long prompts are to it; in the worker, beside what functions.ts does there. */
+import type { GeneratedText, GenerateOptions } from "../report/types";
 import { coalescing, fresh, loaded, plain } from "./functions";
 
-export interface AnswerOptions {
-  /** Tokens that the answer may have. */
-  max_new: number;
-  /** Put the prompt as a user's message through the model's chat template. */
-  chat: boolean;
-}
-
-export interface GivenAnswer {
-  text: string;
-  ids: number[];
-  prompt_tokens: number;
-  /** The model ended its text; otherwise the limit on new tokens did. */
-  ended: boolean;
-}
-
 /** The most probable answer. Its text is told piece by piece while it is made. */
-export async function generateText(prompt: string, options: AnswerOptions, events: MessagePort): Promise<GivenAnswer> {
+export async function generateText(prompt: string, options: GenerateOptions, events: MessagePort): Promise<GeneratedText> {
   return plain(() => loaded().generate_text(prompt, options, coalescing(events), fresh()), events);
 }
 

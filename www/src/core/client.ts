@@ -7,7 +7,7 @@
  */
 import { releaseProxy, transfer, wrap, type Remote } from "comlink";
 import type {
-  GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, Report, ReportDiff,
+  GeneratedText, GenerateOptions, GranularityRow, IndicatorTable, MergeOptions, MergeRepair, OracleOffer, Prevalence, PrevalenceOptions, ProbeDetail, Report, ReportDiff,
   RowOptions, RowRepair, ScanEvent, ScanOptions, TokenGraph, TrainingOptions,
 } from "../report/types";
 import type * as answer from "./answer";
@@ -24,7 +24,6 @@ import type { SourceSpec } from "./sources";
 import type * as training from "./trainer";
 import type { BatchLoss, LossAndGradients, TrainingBatch, TrainingProgress, TrainingRows, TrainingRun } from "./trainer";
 
-export type { AnswerOptions, GivenAnswer } from "./answer";
 export type { ExportFormat, KeptScan, Opened } from "./functions";
 export type { CachedModel, CacheUse } from "./model_cache";
 export type { Failure } from "./source_error";
@@ -130,7 +129,7 @@ export class Core {
   }
 
   /** The loaded model's most probable answer to a prompt, told piece by piece. */
-  generateText(prompt: string, options: answer.AnswerOptions, on: Listener): Promise<answer.GivenAnswer> {
+  generateText(prompt: string, options: GenerateOptions, on: Listener): Promise<GeneratedText> {
     return this.withModel((remote) => remote.generateText(prompt, options, listening(on)));
   }
 

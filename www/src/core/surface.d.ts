@@ -3,7 +3,7 @@
  * package's own generated types are checked instead (see `paths` in tsconfig.json).
  */
 import type {
-  DevicePreference, GranularityRow, IndicatorTable, MergeOptions, OracleOffer, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent,
+  DevicePreference, GeneratedText, GenerateOptions, GranularityRow, IndicatorTable, MergeOptions, OracleOffer, PrevalenceOptions, ProbeDetail, RowOptions, ScanEvent,
   ScanOptions, SessionInfo, StateInfo, StepReport, TokenTable, TrainingOptions,
 } from "../report/types";
 
@@ -66,8 +66,8 @@ export class Session {
     messages: { role: string; content: string }[], options?: { add_generation_prompt?: boolean },
   ): { text: string; ids: Uint32Array };
   generate_text(
-    prompt: string, options: { max_new: number; chat: boolean }, on: (event: ScanEvent) => void, cancel: Cancel,
-  ): Promise<{ text: string; ids: number[]; prompt_tokens: number; ended: boolean }>;
+    prompt: string, options: GenerateOptions, on: (event: ScanEvent) => void, cancel: Cancel,
+  ): Promise<GeneratedText>;
   kv_bytes_per_token(): number;
   attention(request_json: string, on: (event: ScanEvent) => void, cancel: Cancel): Promise<string>;
   attention_tokens(request_json: string): string;
