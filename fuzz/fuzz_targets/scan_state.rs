@@ -16,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
     let scan = state.scan.clone();
     let header = ScanState::read(scan.line().as_bytes()).expect("a header of its own");
     assert_eq!(header.answered, 0);
-    let mut answers = state.into_answers(&scan).unwrap_or_else(|error| panic!("a scan is itself: {error}"));
+    // A stranger's model may have two files of one name, which is then not itself.
+    let Ok(mut answers) = state.into_answers(&scan) else {
+        return;
+    };
     let taken: usize =
         (0..scan.model.embedding_rows.min(1 << 16)).map(|id| std::iter::from_fn(|| answers.take(id)).count()).sum();
     assert!(taken <= again.answered);
