@@ -27,7 +27,6 @@ use wasm_bindgen::prelude::*;
 
 use crate::compute::DevicePreference;
 use crate::compute::quant::Quantised;
-use crate::error::Error;
 use crate::report::{Report, ReportError, ScanOptions};
 use crate::session;
 use crate::tokenizer::{ChatDate, ChatMessage, ChatOptions};
