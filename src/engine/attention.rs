@@ -170,11 +170,11 @@ impl Model {
     ) -> Result<Vec<f32>> {
         write_inputs(&self.architecture, &mut self.device, tensors, pass)?;
         let recording = record(&self.architecture, &self.weights, tensors, pass.cache, pass.start, pass.prefix)?;
-        let attentions = recording.dispatches().iter().enumerate().filter_map(|(i, dispatch)| match &dispatch.op {
+        let mut attentions = recording.dispatches().iter().enumerate().filter_map(|(i, dispatch)| match &dispatch.op {
             Op::Attention(op) => Some((i, op, &dispatch.inputs)),
             _ => None,
         });
-        let (end, op, inputs) = attentions.skip(layer).next().expect("OK because every layer has one attention");
+        let (end, op, inputs) = attentions.nth(layer).expect("OK because every layer has one attention");
         let (before, _) = recording.split_at(end);
         self.run_pausing(&before, monitor).await?;
         let read: [&Tensor; 2] = [&inputs[0], &inputs[2]];

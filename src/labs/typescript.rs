@@ -8,7 +8,10 @@ use super::LABS;
 use super::{attention, holobench};
 
 /// The declarations of each lab, in the order of the registry.
-const TYPES: &[(&str, fn() -> String)] = &[("attention", attention::typescript), ("holobench", holobench::typescript)];
+/// A lab's id and what its types are in TypeScript.
+type Declared = (&'static str, fn() -> String);
+
+const TYPES: &[Declared] = &[("attention", attention::typescript), ("holobench", holobench::typescript)];
 
 /// Oracle: the Rust types themselves.
 #[test]

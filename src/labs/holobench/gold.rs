@@ -137,7 +137,7 @@ impl Engine {
             _ => failed(error),
         };
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut cursor = statement.query([]).map_err(stopped)?;
         let mut rows = Vec::new();
         while let Some(row) = cursor.next().map_err(stopped)? {

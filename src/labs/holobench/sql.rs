@@ -585,7 +585,8 @@ fn columns(reading: &Reading, tables: &[usize], database: &Database) -> Result<V
             }
         }
         let is_given = qualifier.is_none() || has_inner;
-        if !found && !(is_given && reading.given.contains(&column.to_ascii_lowercase())) {
+        let is_given = is_given && reading.given.contains(&column.to_ascii_lowercase());
+        if !found && !is_given {
             let names: Vec<String> = tables
                 .iter()
                 .map(|table| {
