@@ -662,7 +662,8 @@ fn three_models_and_their_differences() {
         }
     });
     assert!(swapped.contains("not in the order"), "{swapped}");
-    assert!(broken(&|lines| lines.push(lines[3].clone())).contains("there before"));
+    let twice = broken(&|lines| lines.push(lines[3].clone()));
+    assert!(twice.contains("there before"), "{twice}");
     assert!(broken(&|lines| drop(lines.remove(3))).contains("missing"));
     assert!(broken(&|lines| lines[5] = lines[5].replace(",0.", ",x.")).contains("not a number"));
     assert!(broken(&|lines| lines.truncate(1)).contains("no rows"));

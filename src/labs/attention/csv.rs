@@ -159,7 +159,12 @@ fn check_differences(numbers: &[Option<f64>], n_models: usize) -> Result<(), Str
 }
 
 fn records(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
-    let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).to_vec();
+    // The reader would hand over a last row without a line end in two parts.
+    if !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    let mut rest = &text[..];
     let mut reader = Reader::new();
     let (mut cells, mut ends) = (vec![0; 1 << 16], vec![0; 64]);
     let mut records = Vec::new();
