@@ -333,7 +333,7 @@ test("nothing jumps while the lens loads and measures; nothing is wider than a s
       const walk = (root) => {
         for (const element of root.querySelectorAll("*")) {
           const box = element.getBoundingClientRect();
-          if (box.width > 0 && box.right > innerWidth + 1 && !element.closest(".scroll, .table, .visually-hidden") && !root.host?.closest?.(".scroll")) found.push(`${element.tagName}.${element.className} ${box.right}`);
+          if (box.width > 0 && box.right > innerWidth + 1 && !element.closest(".scroll, .table, .visually-hidden") && !root.host?.closest?.(".scroll")) found.push(`${element.tagName}.${element.getAttribute("class")} ${box.right} ${element.textContent.slice(0, 60)}`);
           if (element.shadowRoot) walk(element.shadowRoot);
         }
       };

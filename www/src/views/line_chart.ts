@@ -38,7 +38,7 @@ export class LineChart extends SvgChart {
   override render() {
     const [width, height] = this.size;
     const named = this.curves.filter(({ thin }) => !thin);
-    const right = width - Math.min(150, 14 + 7 * Math.max(4, ...named.map(({ name }) => Math.min(18, [...name].length))));
+    const right = width - Math.min(150, 10 + 7.7 * Math.max(4, ...named.map(({ name }) => Math.min(18, [...name].length))));
     const values = this.curves.flatMap(({ y }) => y.filter((value): value is number => value !== null));
     const places = this.curves.flatMap(({ x }) => x);
     const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
