@@ -67,6 +67,7 @@ enum Command {
     Attention(attention::Attention),
     /// How much attention marked words get, in one model or compared between up to three
     AttentionLens(attention_lens::AttentionLens),
+    /// Questions over a database whose rows stand in the context as sentences
     #[command(subcommand)]
     Holobench(holobench::Holobench),
     /// Train a model on rows of token ids

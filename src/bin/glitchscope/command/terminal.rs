@@ -11,6 +11,9 @@ use glitchscope::report::Timing;
 use super::failure::Failure;
 use super::state_file::StateFile;
 
+/// Characters of a model's answer that stand beside its progress.
+const SAID_SHOWN: usize = 40;
+
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 /// Token text is data from strangers: nothing of it may steer the terminal.
@@ -79,6 +82,8 @@ pub struct Terminal {
     stage: Option<(String, Instant)>,
     shown: Instant,
     timings: Vec<Timing>,
+    /// What a model has said so far in this stage.
+    said: String,
     /// Where the scan's state is kept, if it is.
     pub state: Option<StateFile>,
 }
@@ -86,7 +91,7 @@ pub struct Terminal {
 impl Terminal {
     pub fn new() -> Self {
         let (live, shown) = (std::io::stderr().is_terminal(), Instant::now());
-        Terminal { live, stage: None, shown, timings: Vec::new(), state: None }
+        Terminal { live, stage: None, shown, timings: Vec::new(), said: String::new(), state: None }
     }
 
     fn end_stage(&mut self) {
@@ -113,6 +118,7 @@ impl Monitor for Terminal {
         match event {
             Event::Stage { stage, detail } => {
                 self.end_stage();
+                self.said.clear();
                 self.stage = Some((stage.to_owned(), Instant::now()));
                 eprintln!("{stage}: {detail}");
             }
@@ -124,8 +130,12 @@ impl Monitor for Terminal {
                 let seconds = self.stage.as_ref().map_or(0.0, |(_, since)| since.elapsed().as_secs_f64());
                 let rate = done as f64 / seconds.max(1e-3);
                 let left = total.saturating_sub(done) as f64 / rate.max(1e-9);
-                eprint!("\r\x1b[K  {done} of {total} {unit}, {rate:.0} a second, {left:.0} s left");
+                // The end of it, so that the line is not broken.
+                let shown = self.said.char_indices().rev().nth(SAID_SHOWN - 1).map_or(0, |(at, _)| at);
+                let said = visible(&self.said[shown..], SAID_SHOWN);
+                eprint!("\r\x1b[K  {done} of {total} {unit}, {rate:.0} a second, {left:.0} s left  {said}");
             }
+            Event::Text { text } => self.said += &text,
             Event::State { line } => {
                 if let Some(state) = &mut self.state {
                     state.push(&line);
