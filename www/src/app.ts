@@ -28,7 +28,7 @@ export class App extends GlitchscopeElement {
     .unable { max-width: 70ch; margin: 48px auto; padding: 0 16px; }
     .lacking, gs-help { max-width: 1600px; margin: 0 auto; padding: 24px 16px; }
     .lacking p { max-width: 70ch; margin: 8px 0 16px; }
-    main { min-height: 100vh; }
+    main { display: flow-root; min-height: 100vh; }
   `];
   static override properties = { theme: { state: true }, found: { state: true }, use: { state: true }, opened: { state: true } };
   declare theme: Theme;

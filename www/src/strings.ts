@@ -1294,7 +1294,7 @@ const CATALOGUE = {
   "attention.curves": ["Course over the layers", "逐层变化"],
   "attention.curves.shares": ["Share, mean over heads; thin: median", "份额，对注意力头取平均；细线：中位数"],
   "attention.curves.shares.caption": ["{model} gives the concept most in layer {layer}: {share}.", "{model} 在第 {layer} 层给得最多：{share}。"],
-  "attention.curves.differences": ["Difference in percentage points, mean over heads; thin: median", "差异（百分点），对注意力头取平均；细线：中位数"],
+  "attention.curves.differences": ["Difference in points, mean; thin: median", "差异（百分点），均值；细线：中位数"],
   "attention.curves.differences.caption": ["The models differ most in layer {layer}: {difference} percentage points.", "模型在第 {layer} 层差异最大：{difference} 个百分点。"],
   "attention.curve.median": ["{model}, median", "{model}，中位数"],
   "attention.map": ["The map of {head}", "{head} 的注意力图"],

@@ -29,7 +29,7 @@ export class AttentionLab extends GlitchscopeElement {
     .facts { min-height: 45px; }
     .run { margin-top: 8px; height: 68px; max-width: 860px; }
     .device { font-size: 13px; line-height: 20px; color: var(--ink-2); height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-    @media (max-width: 767px) { .facts { min-height: 68px; } .device { height: 40px; white-space: normal; } }
+    @media (max-width: 767px) { .facts { min-height: 91px; } .device { height: 40px; white-space: normal; } }
     gs-failure { margin-top: 16px; }
     section { margin-top: 32px; }
     section > h2 { margin-bottom: 8px; }
