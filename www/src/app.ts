@@ -24,11 +24,10 @@ export class App extends GlitchscopeElement {
     :host { display: block; min-height: 100vh; }
     footer { max-width: 1600px; margin: 0 auto; padding: 16px; border-top: 1px solid var(--rule); font-size: 13px; color: var(--ink-2); }
     /* What stands in it while a lab is fetched has a margin, which would otherwise move the page. */
-    main { display: flow-root; }
+    main { display: flow-root; min-height: 100vh; }
     .unable { max-width: 70ch; margin: 48px auto; padding: 0 16px; }
     .lacking, gs-help { max-width: 1600px; margin: 0 auto; padding: 24px 16px; }
     .lacking p { max-width: 70ch; margin: 8px 0 16px; }
-    main { display: flow-root; min-height: 100vh; }
   `];
   static override properties = { theme: { state: true }, found: { state: true }, use: { state: true }, opened: { state: true } };
   declare theme: Theme;
