@@ -105,7 +105,7 @@ test("two questions are asked, and the scores are those of their labels", async 
   assert.ok(Math.abs(row.recall.mean - mean([...bySql.values()].map(mean))) < 1e-9, `${row.recall.mean}`);
   assert.deepEqual(all.overall.rows.map(({ answerer }) => answerer).sort(), [row.answerer, "empty", "random"].sort());
   // Two questions can show nothing, and the page must not say that they do.
-  assert.match(await page.locator("gs-holo-results").innerText(), /Only 2 questions/);
+  await page.locator("gs-holo-results").getByText("Only 2 questions").waitFor();
   assert.ok(all.overall.differences.every(({ verdict }) => verdict === "within noise"));
 });
 
@@ -128,7 +128,7 @@ test("prompts and gold go out apart; right answers come back with recall 1, and 
   assert.deepEqual(prompts.map(({ instance_id }) => instance_id), gold.map(({ instance_id }) => instance_id));
   assert.ok(prompts.every((line) => !("rows" in line) && line.prompt.length > 200 && !JSON.stringify(line.meta).includes("SELECT")));
   const right = gold.map(({ instance_id, rows }) => JSON.stringify({
-    instance_id, model: "somebody else", response: rows.map((row) => row.join(" | ")).join("\n") || "No answer",
+    instance_id, model: "somebody else", response: rows.map((row) => row.map((value) => value ?? "NULL").join(" | ")).join("\n") || "No answer",
   }));
   const path = file("responses.jsonl", [...right, right[0], JSON.stringify({ instance_id: "0123456789abcdef", response: "x" }), "not json", ""].join("\n"));
   await choose(page.getByRole("button", { name: "Responses", exact: true }), path);
@@ -143,9 +143,9 @@ test("a judge is asked only when a person sets it up, and its labels count", asy
   assert.equal(judged.length, 0);
   await page.getByLabel("Let a model elsewhere judge").check();
   await page.getByText("This sends text away").waitFor();
-  await page.getByLabel("Address").fill(`${server.url}/judge/v1`);
-  await page.getByLabel("Model", { exact: true }).fill("scripted");
-  await page.getByLabel("Key, if it asks for one").fill("sesame");
+  await page.locator("gs-holo-exchange input[type=url]").fill(`${server.url}/judge/v1`);
+  await page.locator("gs-holo-exchange .judge input[type=text]").fill("scripted");
+  await page.locator("gs-holo-exchange input[type=password]").fill("sesame");
   judge = () => null;
   await button(/^Judge \d+ answers$/).click();
   await page.locator("gs-failure").getByText(/answered 503: down for the night/).waitFor();
@@ -213,11 +213,11 @@ test("cancelled, closed, and taken up again where it stopped", async () => {
 
 test("files: tables of CSV are joined along a proposed key; what is no database leaves the old one open", async () => {
   await fold("Database").click();
-  const name = await page.locator("gs-holo-database h3").first().innerText();
+  const name = await page.locator("gs-holo-database h2.sub").first().innerText();
   await choose(button("SQLite file"), file("broken.sqlite", "SQLite format 3\0 and then nothing of the kind".repeat(40)));
   await page.locator("gs-failure").getByText("The database could not be used").waitFor();
   await page.locator("gs-failure").getByRole("button", { name: "Close" }).click();
-  assert.equal(await page.locator("gs-holo-database h3").first().innerText(), name);
+  assert.equal(await page.locator("gs-holo-database h2.sub").first().innerText(), name);
   await choose(button("CSV files"), file("empty.csv", ""));
   await page.locator("gs-failure").getByText("The database could not be used").waitFor();
   await page.locator("gs-failure").getByRole("button", { name: "Close" }).click();

@@ -32,7 +32,7 @@ export class DatabasePanel extends ExperimentElement {
           @change=${(event: Event) => this.reseed(event.target as HTMLInputElement)} /></label>` : nothing}
       </div>
       ${info ? html`
-        <h3><bdi>${info.name}</bdi></h3>
+        <h2 class="sub"><bdi>${info.name}</bdi></h2>
         <div class="scroll" tabindex="0" role="region" aria-label=${t("holo.database.tables")}><table>
           <thead><tr><th scope="col">${t("holo.column.table")}</th><th scope="col" class="number">${t("holo.column.rows")}</th><th scope="col">${t("holo.column.columns")}</th></tr></thead>
           <tbody>${info.tables.map((table) => html`<tr><td><bdi>${table.name}</bdi></td><td class="number">${count(table.rows)}</td>
@@ -41,13 +41,13 @@ export class DatabasePanel extends ExperimentElement {
         </table></div>
         ${info.notes.length > 0 ? html`<details ?open=${info.notes.length < 4}><summary>${t("holo.database.notes", { n: count(info.notes.length) })}</summary>
           <ul class="list" lang="en">${info.notes.map((note) => html`<li dir="auto">${note}</li>`)}</ul></details>` : nothing}
-        <h3>${t("holo.keys")}</h3>
+        <h2 class="sub">${t("holo.keys")}</h2>
         <p class="small quiet about">${t("holo.keys.about")}</p>
         ${info.keys.length === 0 ? html`<p class="small">${t("holo.keys.none")}</p>` : html`<div class="fields">${info.keys.map((key, i) => html`<label class="small">
           <input type="checkbox" .checked=${key.confirmed} ?disabled=${!idle} @change=${(event: Event) => void experiment.confirmKey(i, (event.target as HTMLInputElement).checked)} />
           <span><code>${key.table}.${key.column} → ${key.parent}.${key.parent_column}</code> <span class="quiet">${t(`holo.keys.${key.source}`, { share: percent(key.containment) })}</span></span>
         </label>`)}</div>`}
-        <h3>${t("holo.templates")}</h3>
+        <h2 class="sub">${t("holo.templates")}</h2>
         <p class="small quiet about">${t("holo.templates.about")}</p>
         ${experiment.templates.map((template) => this.template(template, idle))}` : nothing}`;
   }

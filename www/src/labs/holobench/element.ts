@@ -6,6 +6,8 @@ import type { Experiment } from "./experiment";
 export const parts = css`
   h2 { margin-bottom: 8px; }
   h3 { margin-top: 20px; }
+  /* Under a fold, whose summary is no heading. */
+  h2.sub { margin: 20px 0 0; font-size: 15px; }
   .about { max-width: 76ch; }
   .row { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin-top: 12px; }
   .row label, .fields label { display: inline-flex; gap: 8px; align-items: center; }

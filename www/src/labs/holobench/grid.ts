@@ -99,7 +99,7 @@ export class GridPanel extends ExperimentElement {
       </div>
       <div class="row"><button ?disabled=${off || JSON.stringify({ ...settings, dataSeed: 1, questionSeed: 1 }) === JSON.stringify(SETTINGS)}
         @click=${() => experiment.setSettings({ ...structuredClone(SETTINGS), dataSeed: settings.dataSeed, questionSeed: settings.questionSeed })}>${t("settings.reset")}</button></div>
-      <h3>${t("holo.plan")}</h3>
+      <h2 class="sub">${t("holo.plan")}</h2>
       <div class="scroll" tabindex="0" role="region" aria-label=${t("holo.plan")}><table>
         <thead><tr><th scope="col" class="number">${t("holo.column.length")}</th><th scope="col" class="number">${t("holo.column.amount")}</th><th scope="col" class="number">${t("holo.column.prompts")}</th>
           <th scope="col" class="number">${t("holo.column.real")}</th><th scope="col" class="number">${t("holo.column.cache")}</th><th scope="col" class="number">${t("holo.column.time")}</th><th scope="col">${t("holo.column.fits")}</th></tr></thead>

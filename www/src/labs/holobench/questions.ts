@@ -65,7 +65,7 @@ export class QuestionsPanel extends ExperimentElement {
           <td>${flagNames(question)}</td><td>${t(`holo.difficulty.${question.difficulty}`)}</td><td><code lang="en">${question.sql}</code></td></tr>`)}</tbody>
       </table></div>
       ${set ? this.spread(set.spread, set.missing, set.rejected) : nothing}
-      <h3>${t("holo.own")}</h3>
+      <h2 class="sub">${t("holo.own")}</h2>
       <p class="small quiet about">${t("holo.own.about")}</p>
       <div class="own">
         <label for="own-sql" class="small">SQL</label>
