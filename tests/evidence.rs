@@ -56,7 +56,7 @@ fn root() -> &'static Path {
 }
 
 /// Oracle: the scan itself. A saved report of today's version, which later versions have to open, and which
-/// `www/test/schema.test.ts` holds to the published schema. `UPDATE=1 cargo test --test evidence golden` rewrites it.
+/// `www/test/schema.test.ts` holds to the published schema. `UPDATE=1 cargo test --test suite golden_report` rewrites it.
 #[test]
 fn the_golden_report_is_what_a_scan_writes() {
     let world = hostile();

@@ -195,7 +195,7 @@ const GPT2_LOWEST: [(u32, f64); 26] = [
 
 /// Oracle: cohere-ai/magikarp, results/reports for openai-community/gpt2. Needs its weights:
 ///
-///     GLITCHSCOPE_GPT2=/path/to/gpt2 cargo test --test golden_detectors gpt2
+///     GLITCHSCOPE_GPT2=/path/to/gpt2 cargo test --test suite indicators_of_gpt2
 #[test]
 fn indicators_of_gpt2_are_the_published_ones() {
     let Some(folder) = std::env::var_os("GLITCHSCOPE_GPT2") else {

@@ -288,7 +288,7 @@ fn the_list_of_texts_for_the_browser_is_up_to_date() {
         std::fs::write(&file, &expected).expect("writable");
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == expected, "{} is stale: UPDATE=1 cargo test --test shape_shaders", file.display());
+    assert!(found == expected, "{} is stale: UPDATE=1 cargo test --test suite shape_shaders", file.display());
 }
 
 /// The launches of the ops' examples under every tuning.
