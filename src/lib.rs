@@ -26,12 +26,12 @@ pub mod rng;
 pub mod session;
 pub mod stats;
 pub mod tokenizer;
-#[cfg(all(target_arch = "wasm32", not(feature = "database")))]
+#[cfg(all(target_arch = "wasm32", any(feature = "gpu", not(feature = "database"))))]
 pub mod wasm;
-// The file with SQLite has no model in it.
+// A surface of its own: the file with SQLite has no model in it, and is built without the other. Lints see both at once.
 #[cfg(all(target_arch = "wasm32", feature = "database"))]
 #[path = "wasm/database.rs"]
-pub mod wasm;
+pub mod wasm_database;
 
 pub use error::{Error, Result};
 

@@ -18,9 +18,13 @@ rustup target list --installed 2>/dev/null | grep -q '^wasm32-unknown-unknown$' 
 # The standard library's source, for the build with threads.
 rustup component list --installed 2>/dev/null | grep -q '^rust-src' || rustup component add rust-src
 
+# The two tools work for seconds and compile for minutes: each is optimised as much as it pays, and they are built at once.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+wasm_pack=
 command -v wasm-pack >/dev/null || {
   echo "installing wasm-pack (once, about two minutes)" >&2
-  cargo install wasm-pack --locked
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --quiet wasm-pack --locked &
+  wasm_pack=$!
 }
 # SQLite is C, and for wasm clang compiles it.
 echo 'int main;' | clang --target=wasm32-unknown-unknown -c -x c -o /dev/null - 2>/dev/null && command -v llvm-ar >/dev/null || {
@@ -37,5 +41,6 @@ wanted=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); pri
 installed=$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }' || true)
 [ "$installed" = "$wanted" ] || {
   echo "installing wasm-bindgen-cli $wanted (once, about three minutes)" >&2
-  cargo install wasm-bindgen-cli --version "$wanted"
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --quiet wasm-bindgen-cli --version "$wanted" --bin wasm-bindgen
 }
+[ -z "$wasm_pack" ] || wait "$wasm_pack"

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use half::{bf16, f16};
+use half::bf16;
 use wasm_bindgen::prelude::*;
 
 use super::source::{JsSource, PageSource};

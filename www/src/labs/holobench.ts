@@ -165,6 +165,7 @@ export class HolobenchLab extends GlitchscopeElement {
   private facts(): string {
     const { experiment } = this;
     if (!experiment?.info) return t("holo.plan.reading");
+    if (experiment.isStale && experiment.session.job === null) return t("holo.plan.working");
     const plan = experiment.plan();
     const prompts = plan.reduce((sum, { runnable }) => sum + runnable, 0);
     if (experiment.grid.length === 0) return experiment.busy === "" ? t("holo.plan.empty") : t("holo.plan.working");

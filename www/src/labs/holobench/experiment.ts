@@ -136,6 +136,8 @@ export class Experiment extends EventTarget {
   private journal: { id: string; head: string } | null = null;
   private settle: ReturnType<typeof setTimeout> | undefined;
   private version = 0;
+  /** The version that the grid is of. */
+  private planned = 0;
   private announced = false;
   private scoring: Promise<void> = Promise.resolve();
 
@@ -346,6 +348,11 @@ export class Experiment extends EventTarget {
     });
   }
 
+  /** True while the grid is not yet that of the last change. */
+  get isStale(): boolean {
+    return this.planned !== this.version;
+  }
+
   /** Works out the grid again, a moment after the last change. */
   replan(): void {
     clearTimeout(this.settle);
@@ -367,6 +374,9 @@ export class Experiment extends EventTarget {
       });
       if (!this.asking && !this.picked) this.stage = await this.example();
     });
+    // What was changed meanwhile is worked out next.
+    this.planned = version;
+    this.changed();
     if (version === this.version) await this.countPrompts(version);
   }
 
@@ -464,6 +474,10 @@ export class Experiment extends EventTarget {
 
   /** Asks what has not been answered; what was answered stays. */
   async run(): Promise<void> {
+    if (this.isStale) {
+      clearTimeout(this.settle);
+      await this.workOut(this.version);
+    }
     const { session, answerer } = this;
     const todo = this.open;
     if (!this.canAsk || session.job !== null || todo.length === 0) return;
