@@ -103,6 +103,8 @@ export class Experiment extends EventTarget {
   around = AROUND;
   cachePerToken: number | null = null;
   trouble: Trouble | null = null;
+  /** The work that the database last failed in. */
+  private troubled: Work | null = null;
 
   readonly entries = new Map<string, Entry>();
   readonly baselines = new Map<string, { random: AnswerScore; empty: AnswerScore }>();
@@ -962,11 +964,13 @@ export class Experiment extends EventTarget {
 
   private async working(name: Work, work: () => Promise<void>): Promise<void> {
     this.works.push(name);
-    if (this.trouble?.during === "database") this.trouble = null;
+    // The grid is worked out by itself, after a refused file as well: what was said of the file has to stay.
+    if (this.trouble?.during === "database" && (name !== "grid" || this.troubled === "grid")) this.trouble = null;
     this.changed();
     try {
       await work();
     } catch (error) {
+      this.troubled = name;
       this.fail("database", error);
     } finally {
       this.works.splice(this.works.indexOf(name), 1);
