@@ -215,7 +215,9 @@ fn weights_are_rounded_while_they_are_loaded() {
                 assert_logits(&format!("{model} as {} on {device:?}", to.name()), &got, &expected);
                 // f16 holds every bf16 of common size; of f32 it changes less than two devices differ by.
                 let is_changed = match to {
-                    Quantised::F16 => got != plain || !stored.info.model.stored_types.iter().any(|(name, _)| name == "F32"),
+                    Quantised::F16 => {
+                        got != plain || !stored.info.model.stored_types.iter().any(|(name, _)| name == "F32")
+                    }
                     _ => logits_agree(&got, &plain).is_err(),
                 };
                 assert!(is_changed, "{model}: rounding to {} changed nothing", to.name());
