@@ -145,7 +145,10 @@ test("a GPU that is taken away in the middle of a scan is opened again, and the 
     await page.getByRole("button", { name: "Find glitch tokens" }).click();
     await meanwhile(page, worker);
     await page.locator(".sentence").waitFor({ timeout: 800_000 });
-    const report = JSON.parse(await page.evaluate(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.exportJson()));
+    const report = JSON.parse(await page.evaluate(async () => {
+      const { session } = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab");
+      return (await session.exportJson()).text();
+    }));
     await context.close();
     assert.deepEqual(errors, []);
     return report;
