@@ -8,6 +8,7 @@
 //! Texts    columns annotated as strings, and as JSON, which is parsed; bytes, numbers, dates and enumerations are none
 //! Maps     are lists of their values: names of fields are no texts
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -261,11 +262,13 @@ impl Column {
         self.values.clear();
         let mut read = 0;
         while read < rows {
-            let (definitions, repetitions) = (Some(&mut self.definitions), Some(&mut self.repetitions));
-            let (records, _, _) = self
-                .reader
-                .read_records(rows - read, definitions, repetitions, &mut self.values)
-                .map_err(|error| worded(&error))?;
+            // The decoders of some encodings panic on damaged values instead of giving an error.
+            let (records, _, _) = catch_unwind(AssertUnwindSafe(|| {
+                let (definitions, repetitions) = (Some(&mut self.definitions), Some(&mut self.repetitions));
+                self.reader.read_records(rows - read, definitions, repetitions, &mut self.values)
+            }))
+            .map_err(|_| format!("the values behind {read} of {rows} rows are damaged"))?
+            .map_err(|error| worded(&error))?;
             if records == 0 {
                 return Err(format!("it ends after {read} rows more"));
             }
