@@ -277,37 +277,4 @@ async function probes_webgpu(variant, batch, runs) {
   return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (1000 * batch) / ms]));
 }
 
-/** Seconds of the stages of a map, over the rows of a file of f32 or, without one, over synthetic rows in f16. */
-async function map(variant, rows, columns, file, choice, runs) {
-  const glue = await ours(variant);
-  const stages = await glue.MapStages.create(rows, columns, file ? "f32" : "f16", "cpu");
-  if (file) {
-    // In parts, as a model is read: the file is never whole in wasm memory.
-    const bytes = new Uint8Array(await (await fetch(file)).arrayBuffer());
-    const stretch = 4096;
-    for (let start = 0; start < rows; start += stretch) {
-      stages.write(start, bytes.subarray(start * columns * 4, Math.min(rows, start + stretch) * columns * 4));
-    }
-  } else stages.fill(1);
-  const timed = async (work) => {
-    const start = performance.now();
-    const value = await work();
-    return [value, (performance.now() - start) / 1000];
-  };
-  const middle = async (work) => {
-    const results = [];
-    for (let run = 0; run < runs; run++) results.push(await timed(work));
-    return results.toSorted(([, a], [, b]) => a - b)[runs >> 1];
-  };
-  const [variance, pca] = await middle(() => stages.components());
-  const [search, knn] = await middle(() => stages.neighbours(choice));
-  const [entries, weights] = await middle(() => stages.weights());
-  const [[quality, clusters, passes], leiden] = await middle(() => stages.communities());
-  const [, layout] = await timed(() => stages.layout());
-  return {
-    variance, pca, knn, "knn exact": knn, weights, entries, quality, clusters, passes, leiden, layout, method: search.method,
-    recall: search.recall, pairs: search.pairs, memory: glue.memory_bytes(),
-  };
-}
-
-globalThis.bench = { map, gemm, gemm_threads, gemv, gemm_webgpu, attention_webgpu, probes, probes_webgpu };
+globalThis.bench = { gemm, gemm_threads, gemv, gemm_webgpu, attention_webgpu, probes, probes_webgpu };

@@ -42,6 +42,7 @@ seed_behind '\x01\x04' corpus $texts/lines.txt
 seed_behind '\x02\x0c' corpus $texts/{alpaca,data,sharegpt,strings}.json
 seed_behind '\x03\x01' corpus $texts/{messages,sharegpt}.jsonl
 seed_behind '\x04\x02' corpus $texts/table.csv
+seed_behind '\x06\x00' corpus $texts/*.parquet
 seed report $golden/report_version_*.json seeds/parts
 seed scan_state seeds/scan.state
 
