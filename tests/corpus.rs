@@ -245,6 +245,14 @@ fn broken_parquet_says_where() {
     for place in (0..length - 4).step_by(7) {
         error_of(&with(place, &[0xa5; 4]));
     }
+    // Lengths that the decoders of the parquet crate do not check, and panic at.
+    let sound = fixture("tests/golden/corpus/chats.parquet");
+    for place in [709, 719] {
+        let mut changed = sound.clone();
+        changed[place] = 1;
+        let (error, _) = error_of(&changed);
+        assert!(error.contains("are damaged"), "{error}");
+    }
 }
 
 /// What a reader gave, in its order, and the error that ended it.
