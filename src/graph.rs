@@ -75,7 +75,7 @@ impl GraphError {
 }
 
 /// Checks that `x` is whole rows of `columns` finite numbers, and returns the number of rows.
-pub(crate) fn finite_rows(what: &'static str, x: &[f32], columns: usize) -> Result<usize, GraphError> {
+pub fn finite_rows(what: &'static str, x: &[f32], columns: usize) -> Result<usize, GraphError> {
     if columns == 0 || !x.len().is_multiple_of(columns) {
         return Err(GraphError::RaggedRows { what, length: x.len(), columns });
     }

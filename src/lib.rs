@@ -12,19 +12,15 @@
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod checkpoint;
-pub mod compute;
 pub mod corpus;
 pub mod engine;
 pub mod error;
 pub mod glitch;
-pub mod graph;
 pub mod labs;
 pub mod progress;
 pub mod repair;
 pub mod report;
-pub mod rng;
 pub mod session;
-pub mod stats;
 pub mod tokenizer;
 #[cfg(all(target_arch = "wasm32", any(feature = "gpu", not(feature = "database"))))]
 pub mod wasm;
@@ -34,6 +30,7 @@ pub mod wasm;
 pub mod wasm_database;
 
 pub use error::{Error, Result};
+pub use glitchscope_math::{compute, graph, rng, stats};
 
 /// The version that reports carry in their provenance.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

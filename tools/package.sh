@@ -3,12 +3,9 @@
 # and with it and threads. The entry looks when it is initialised which of them the page can have. A fourth file, with an
 # entry of its own, has SQLite and no model.
 #
-# Dependencies are compiled twice, with and without threads: relaxed SIMD goes to the last crate alone, which is where the
-# kernels are, but shared memory is a property of all code, of the standard library too. That one is therefore built here,
-# from `rust-src`, which the stable compiler does when RUSTC_BOOTSTRAP allows it an unstable flag.
-#
-# The inlining threshold (275 otherwise) goes to the last crate too: 44 KB less of gzipped code, at the same speed, because
-# what the kernels need inlined says so. wasm-pack cannot pass it on to the file for browsers without relaxed SIMD.
+# Dependencies are compiled twice, with and without threads: relaxed SIMD goes to our own crates alone
+# (tools/package/rustc_relaxed.sh), but shared memory is a property of all code, of the standard library too. That one is
+# therefore built here, from `rust-src`, which the stable compiler does when RUSTC_BOOTSTRAP allows it an unstable flag.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PWD/www/node_modules/.bin:$PATH"
@@ -21,8 +18,8 @@ tools/package_threads.sh "$out/threads" &
 threads=$!
 trap 'kill $threads 2>/dev/null || true' EXIT
 tools/package_database.sh "$out/database"
-cargo rustc --quiet --lib --release --target wasm32-unknown-unknown -- -C target-feature=+relaxed-simd \
-  -C llvm-args=-inline-threshold=75
+RUSTC_WORKSPACE_WRAPPER=$PWD/tools/package/rustc_relaxed.sh \
+  cargo build --quiet --lib --release --target wasm32-unknown-unknown
 wasm-bindgen --target web --typescript --out-dir "$out/relaxed" "$wasm"
 
 # The same passes as wasm-pack's, which reads them from Cargo.toml. -O3 takes four times as long as -O1; products, the

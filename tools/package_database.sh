@@ -9,7 +9,6 @@ export PATH="$HOME/.cargo/bin:$PATH"
 
 out=$1
 # The engine is built in the same folder, with the same dependencies.
-cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --no-default-features --features database \
-  --config 'profile.release.package.glitchscope.opt-level="s"'
+cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --no-default-features --features database
 wasm-bindgen --target web --typescript --out-name glitchscope_database --out-dir "$out" \
   target/wasm32-unknown-unknown/release/glitchscope.wasm

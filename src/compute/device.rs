@@ -8,7 +8,7 @@ use super::gpu::GpuDevice;
 use super::{ComputeError, Recording, Tensor};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[cfg_attr(feature = "types", derive(ts_rs::TS, schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
     Cpu,
@@ -17,7 +17,7 @@ pub enum DeviceKind {
 
 /// What was asked for. `Auto` takes the GPU when there is a real one, and says in the result which it took and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum DevicePreference {
     #[default]
@@ -30,7 +30,7 @@ pub enum DevicePreference {
 
 /// Where a result was computed. Travels in every report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]
+#[cfg_attr(feature = "types", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DeviceInfo {
     pub kind: DeviceKind,
     /// The adapter's own name, or the CPU's instruction set, for example `wasm simd128`.

@@ -58,7 +58,7 @@ pub fn remember(adapter: String, tile: Tile) {
 
 /// The adapter with all that may change its speed: driver, and the version of the kernels.
 pub fn key(info: &wgpu::AdapterInfo, name: &str) -> String {
-    format!("{name}, {:?}, {} {}, {}", info.backend, info.driver, info.driver_info, crate::VERSION)
+    format!("{name}, {:?}, {} {}, {}", info.backend, info.driver, info.driver_info, env!("CARGO_PKG_VERSION"))
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -11,7 +11,6 @@ static NOTE: Mutex<String> = Mutex::new(String::new());
 
 /// `threads` share the work from now on, helpers and the caller's own; `note` says why there are not more, and is empty
 /// where there is nothing to say.
-#[cfg(any(feature = "gpu", not(feature = "database")))]
 pub fn share(threads: usize, note: String) {
     THREADS.store(threads.max(1), Ordering::Relaxed);
     if let Ok(mut held) = NOTE.lock() {
@@ -29,7 +28,6 @@ pub fn note() -> String {
 }
 
 /// Jobs that helpers took part in so far, counted once for each of them.
-#[cfg(any(feature = "gpu", not(feature = "database")))]
 pub fn helped() -> u32 {
     #[cfg(target_feature = "atomics")]
     return POOL.helped();
