@@ -38,8 +38,8 @@ test: setup
 # The page is checked against the types of the real package, whose build has compiled SQLite for the last of the lints.
 check: pkg/.built
 	cargo fmt --all --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --release --lib --target wasm32-unknown-unknown --features database -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --release --lib --target wasm32-unknown-unknown --features database -- -D warnings
 	cd www && npm run --silent typecheck && npm run --silent lint
 
 fuzz: setup-rust

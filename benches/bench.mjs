@@ -55,6 +55,7 @@ const page_of = async (browser) => {
 /** A page of its own for each section: wasm memory is never given back. */
 async function section(name, options, work) {
   if (!name.includes(only)) return;
+  const start = Date.now();
   const browser = await launch(options);
   try {
     return await work(await page_of(browser), browser.version());
@@ -62,6 +63,7 @@ async function section(name, options, work) {
     absent(name, String(error.message).split("\n")[0]);
   } finally {
     await browser.close();
+    console.error(`  ${name}: ${((Date.now() - start) / 1000).toFixed(0)} s`);
   }
 }
 

@@ -14,9 +14,8 @@ for variant in ${1:-plain relaxed threads}; do
     node tools/package_entry.mjs "$out/threads" --threads-only
     continue
   fi
-  wrapper=()
-  [ "$variant" = plain ] || wrapper=(RUSTC_WORKSPACE_WRAPPER="$PWD/tools/package/rustc_relaxed.sh")
-  env "${wrapper[@]}" cargo build --quiet --lib --release --target wasm32-unknown-unknown --features bench
+  RUSTC_WORKSPACE_WRAPPER=$PWD/tools/package/rustc_$variant.sh \
+    cargo build --quiet --lib --release --target wasm32-unknown-unknown --features bench
   wasm-bindgen --target web --out-dir "$out/$variant" target/wasm32-unknown-unknown/release/glitchscope.wasm
 done
 # The native contestants, or their building would count as measuring.

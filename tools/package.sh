@@ -32,7 +32,7 @@ mapfile -t passes < <(sed -n '/^\[package.metadata.wasm-pack.profile.release\]/,
 ) &
 others=$!
 trap 'kill $threads $others 2>/dev/null || true' EXIT
-wasm-pack build --release --target web --mode no-install
+RUSTC_WORKSPACE_WRAPPER=$PWD/tools/package/rustc_plain.sh wasm-pack build --release --target web --mode no-install
 wait $threads
 wasm-opt "${passes[@]}" --enable-relaxed-simd --enable-threads "$out/threads/glitchscope_threads_bg.wasm" -o pkg/glitchscope_threads_bg.wasm
 wait $others

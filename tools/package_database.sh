@@ -9,6 +9,7 @@ export PATH="$HOME/.cargo/bin:$PATH"
 
 out=$1
 # The engine is built in the same folder, with the same dependencies.
-cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --no-default-features --features database
+cargo rustc --quiet --lib --release --crate-type cdylib --target wasm32-unknown-unknown --no-default-features --features database \
+  --config 'profile.release.package.glitchscope-math.opt-level="s"'
 wasm-bindgen --target web --typescript --out-name glitchscope_database --out-dir "$out" \
   target/wasm32-unknown-unknown/release/glitchscope.wasm

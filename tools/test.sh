@@ -22,7 +22,7 @@ run() {
 # The oracle of SQL answers. Where there is no registry, its test says that it was skipped.
 DUCKDB=$(tools/venv.sh duckdb duckdb==1.0.0) && export DUCKDB || unset DUCKDB
 
-run "native: unit, property, golden, twins" cargo test
+run "native: unit, property, golden, twins" cargo test --workspace
 run "example: Ray" tools/ray_example.sh
 run "build: wasm and page" make --no-print-directory build
 run "page: logic" npm --prefix www test --silent

@@ -8,7 +8,7 @@ pub(crate) mod functions;
 pub(crate) mod knn;
 mod lanes;
 mod matmul;
-pub(crate) mod parallel;
+pub mod parallel;
 mod values;
 mod widen;
 

@@ -1,7 +1,5 @@
 #!/usr/bin/env bash
-# Cargo's wrapper (RUSTC_WORKSPACE_WRAPPER) around the compiler of this repository's own crates, for the wasm files that may
-# use relaxed SIMD: dependencies have no kernels, and are therefore compiled once for both files.
-#
-# The inlining threshold (275 otherwise): what the kernels need inlined says so.
+# As rustc_plain.sh, for the wasm files that may use relaxed SIMD: dependencies have no kernels, and are therefore compiled once
+# for both files.
 set -euo pipefail
-exec "$@" -C target-feature=+relaxed-simd -C llvm-args=-inline-threshold=75
+exec "$(dirname "$0")/rustc_plain.sh" "$@" -C target-feature=+relaxed-simd
