@@ -2,16 +2,21 @@
 //! the model in a folder. Prints one JSON object; `{"none": reason}` where there is no such GPU.
 //!
 //! `cargo bench --features bench --bench gpu -- FOLDER`; `--small` takes any adapter, and shapes that a software one does in
-//! seconds, to see that it works.
+//! seconds, to see that it works. `--lens=LAYERS` measures on any adapter what the concept lens adds to a prefill, and nothing
+//! else; a real GPU is asked about all 24 layers.
 
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
 use glitchscope::bench::Probes;
+use glitchscope::checkpoint::Config;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::ops::matmul::{MatMul, WeightLayout};
 use glitchscope::compute::{DType, Device, DevicePreference, Op, Recording, Tensor};
+use glitchscope::engine::Model;
+use glitchscope::engine::attention::Progress;
+use glitchscope::progress::Silent;
 use glitchscope::rng::Rng;
 use pollster::block_on;
 
@@ -56,6 +61,40 @@ fn product(device: &mut Device, size: usize, dtype: DType) -> f64 {
     2e-9 * (size * size * size * PRODUCTS) as f64 / seconds[3]
 }
 
+/// Tokens of the prefill, as the lens's sheet has them.
+const LENS_TOKENS: usize = 1024;
+
+/// Seconds of a prefill that ends with the last token's logits, and of a pass that adds up all columns of all maps instead:
+/// the middle of seven runs each, in turns. The model is Qwen2 0.5B's shape with so many layers and 4,096 tokens.
+fn lens(layers: usize) -> [f64; 2] {
+    let config = format!(
+        r#"{{"model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": {layers},
+            "num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 4096, "max_position_embeddings": 2048,
+            "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "hidden_act": "silu", "tie_word_embeddings": true}}"#
+    );
+    let config = Config::from_bytes("config.json", config.as_bytes()).expect("a configuration");
+    let device = block_on(Device::request(DevicePreference::Gpu)).expect("was there before");
+    let mut model = Model::fresh(&config, device, 1).expect("fits");
+    let mut rng = Rng::new(1);
+    let ids: Vec<u32> = (0..LENS_TOKENS).map(|_| rng.below(4096)).collect();
+    let mut seconds: [Vec<f64>; 2] = Default::default();
+    for run in 0..8 {
+        let start = Instant::now();
+        block_on(model.last_logits(&ids, 0)).expect("runs");
+        let prefill = start.elapsed().as_secs_f64();
+        let progress = Progress { before: 0, total: layers as u64 };
+        block_on(model.attention_sums(&ids, progress, &mut Silent)).expect("runs");
+        if run > 0 {
+            seconds[0].push(prefill);
+            seconds[1].push(start.elapsed().as_secs_f64() - prefill);
+        }
+    }
+    seconds.map(|mut seconds| {
+        seconds.sort_by(f64::total_cmp);
+        seconds[3]
+    })
+}
+
 fn none(reason: &str) {
     println!("{{\"none\": {}}}", serde_json::to_string(reason).expect("a string"));
 }
@@ -68,6 +107,15 @@ fn main() {
         Err(error) => return none(&error.to_string()),
     };
     let info = device.info();
+    let layers = std::env::args().find_map(|argument| argument.strip_prefix("--lens=")?.parse().ok());
+    if let Some(layers) = layers {
+        let [prefill, sums] = lens(layers);
+        let name = serde_json::to_string(&info.name).expect("a string");
+        println!(
+            "{{\"device\": {name}, \"layers\": {layers}, \"prefill_seconds\": {prefill:.3}, \"lens_seconds\": {sums:.3}}}"
+        );
+        return;
+    }
     if info.software && !is_small {
         return none("no GPU");
     }
@@ -94,6 +142,10 @@ fn main() {
             block_on(probes.rest()).expect("runs");
         }
         results.push(format!("\"scan_seconds\": {:.2}", start.elapsed().as_secs_f64()));
+    }
+    if !is_small {
+        let [prefill, sums] = lens(24);
+        results.push(format!("\"prefill_seconds\": {prefill:.3}, \"lens_seconds\": {sums:.3}"));
     }
     println!("{{{}}}", results.join(", "));
 }

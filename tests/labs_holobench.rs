@@ -494,6 +494,22 @@ fn the_rule_labels_written_cases_as_a_person_does() {
     assert!(all.recall == 1.0 && all.precision.unwrap() < 0.1 && all.f1.unwrap() < 0.2, "{all:?}");
 }
 
+/// A sum over no rows is NULL in SQL, and a person says that there is none.
+#[test]
+fn a_row_of_nulls_is_met_by_saying_that_there_is_nothing() {
+    let of = |rows: Vec<Vec<Value>>, response: &str| rule::score(&gold(&["n", "s"], rows, false), response);
+    let nulls = || vec![vec![Value::Null, Value::Null]];
+    let found = of(nulls(), "No answer.");
+    assert!(
+        found.rows.len() == 1 && found.rows[0].label == Label::Exact && found.rows[0].matched == [true; 2],
+        "{found:?}"
+    );
+    assert_eq!(found.precision, Some(1.0));
+    assert_eq!(of(nulls(), "17").rows[0].label, Label::No);
+    // A number among the NULLs has to be said.
+    assert_eq!(of(vec![vec![Value::Integer(0), Value::Null]], "No answer.").rows[0].label, Label::No);
+}
+
 /// A year is no other year, a mean may be rounded.
 #[test]
 fn numbers_are_compared_as_what_they_are() {

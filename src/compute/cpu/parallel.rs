@@ -3,7 +3,7 @@
 //! threads there are.
 
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
-pub mod pool;
+mod pool;
 #[cfg(target_arch = "wasm32")]
 pub mod sharing;
 

@@ -3,7 +3,7 @@
 //! The answer's part of the response is cut into segments (lines, bullets, table rows). A gold cell is in a segment when
 //! its words stand there in a row, or its number, or its date. Each gold row takes one segment, the one with most of its
 //! cells; a row all of whose cells are there is exact, one with some is partial, and so is a whole row at the wrong place
-//! of an ordered answer. An empty gold is met by saying that there is nothing.
+//! of an ordered answer. An empty gold, and one row of NULLs, is met by saying that there is nothing.
 //!
 //! Numbers  A whole number has to be that number: a year is no other year. Any other has to agree to a thousandth, or to
 //!          the decimals with which the answer writes it.
@@ -90,8 +90,10 @@ pub fn score(gold: &Gold, response: &str) -> Found {
     let answer = answer_part(response);
     let end = answer.char_indices().nth(MAX_ANSWER).map_or(answer.len(), |(at, _)| at);
     let answer = &answer[..end];
-    if gold.rows.is_empty() {
-        return empty_gold(answer);
+    // A sum or an average over no rows is one row of NULLs: nothing, too.
+    let is_nothing = matches!(&gold.rows[..], [row] if row.iter().all(|value| matches!(value, Value::Null)));
+    if gold.rows.is_empty() || is_nothing && refusal(&tokens(answer)).is_some() {
+        return empty_gold(answer, gold.rows.first().map_or(0, Vec::len));
     }
     // The coarsest cut that finds most: an answer may list its rows by lines, or all in one.
     let mut best: Option<(usize, usize, Found)> = None;
@@ -109,14 +111,15 @@ pub fn score(gold: &Gold, response: &str) -> Found {
     }
 }
 
-fn empty_gold(answer: &str) -> Found {
+/// `cells` are NULL, when there is a row.
+fn empty_gold(answer: &str, cells: usize) -> Found {
     let said = tokens(answer);
     let refused = refusal(&said);
     let (label, why) = match refused {
         Some(phrase) => (Label::Exact, format!("there is nothing, and the answer says so: \"{phrase}\"")),
         None => (Label::No, "there is nothing, and the answer does not say so".into()),
     };
-    let row = RowScore { row: 0, label, why, matched: Vec::new(), segment: None };
+    let row = RowScore { row: 0, label, why, matched: vec![label == Label::Exact; cells], segment: None };
     let segments = by_lines(answer);
     let precision = match (label, segments.is_empty()) {
         (Label::Exact, _) => Some(1.0),
