@@ -26,7 +26,8 @@ run "native: unit, property, golden, twins" cargo test --workspace
 run "example: Ray" tools/ray_example.sh
 run "build: wasm and page" make --no-print-directory build
 run "page: logic" npm --prefix www test --silent
-run "browser: core and page in Chromium" node --test --test-concurrency=1 tests/web/*.test.mjs
+# Two files at once: most of the time a browser waits for one thread of its own.
+run "browser: core and page in Chromium" node --test --test-concurrency=2 tests/web/*.test.mjs
 
 echo
 # Node's reporter puts a number sign in front of what a test prints.

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { launch, repository, serve } from "./browser.mjs";
-import { AXE, openPage } from "./support.mjs";
+import { AXE, eventually, openPage } from "./support.mjs";
 
 const SPECIMEN = join(repository, "www/public/specimen");
 let browser, server, page, context, errors, report;
@@ -55,9 +55,9 @@ test("glitch tokens are counted in files, and shown in their context", async () 
   const { tokens, glitch_tokens: hits } = result.files[0].count;
   assert.ok(hits >= 500 && hits % 500 === 0 && tokens % 500 === 0, `${hits} of ${tokens}`);
   assert.equal(result.ratio, (hits + result.files[1].count.glitch_tokens) / (tokens + result.files[1].count.tokens));
-  assert.ok(await page.locator("gs-prevalence .excerpt gs-token").count() > 0);
-  assert.match((await saved("Save documents")).toString(), /^file,document,line/);
-  assert.match((await saved("Save tokens")).toString(), /^id,token,count/);
+  await eventually(async () => assert.ok(await page.locator("gs-prevalence .excerpt gs-token").count() > 0));
+  await eventually(async () => assert.match((await saved("Save documents")).toString(), /^file,document,line/));
+  await eventually(async () => assert.match((await saved("Save tokens")).toString(), /^id,token,count/));
 });
 
 test("rows of Parquet are counted like the same records as JSON", async () => {
@@ -112,6 +112,6 @@ test("the panels are accessible, and nothing was logged", async () => {
   await page.evaluate(readFileSync(AXE, "utf8"));
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { rules: { "color-contrast": { enabled: true } } }));
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`), []);
-  assert.equal(await lab().count(), 1);
+  await eventually(async () => assert.equal(await lab().count(), 1));
   assert.deepEqual(errors, []);
 });

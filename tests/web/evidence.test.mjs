@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { launch, repository, serve } from "./browser.mjs";
-import { AXE, openPage } from "./support.mjs";
+import { AXE, eventually, openPage } from "./support.mjs";
 
 const { Ajv2020 } = createRequire(join(repository, "www/package.json"))("ajv/dist/2020");
 const SCAN_MS = 10 * 60_000;
@@ -71,7 +71,7 @@ test("a scan whose tab was closed is offered and ends with the same report", { t
   await page.reload();
   await ready(page);
   await page.waitForTimeout(1_000);
-  assert.equal(await offer.count(), 0);
+  await eventually(async () => assert.equal(await offer.count(), 0));
   await runButton(page).click();
   await page.locator(".sentence").waitFor({ timeout: SCAN_MS });
   whole = JSON.parse(await saved(page, "Save report (JSON)"));
@@ -110,16 +110,16 @@ test("a report compares with another, and every form of it is saved; hostile tok
   await page.getByText("Shown from the file shown.json").waitFor();
   await page.locator("#other-report").setInputFiles(join(folder, "other.json"));
   await page.locator("gs-diff .sentence").waitFor({ timeout: 30_000 });
-  assert.match(await page.locator("gs-diff .sentence").innerText(), /1 only in the first and 0 only in the second/);
+  await eventually(async () => assert.match(await page.locator("gs-diff .sentence").innerText(), /1 only in the first and 0 only in the second/));
   const difference = JSON.parse(await saved(page, "Save comparison (JSON)"));
   assert.deepEqual(difference.flips.map((at) => difference.tokens.id_a[at]), [id]);
-  assert.equal((await saved(page, "Save comparison (CSV)")).match(/,fixed,/g).length, 1);
+  await eventually(async () => assert.equal((await saved(page, "Save comparison (CSV)")).match(/,fixed,/g).length, 1));
 
   await page.getByText("Other forms").click();
   const array = JSON.parse(await saved(page, "Save strings (JSON)"));
   assert.ok(array.includes(hostile));
-  assert.ok((await saved(page, "Save strings (TXT)")).includes(JSON.stringify(hostile).slice(1, -1)));
-  assert.match(await saved(page, "Save summary (Markdown)"), /^# Glitch tokens of /);
+  await eventually(async () => assert.ok((await saved(page, "Save strings (TXT)")).includes(JSON.stringify(hostile).slice(1, -1))));
+  await eventually(async () => assert.match(await saved(page, "Save summary (Markdown)"), /^# Glitch tokens of /));
   const html = await saved(page, "Save summary (HTML)");
   writeFileSync(join(folder, "summary.html"), html);
   await context.close();
@@ -133,9 +133,9 @@ test("a report compares with another, and every form of it is saved; hostile tok
     summary.on("dialog", () => assert.fail("a token opened a dialog"));
     await summary.goto(`${server.url}/saved/summary.html`);
     assert.deepEqual(requests.filter((url) => !url.endsWith("favicon.ico")), [`${server.url}/saved/summary.html`]);
-    assert.notEqual(await summary.title(), "owned");
-    assert.equal(await summary.locator("img, script").count(), 0);
-    assert.ok((await summary.locator(".chip", { hasText: "</script>" }).count()) > 0);
+    await eventually(async () => assert.notEqual(await summary.title(), "owned"));
+    await eventually(async () => assert.equal(await summary.locator("img, script").count(), 0));
+    await eventually(async () => assert.ok((await summary.locator(".chip", { hasText: "</script>" }).count()) > 0));
     const found = await context.newPage();
     await found.setContent(html.replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, ""));
     await found.addScriptTag({ path: AXE });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, repository, serve } from "./browser.mjs";
-import { AXE, openPage } from "./support.mjs";
+import { AXE, eventually, openPage } from "./support.mjs";
 
 let browser, server, page, context, errors;
 const folder = mkdtempSync(join(tmpdir(), "glitchscope-holobench-"));
@@ -65,13 +65,13 @@ after(async () => {
 });
 
 test("before anything runs: the built-in database, 18 questions, what they cost, and the text", async () => {
-  assert.match(await fold("Database").innerText(), /[6-9] tables, [1-9],\d{3} rows/);
-  assert.match(await fold("Questions").innerText(), /18 of 18/);
+  await eventually(async () => assert.match(await fold("Database").innerText(), /[6-9] tables, [1-9],\d{3} rows/));
+  await eventually(async () => assert.match(await fold("Questions").innerText(), /18 of 18/));
   await page.locator("gs-holobench-lab gs-context li.relevant").first().waitFor();
   await fold("Experiment").click();
   const cells = page.locator("gs-holo-grid tbody tr").first().locator("td");
   await cells.nth(3).filter({ hasText: /^\d/ }).waitFor();
-  assert.match(await cells.nth(4).innerText(), /kB|MB/);
+  await eventually(async () => assert.match(await cells.nth(4).innerText(), /kB|MB/));
   await fold("Experiment").click();
   assert.equal(judged.length, 0);
 });
@@ -113,7 +113,7 @@ test("an answer shows its context, its gold rows and why; a correction by hand i
   await page.locator("gs-holo-answers tbody button.link").first().click();
   const one = page.locator("gs-holo-answers .one");
   await one.locator("gs-context li.relevant").first().waitFor();
-  assert.ok((await one.locator(".gold tbody tr td:last-child").first().innerText()).length > 3);
+  await eventually(async () => assert.ok((await one.locator(".gold tbody tr td:last-child").first().innerText()).length > 3));
   await one.locator(".gold select").first().selectOption({ label: "exact" });
   await one.getByText("Labels corrected by hand.").waitFor();
   const labels = lines(await saved("Labels (JSONL)"));
@@ -166,7 +166,7 @@ test("a judge is asked only when a person sets it up, and its labels count", asy
   assert.equal(judged.length, 2 * answers.length);
   assert.ok(judged.every(({ key, body }) => key === "Bearer sesame" && body.model === "scripted"));
   await sentence().filter({ hasText: "somebody else gives 0.00" }).waitFor();
-  assert.equal(await page.evaluate(() => Object.values(localStorage).some((value) => value.includes("sesame"))), false);
+  await eventually(async () => assert.equal(await page.evaluate(() => Object.values(localStorage).some((value) => value.includes("sesame"))), false));
 });
 
 test("the page is accessible with everything open", async () => {
@@ -219,7 +219,7 @@ test("files: tables of CSV are joined along a proposed key; what is no database 
   // The grid is worked out again meanwhile, which must not take the message away.
   await page.waitForFunction(() => !document.querySelector("gs-app").shadowRoot.querySelector("gs-holobench-lab").experiment.isStale);
   await page.locator("gs-failure").getByRole("button", { name: "Close" }).click();
-  assert.equal(await page.locator("gs-holo-database h2.sub").first().innerText(), name);
+  await eventually(async () => assert.equal(await page.locator("gs-holo-database h2.sub").first().innerText(), name));
   await choose(button("CSV files"), file("empty.csv", ""));
   await page.locator("gs-failure").getByText("The database could not be used").waitFor();
   await page.locator("gs-failure").getByRole("button", { name: "Close" }).click();
@@ -230,10 +230,10 @@ test("files: tables of CSV are joined along a proposed key; what is no database 
   await page.locator("gs-holo-database td").getByText("sales", { exact: true }).waitFor();
   const key = page.locator("gs-holo-database label").filter({ hasText: "sales.shop_id → shops.shop_id" });
   await key.waitFor();
-  assert.match(await key.innerText(), /proposed, 100 %/);
-  assert.equal(await key.locator("input").isChecked(), false);
+  await eventually(async () => assert.match(await key.innerText(), /proposed, 100 %/));
+  await eventually(async () => assert.equal(await key.locator("input").isChecked(), false));
   await key.locator("input").check();
   await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-holobench-lab").experiment.busy === "");
-  assert.equal(await key.locator("input").isChecked(), true);
+  await eventually(async () => assert.equal(await key.locator("input").isChecked(), true));
   assert.deepEqual(errors, []);
 });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, repository, serve } from "./browser.mjs";
-import { AXE, openPage, scriptedBuild, watchShifts } from "./support.mjs";
+import { AXE, eventually, openPage, scriptedBuild, watchShifts } from "./support.mjs";
 
 let browser, server, dist;
 before(async () => {
@@ -48,15 +48,15 @@ test("labs are switched in the bar, by a click, a select, a link; each keeps its
   const one = await openPage(browser, `${server.url}/`);
   const { page } = one;
   await page.getByRole("button", { name: "Find glitch tokens" }).and(page.locator(":enabled")).waitFor();
-  assert.equal(await page.title(), "Glitchscope: Which tokens can this model not repeat?");
+  await eventually(async () => assert.equal(await page.title(), "Glitchscope: Which tokens can this model not repeat?"));
   await page.getByRole("searchbox").fill("ka");
   await page.getByRole("link", { name: "Concept attention" }).click();
   await page.locator("gs-attention-lab h1").waitFor();
   assert.match(page.url(), /#lab=attention$/);
-  assert.match(await page.title(), /How much attention do these words get/);
-  assert.equal(await page.locator("gs-glitch-lab").count(), 0);
+  await eventually(async () => assert.match(await page.title(), /How much attention do these words get/));
+  await eventually(async () => assert.equal(await page.locator("gs-glitch-lab").count(), 0));
   await page.getByRole("link", { name: "Glitch tokens" }).click();
-  assert.equal(await page.getByRole("searchbox").inputValue(), "ka");
+  await eventually(async () => assert.equal(await page.getByRole("searchbox").inputValue(), "ka"));
   assert.match(page.url(), /#filter=ka$/);
   // A followed link.
   await page.evaluate(() => { location.hash = "#lab=attention&exclude=none&text=Two words&marks=a:0-3"; });
@@ -67,7 +67,7 @@ test("labs are switched in the bar, by a click, a select, a link; each keeps its
   const phone = await openPage(browser, `${server.url}/`, { viewport: { width: 360, height: 740 } });
   const box = await phone.page.locator("gs-model-bar header").boundingBox();
   assert.ok(box.height <= 48, `the bar is ${box.height} px`);
-  assert.equal(await phone.page.evaluate(() => document.documentElement.scrollWidth), 360);
+  await eventually(async () => assert.equal(await phone.page.evaluate(() => document.documentElement.scrollWidth), 360));
   await phone.page.getByLabel("Labs").and(phone.page.locator("select")).selectOption("attention");
   await phone.page.locator("gs-attention-lab h1").waitFor();
   await done(phone);
@@ -78,7 +78,7 @@ test("a lab that the model cannot serve is greyed out, and says why and what to 
   const { page } = one;
   await page.getByText("cannot work with the loaded model: it came without a tokenizer").waitFor();
   const link = page.getByRole("link", { name: /Concept attention \(came without a tokenizer\)/ });
-  assert.match(await link.getAttribute("class"), /lacking/);
+  await eventually(async () => assert.match(await link.getAttribute("class"), /lacking/));
   await page.getByRole("button", { name: "Choose something else" }).click();
   await page.locator("gs-model-dialog").getByRole("button", { name: "Load the built-in model" }).click();
   await measure(page).and(page.locator(":enabled")).waitFor();
@@ -91,7 +91,7 @@ test("help is the lab's own page, as text", async () => {
   await page.getByRole("button", { name: "How it is computed" }).click();
   await page.locator("gs-help h2").waitFor();
   const title = /^# (.+)$/m.exec(readFileSync(join(repository, "docs/labs/attention.md"), "utf8"))[1];
-  assert.equal(await page.locator("gs-help h2").innerText(), title.replaceAll(/[*`_]/g, ""));
+  await eventually(async () => assert.equal(await page.locator("gs-help h2").innerText(), title.replaceAll(/[*`_]/g, "")));
   await page.getByRole("link", { name: "Glitch tokens" }).click();
   await page.getByText("cannot repeat, spell or measure").waitFor();
   await done(one);
@@ -101,18 +101,18 @@ test("the worked example: one click, two models, shares, difference, histogram, 
   const one = await opened();
   const { page } = one;
   await compared(page);
-  assert.match(await page.locator(".answer .sentence").first().innerText(), /“.+” gets [\d.]+ % of the attention in specimen, [\d.]+ times .*specimen-legal/);
-  assert.match(await page.locator(".answer .sentence").nth(1).innerText(), /From specimen to specimen-legal the share changes by [+−][\d.]+ percentage points in the mean over 24 heads .* The 95 % interval over 6 layers/);
-  assert.equal(await page.locator(".grids gs-heatmap").count(), 3);
-  assert.equal(await page.locator("gs-histogram rect.bar").count(), 11);
-  assert.match(await page.locator(".skew").innerText(), /Skewness is .*(longer tail|which tail)/);
-  assert.equal(await page.locator("gs-lines").count(), 2);
-  assert.match(await page.locator("table.heads tbody tr").first().innerText(), /layer \d+, head \d+/);
-  assert.match(await page.locator(".answer").innerText(), /1 keep less than 1 % and 4 less than 5 %/);
+  await eventually(async () => assert.match(await page.locator(".answer .sentence").first().innerText(), /“.+” gets [\d.]+ % of the attention in specimen, [\d.]+ times .*specimen-legal/));
+  await eventually(async () => assert.match(await page.locator(".answer .sentence").nth(1).innerText(), /From specimen to specimen-legal the share changes by [+−][\d.]+ percentage points in the mean over 24 heads .* The 95 % interval over 6 layers/));
+  await eventually(async () => assert.equal(await page.locator(".grids gs-heatmap").count(), 3));
+  await eventually(async () => assert.equal(await page.locator("gs-histogram rect.bar").count(), 11));
+  await eventually(async () => assert.match(await page.locator(".skew").innerText(), /Skewness is .*(longer tail|which tail)/));
+  await eventually(async () => assert.equal(await page.locator("gs-lines").count(), 2));
+  await eventually(async () => assert.match(await page.locator("table.heads tbody tr").first().innerText(), /layer \d+, head \d+/));
+  await eventually(async () => assert.match(await page.locator(".answer").innerText(), /1 keep less than 1 % and 4 less than 5 %/));
   // The darkest token is one that counts; differences are drawn with both signs.
-  assert.ok((await page.locator("gs-token-strip .l8:not(.excluded)").count()) >= 1);
+  await eventually(async () => assert.ok((await page.locator("gs-token-strip .l8:not(.excluded)").count()) >= 1));
   await page.locator("gs-attention-lab").getByText("specimen-legal − specimen", { exact: true }).first().click();
-  assert.ok((await page.locator("gs-token-strip [class*=' m']").count()) >= 1);
+  await eventually(async () => assert.ok((await page.locator("gs-token-strip [class*=' m']").count()) >= 1));
   await done(one);
 });
 
@@ -122,7 +122,7 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   const field = page.getByRole("textbox", { name: "Text in which concepts are marked" });
   const chips = page.locator("gs-token-strip .token.concept");
   await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-attention-lab").state.tokens?.[0].concepts[0].tokens.length === 4);
-  assert.deepEqual((await chips.allInnerTexts()).map((text) => text.replaceAll("␣", " ").trim()), ["shall", "pay", "the", "price"]);
+  await eventually(async () => assert.deepEqual((await chips.allInnerTexts()).map((text) => text.replaceAll("␣", " ").trim()), ["shall", "pay", "the", "price"]));
   // Keyboard: select the last word, then the button.
   await field.focus();
   await page.keyboard.press("Control+End");
@@ -133,8 +133,8 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   await field.press("Control+End");
   await field.pressSequentially(" [[place|In Brno]]");
   await page.getByLabel("Name of the concept").nth(2).waitFor();
-  assert.equal(await field.inputValue(), "The buyer shall pay the price, within ten days. In Brno");
-  assert.equal(await page.getByLabel("Name of the concept").nth(2).inputValue(), "place");
+  await eventually(async () => assert.equal(await field.inputValue(), "The buyer shall pay the price, within ten days. In Brno"));
+  await eventually(async () => assert.equal(await page.getByLabel("Name of the concept").nth(2).inputValue(), "place"));
   // Mouse: a double click selects a word.
   const box = await field.boundingBox();
   await page.mouse.dblclick(box.x + 26, box.y + 22);
@@ -150,13 +150,13 @@ test("marks: by mouse, by keyboard, in brackets; chips follow, tokens are overri
   await page.locator("gs-token-strip .strip").focus();
   await page.keyboard.press("Home");
   await page.keyboard.press("ArrowRight");
-  assert.match(await page.locator("gs-token-strip .read").innerText(), /at 1, id \d+/);
+  await eventually(async () => assert.match(await page.locator("gs-token-strip .read").innerText(), /at 1, id \d+/));
   // The link has it all, and brings it back.
   const link = page.url();
   await done(one);
   const again = await openPage(browser, link);
   await again.page.getByText("5 tokens chosen by hand").waitFor();
-  assert.equal(await again.page.getByLabel("Name of the concept").nth(2).inputValue(), "place");
+  await eventually(async () => assert.equal(await again.page.getByLabel("Name of the concept").nth(2).inputValue(), "place"));
   await again.page.locator("gs-token-strip .token.excluded.concept", { hasText: "pay" }).waitFor();
   await again.page.getByRole("button", { name: "Take back what was chosen by hand" }).click();
   await again.page.locator("gs-token-strip .token.concept", { hasText: "price" }).waitFor();
@@ -167,7 +167,7 @@ test("what is left out: presets, a list of one's own, a link", async () => {
   const one = await opened(TEXT);
   const { page } = one;
   const excluded = async () => (await page.locator("gs-token-strip .token.excluded").allInnerTexts()).map((text) => text.trim());
-  assert.deepEqual(await excluded(), ["<s>", ",", "."]);
+  await eventually(async () => assert.deepEqual(await excluded(), ["<s>", ",", "."]));
   await page.getByText("Settings").click();
   await page.getByLabel("Left out as keys").selectOption("none");
   await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-attention-lab").state.tokens[0].tokens.every(({ excluded }) => !excluded));
@@ -177,7 +177,7 @@ test("what is left out: presets, a list of one's own, a link", async () => {
   assert.match(page.url(), /exclude=custom&pieces=/);
   await page.getByLabel("Bins of the histogram").fill("0");
   await page.getByLabel("Bins of the histogram").press("Tab");
-  assert.equal(await page.getByLabel("Bins of the histogram").inputValue(), "11", "a value out of range is not taken");
+  await eventually(async () => assert.equal(await page.getByLabel("Bins of the histogram").inputValue(), "11", "a value out of range is not taken"));
   await done(one);
 });
 
@@ -190,18 +190,18 @@ test("a head's map: from a cell, by keyboard, for each model and the difference,
   await grid.focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowRight");
-  assert.match(await page.locator(".grids gs-heatmap .read").first().innerText(), /layer 1, head 1: [\d.]+ %/);
+  await eventually(async () => assert.match(await page.locator(".grids gs-heatmap .read").first().innerText(), /layer 1, head 1: [\d.]+ %/));
   await page.keyboard.press("Enter");
   await page.locator("gs-head-map gs-heatmap").waitFor();
-  assert.match(await page.locator("gs-head-map figcaption").innerText(), /layer 1, head 1 of specimen/);
+  await eventually(async () => assert.match(await page.locator("gs-head-map figcaption").innerText(), /layer 1, head 1 of specimen/));
   assert.match(page.url(), /head=1\.1/);
   await page.locator("gs-head-map").getByText("specimen-legal − specimen").click();
-  assert.match(await page.locator("gs-head-map figcaption").innerText(), /percentage points/);
+  await eventually(async () => assert.match(await page.locator("gs-head-map figcaption").innerText(), /percentage points/));
   const map = page.locator("gs-head-map canvas.cells");
   await map.focus();
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "All 121 tokens" }).waitFor();
-  assert.equal(await page.getByLabel("up to token").inputValue(), "48");
+  await eventually(async () => assert.equal(await page.getByLabel("up to token").inputValue(), "48"));
   const link = page.url();
   await done(one);
   // The link opens the head again once it is measured.
@@ -221,7 +221,7 @@ test("2,048 tokens stay usable", async () => {
   await page.locator(".grids gs-heatmap canvas.cells").first().focus();
   await page.keyboard.press("Enter");
   await page.locator("gs-head-map canvas.cells").waitFor();
-  assert.match(await page.locator("gs-head-map .row").nth(1).innerText(), /A click opens 48 tokens/);
+  await eventually(async () => assert.match(await page.locator("gs-head-map .row").nth(1).innerText(), /A click opens 48 tokens/));
   const svg = await saved(page, page.locator("gs-head-map"), "SVG");
   assert.ok(svg.bytes.length < 30e6 && svg.bytes.includes("data:image/png"), "a large map is a picture in the drawing");
   await done(one);
@@ -235,15 +235,15 @@ test("cancel keeps what was measured; a failure says what, why and what was kept
   await page.locator("gs-progress").getByText(/2 .*3/).or(page.locator("gs-progress", { hasText: "slow" })).first().waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await measure(page).and(page.locator(":enabled")).waitFor({ timeout: 2_000 });
-  assert.equal(await lens(page, () => document.querySelector("gs-app").shadowRoot.querySelector("gs-attention-lab").state.results.length), 1);
-  assert.match(await page.locator(".answer .sentence").first().innerText(), /“duty” gets/);
+  await eventually(async () => assert.equal(await lens(page, () => document.querySelector("gs-app").shadowRoot.querySelector("gs-attention-lab").state.results.length), 1));
+  await eventually(async () => assert.match(await page.locator(".answer .sentence").first().innerText(), /“duty” gets/));
   await done(one);
 
   const failing = await opened(`${TEXT}&beside=$/failing/`);
   await failing.page.locator("gs-lens-models li").nth(1).locator("b").waitFor();
   await measure(failing.page).click();
   await failing.page.getByText("The attention could not be measured").waitFor();
-  assert.match(await failing.page.locator("gs-failure section").innerText(), /layer 3: 512 tokens need 96 MiB.*Shorten the text\..*Kept: the result of 1 model/s);
+  await eventually(async () => assert.match(await failing.page.locator("gs-failure section").innerText(), /layer 3: 512 tokens need 96 MiB.*Shorten the text\..*Kept: the result of 1 model/s));
   await failing.page.getByRole("button", { name: "Close", exact: true }).click();
   await done(failing);
 });
@@ -252,12 +252,12 @@ test("another tokenizer: totals, pieces that are whole tokens in both, and no he
   const one = await opened(`${TEXT}&beside=$/cut/`);
   const { page } = one;
   await compared(page);
-  assert.match(await page.locator(".answer").innerText(), /The tokenizers differ/);
-  assert.match(await page.locator(".answer .statistics").innerText(), /means only/);
-  assert.equal(await page.locator(".grids gs-heatmap").count(), 2);
-  assert.equal(await page.locator("gs-histogram").count(), 0);
+  await eventually(async () => assert.match(await page.locator(".answer").innerText(), /The tokenizers differ/));
+  await eventually(async () => assert.match(await page.locator(".answer .statistics").innerText(), /means only/));
+  await eventually(async () => assert.equal(await page.locator(".grids gs-heatmap").count(), 2));
+  await eventually(async () => assert.equal(await page.locator("gs-histogram").count(), 0));
   await page.locator("gs-attention-lab").getByText("cut − specimen", { exact: true }).first().click();
-  assert.match(await page.locator(".legend").first().innerText(), /shortest pieces/);
+  await eventually(async () => assert.match(await page.locator(".legend").first().innerText(), /shortest pieces/));
   await done(one);
 });
 
@@ -265,9 +265,9 @@ test("the same model twice: no difference, undefined where it has to be, no NaN"
   const one = await opened(`${TEXT}&beside=specimen`);
   const { page } = one;
   await compared(page);
-  assert.match(await page.locator(".answer .statistics tbody tr").first().innerText(), /0\.00.*undefined.*undefined.*undefined/s);
-  assert.match(await page.locator(".skew").innerText(), /All differences are equal/);
-  assert.doesNotMatch((await page.locator("gs-attention-lab section").allInnerTexts()).join(" "), /NaN|Infinity/);
+  await eventually(async () => assert.match(await page.locator(".answer .statistics tbody tr").first().innerText(), /0\.00.*undefined.*undefined.*undefined/s));
+  await eventually(async () => assert.match(await page.locator(".skew").innerText(), /All differences are equal/));
+  await eventually(async () => assert.doesNotMatch((await page.locator("gs-attention-lab section").allInnerTexts()).join(" "), /NaN|Infinity/));
   await done(one);
 });
 
@@ -281,12 +281,12 @@ test("files: tables, everything as JSON, arrays, pictures; published shares come
   assert.equal(json.schema, "glitchscope.attention-lens");
   assert.equal(json.results.length, 2);
   assert.equal(json.results[0].request.texts[0].text.length > 20, true);
-  assert.match((await saved(page, page, "Shares of specimen (NPY)")).name, /\.npy$/);
+  await eventually(async () => assert.match((await saved(page, page, "Shares of specimen (NPY)")).name, /\.npy$/));
   for (const figure of [page.locator(".grids gs-heatmap").first(), page.locator("gs-histogram"), page.locator("gs-lines").first()]) {
     const svg = (await saved(page, figure, "SVG")).bytes.toString();
     assert.ok(svg.startsWith("<svg ") && svg.includes('xmlns="http://www.w3.org/2000/svg"') && !svg.includes("var("), svg.slice(0, 200));
-    assert.equal((await saved(page, figure, "PNG")).bytes.subarray(1, 4).toString(), "PNG");
-    assert.ok((await saved(page, figure, "CSV")).bytes.toString().split("\r\n").length > 5);
+    await eventually(async () => assert.equal((await saved(page, figure, "PNG")).bytes.subarray(1, 4).toString(), "PNG"));
+    await eventually(async () => assert.ok((await saved(page, figure, "CSV")).bytes.toString().split("\r\n").length > 5));
   }
   const folder = mkdtempSync(join(tmpdir(), "glitchscope-"));
   const file = join(folder, "shares.csv");
@@ -296,8 +296,8 @@ test("files: tables, everything as JSON, arrays, pictures; published shares come
   await page.getByText("the first column is a, not experiment_id").waitFor();
   await page.locator("#shares").setInputFiles(file);
   await page.getByText("Shown from the file shares.csv").waitFor();
-  assert.equal(await page.locator(".grids gs-heatmap").count(), 3);
-  assert.equal(await page.locator("gs-token-strip").count(), 0);
+  await eventually(async () => assert.equal(await page.locator(".grids gs-heatmap").count(), 3));
+  await eventually(async () => assert.equal(await page.locator("gs-token-strip").count(), 0));
   await page.getByRole("button", { name: "Back to the loaded model" }).click();
   await page.locator("gs-token-strip").waitFor();
   await done(one);
@@ -309,8 +309,8 @@ test("token text is text here too", async () => {
   page.on("dialog", () => assert.fail("a text opened a dialog"));
   await measure(page).click();
   await page.locator(".answer .sentence").first().waitFor();
-  assert.match(await page.locator(".answer .sentence").first().innerText(), /“<i>x<\/i>” gets/);
-  assert.equal(await page.evaluate(() => document.querySelectorAll("img, b, i").length), 0);
+  await eventually(async () => assert.match(await page.locator(".answer .sentence").first().innerText(), /“<i>x<\/i>” gets/));
+  await eventually(async () => assert.equal(await page.evaluate(() => document.querySelectorAll("img, b, i").length), 0));
   await done(one);
 });
 
@@ -372,7 +372,7 @@ test("Chinese: the lens too", async () => {
   await page.getByRole("button", { name: "切换到中文" }).click();
   await page.getByRole("button", { name: /^测量/ }).click();
   await page.locator(".answer .sentence").first().waitFor();
-  assert.match(await page.locator(".answer").innerText(), /得到：/);
+  await eventually(async () => assert.match(await page.locator(".answer").innerText(), /得到：/));
   await done(one);
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, serve } from "./browser.mjs";
-import { AXE, openPage, scriptedBuild, watchShifts } from "./support.mjs";
+import { AXE, eventually, openPage, scriptedBuild, watchShifts } from "./support.mjs";
 
 let browser, server, dist;
 
@@ -40,15 +40,15 @@ const count = async (page, verdict) => Number((await page.locator("gs-map .legen
 test("first view: a sentence, the specimen loaded, one button; then a scan that answers", async () => {
   const opened = await loaded();
   const { page } = opened;
-  assert.equal(await page.locator("h1").innerText(), "Which tokens can this model not repeat?");
-  assert.match(await page.locator("gs-model-bar header").innerText(), /specimen, 1\.1 M parameters, F16, CPU/);
-  assert.equal(await page.locator("button.primary:visible").count(), 1);
-  assert.match(await page.locator(".device").innerText(), /Runs on the CPU: wasm simd128, f32.*Why: no usable GPU/);
+  await eventually(async () => assert.equal(await page.locator("h1").innerText(), "Which tokens can this model not repeat?"));
+  await eventually(async () => assert.match(await page.locator("gs-model-bar header").innerText(), /specimen, 1\.1 M parameters, F16, CPU/));
+  await eventually(async () => assert.equal(await page.locator("button.primary:visible").count(), 1));
+  await eventually(async () => assert.match(await page.locator(".device").innerText(), /Runs on the CPU: wasm simd128, f32.*Why: no usable GPU/));
   await runButton(page).click();
   await page.getByText("The search found").waitFor();
-  assert.equal(await count(page, "glitch"), 354);
-  assert.match(await page.locator(".sentence").innerText(), /found 354 tokens .* asking about 1,263 of the 3,946/);
-  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "355");
+  await eventually(async () => assert.equal(await count(page, "glitch"), 354));
+  await eventually(async () => assert.match(await page.locator(".sentence").innerText(), /found 354 tokens .* asking about 1,263 of the 3,946/));
+  await eventually(async () => assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "355"));
   await done(opened);
 });
 
@@ -61,11 +61,11 @@ test("compare both: precision, recall, share; a number leads to its rows", async
   const numbers = await page.locator("dl.numbers .value").allInnerTexts();
   assert.deepEqual(numbers, ["100 %", "98 %", "32 %"]);
   await page.locator("dl.numbers").getByRole("button", { name: "7" }).click();
-  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "8");
-  assert.equal(await page.locator("input[type=search]").inputValue(), "search:missed");
+  await eventually(async () => assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "8"));
+  await eventually(async () => assert.equal(await page.locator("input[type=search]").inputValue(), "search:missed"));
   await page.getByRole("button", { name: "Compare resolutions" }).click();
   await page.locator("gs-granularity figcaption").waitFor();
-  assert.match(await page.locator("gs-granularity figcaption").innerText(), /At resolution .* finds .* of the glitch tokens with .* of the questions/);
+  await eventually(async () => assert.match(await page.locator("gs-granularity figcaption").innerText(), /At resolution .* finds .* of the glitch tokens with .* of the questions/));
   await done(opened);
 });
 
@@ -90,7 +90,7 @@ test("hard cancel: a worker that does not pause is ended, what was found stays, 
   await page.waitForTimeout(300);
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("Cancelled. Until then").waitFor({ timeout: 3_000 });
-  assert.ok((await count(page, "glitch")) > 3);
+  await eventually(async () => assert.ok((await count(page, "glitch")) > 3));
   // The worker that took its place answers.
   await page.locator("gs-table .space .row:not([hidden])").first().click();
   await page.getByText("Most probable first tokens").waitFor({ timeout: 10_000 });
@@ -109,8 +109,8 @@ test("token text is text: markup, controls, right-to-left, endless", async () =>
   await runButton(page).click();
   await page.getByText("The search found").waitFor();
   const row = (text) => page.locator("gs-table .space .row", { hasText: text }).first();
-  assert.equal(await row("<script>").locator(".token .chip").innerText(), "<script>alert(1)</script>");
-  assert.equal(await page.evaluate(() => document.querySelectorAll("script").length), 2);
+  await eventually(async () => assert.equal(await row("<script>").locator(".token .chip").innerText(), "<script>alert(1)</script>"));
+  await eventually(async () => assert.equal(await page.evaluate(() => document.querySelectorAll("script").length), 2));
   await page.getByRole("searchbox").fill("id:142,144,152,158");
   const chips = page.locator("gs-table .space .row:not([hidden]) .token .chip");
   await page.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector("gs-table").ids.length === 4);
@@ -122,7 +122,7 @@ test("token text is text: markup, controls, right-to-left, endless", async () =>
   assert.equal(texts[3], "empty");
   await chips.nth(2).click();
   await page.locator("gs-detail").getByRole("button", { name: /more/ }).click();
-  assert.equal((await page.locator("gs-detail .title gs-token .chip").textContent()).trim(), "A".repeat(200));
+  await eventually(async () => assert.equal((await page.locator("gs-detail .title gs-token .chip").textContent()).trim(), "A".repeat(200)));
   await done(opened);
 });
 
@@ -150,21 +150,21 @@ test("map and table pick the same token; keys step, open and leave", async () =>
   }), "GS-DETAIL");
   await page.locator("gs-map .stage").focus();
   await page.keyboard.press("Escape");
-  assert.equal(await picked(), null);
+  await eventually(async () => assert.equal(await picked(), null));
   // A click on a row, then a neighbour in the detail.
   await page.locator("gs-table .space .row:not([hidden])").nth(2).click();
-  assert.equal(await picked(), 142);
+  await eventually(async () => assert.equal(await picked(), 142));
   assert.match(page.url(), /#token=142$/);
   await page.locator("gs-detail li .shape").first().waitFor();
   await page.locator("gs-detail ol:not(.top) li gs-token button").first().click();
-  assert.notEqual(await picked(), 142);
+  await eventually(async () => assert.notEqual(await picked(), 142));
   await page.locator("gs-table .body").focus();
   await page.keyboard.press("Home");
-  assert.equal(await picked(), 140);
+  await eventually(async () => assert.equal(await picked(), 140));
   await page.keyboard.press("End");
   await page.keyboard.press("ArrowUp");
-  assert.ok((await picked()) > 3_000);
-  assert.equal(await page.locator("gs-table .row.picked").count(), 1);
+  await eventually(async () => assert.ok((await picked()) > 3_000));
+  await eventually(async () => assert.equal(await page.locator("gs-table .row.picked").count(), 1));
   // A click on the map picks the nearest point.
   const { x, y } = await page.evaluate(() => {
     const map = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector("gs-map");
@@ -175,7 +175,7 @@ test("map and table pick the same token; keys step, open and leave", async () =>
     return { x: box.left + box.width / 2 + graph.x[vertex] * (box.width / 2 - 14), y: box.top + box.height / 2 - graph.y[vertex] * (box.height / 2 - 14) };
   });
   await page.mouse.click(x, y);
-  assert.equal(await picked(), 500);
+  await eventually(async () => assert.equal(await picked(), 500));
   await done(opened);
 });
 
@@ -195,25 +195,25 @@ test("filter and legend: text, regular expression, field; a mistake is named", a
   };
   const box = page.getByRole("searchbox");
   await box.fill("magikarp");
-  assert.equal(await settles((rows) => rows === 1), 1);
+  await eventually(async () => assert.equal(await settles((rows) => rows === 1), 1));
   await box.fill("/^ SolidG/");
   await page.locator("gs-table .space .row:not([hidden])", { hasText: "SolidG" }).waitFor();
-  assert.equal(await settles((rows) => rows === 1), 1);
+  await eventually(async () => assert.equal(await settles((rows) => rows === 1), 1));
   await box.fill("p:<0.001");
   const few = await settles((rows) => rows > 1 && rows < 354);
   assert.ok(few > 0 && few < 354);
   await box.fill("/[/");
-  assert.match(await page.locator(".filter-problem").innerText(), /not a regular expression/);
+  await eventually(async () => assert.match(await page.locator(".filter-problem").innerText(), /not a regular expression/));
   await box.fill("");
   await page.locator("gs-map .legend button", { hasText: "glitch" }).click();
-  assert.equal(await settles((rows) => rows === 0), 0);
-  assert.match(await page.locator("gs-table .empty").innerText(), /No token matches/);
+  await eventually(async () => assert.equal(await settles((rows) => rows === 0), 0));
+  await eventually(async () => assert.match(await page.locator("gs-table .empty").innerText(), /No token matches/));
   await page.locator("gs-map .legend button", { hasText: "glitch" }).click();
   await page.getByText("All", { exact: true }).click();
-  assert.equal(await settles((rows) => rows === 4096), 4096);
+  await eventually(async () => assert.equal(await settles((rows) => rows === 4096), 4096));
   await page.getByRole("columnheader", { name: "p(target)" }).click();
   await page.getByRole("columnheader", { name: "p(target)" }).click();
-  assert.equal(await page.getByRole("columnheader", { name: "p(target)" }).getAttribute("aria-sort"), "descending");
+  await eventually(async () => assert.equal(await page.getByRole("columnheader", { name: "p(target)" }).getAttribute("aria-sort"), "descending"));
   const values = await page.locator("gs-table .space .row:not([hidden]) .p").allInnerTexts();
   assert.deepEqual(values, [...values].sort((a, b) => Number(b) - Number(a)));
   await done(opened);
@@ -227,9 +227,9 @@ test("a report is saved, opened again without its model, and a wrong file is ref
   const [json] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save report" }).click()]);
   assert.equal(json.suggestedFilename(), "glitchscope-specimen-glitchhunter.json");
   const [csv] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save table" }).click()]);
-  assert.match(readFileSync(await csv.path(), "utf8"), /^id,passed\r\n/);
+  await eventually(async () => assert.match(readFileSync(await csv.path(), "utf8"), /^id,passed\r\n/));
   const [png] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save map" }).click()]);
-  assert.equal(readFileSync(await png.path()).subarray(1, 4).toString(), "PNG");
+  await eventually(async () => assert.equal(readFileSync(await png.path()).subarray(1, 4).toString(), "PNG"));
   const saved = JSON.parse(readFileSync(await json.path(), "utf8"));
   assert.ok(saved.timings.some(({ stage }) => stage === "probing"));
   await done(opened);
@@ -242,14 +242,14 @@ test("a report is saved, opened again without its model, and a wrong file is ref
   await again.page.getByRole("button", { name: "Change", exact: true }).click();
   await again.page.locator("#report").setInputFiles(join(folder, "report.json"));
   await again.page.getByText("Shown from the file report.json").waitFor();
-  assert.equal(await count(again.page, "glitch"), 354);
+  await eventually(async () => assert.equal(await count(again.page, "glitch"), 354));
   await again.page.locator("gs-table .space .row:not([hidden])").nth(1).click();
-  assert.match(await again.page.locator("gs-detail section").innerText(), /Nearest neighbours/);
-  assert.match(await again.page.locator("gs-detail section").innerText(), /Prompt, as the model saw it/);
+  await eventually(async () => assert.match(await again.page.locator("gs-detail section").innerText(), /Nearest neighbours/));
+  await eventually(async () => assert.match(await again.page.locator("gs-detail section").innerText(), /Prompt, as the model saw it/));
   await again.page.getByRole("button", { name: "Change", exact: true }).click();
   await again.page.locator("#report").setInputFiles(join(folder, "other.json"));
   await again.page.getByText("The report could not be opened").waitFor();
-  assert.equal(await count(again.page, "glitch"), 354, "the report that was open stays");
+  await eventually(async () => assert.equal(await count(again.page, "glitch"), 354, "the report that was open stays"));
   await again.context.close();
   // The folder without a model answers 404, which the browser itself writes to the console.
   assert.deepEqual(again.errors.filter((error) => !/404/.test(error)), []);
@@ -261,7 +261,7 @@ test("models: picked files are named before they are loaded; an address; an erro
   await page.getByRole("button", { name: "Change", exact: true }).click();
   await page.locator("#files").setInputFiles([join(dist, "specimen/model.safetensors")]);
   await page.getByText("Missing: config.json, tokenizer.json").waitFor();
-  assert.equal(await page.getByRole("button", { name: "Load this model" }).count(), 0);
+  await eventually(async () => assert.equal(await page.getByRole("button", { name: "Load this model" }).count(), 0));
   await page.locator("#files").setInputFiles(["config.json", "model.safetensors", "tokenizer.json"].map((name) => join(dist, "specimen", name)));
   await page.getByText("Recognised a model").waitFor();
   await page.getByRole("button", { name: "Load this model" }).click();
@@ -311,12 +311,12 @@ test("a model that fails ordinary words is called untestable, and its map is the
   const { page } = opened;
   await runButton(page).click();
   await page.getByText("cannot be tested in this way: 0 of 24 ordinary words pass").waitFor();
-  assert.match(await page.locator("gs-map figcaption").innerText(), /Token Embedding Graph/);
+  await eventually(async () => assert.match(await page.locator("gs-map figcaption").innerText(), /Token Embedding Graph/));
   // Scanned all the same, it carries the warning wherever its numbers stand, and so does nothing else afterwards.
   await page.getByRole("button", { name: "Scan all the same" }).click();
   await page.getByText("The search found").waitFor();
-  assert.match(await page.locator(".answer .caution").innerText(), /passed only 0 of 24 ordinary words .* say nothing certain/);
-  assert.equal(await page.locator(".caution").count(), 2);
+  await eventually(async () => assert.match(await page.locator(".answer .caution").innerText(), /passed only 0 of 24 ordinary words .* say nothing certain/));
+  await eventually(async () => assert.equal(await page.locator(".caution").count(), 2));
   assert.match(page.url(), /despite_controls=true/);
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Save report" }).click();
@@ -328,7 +328,7 @@ test("a model that fails ordinary words is called untestable, and its map is the
   assert.doesNotMatch(page.url(), /despite_controls/);
   await runButton(page).click();
   await page.getByText("The search found").waitFor();
-  assert.equal(await page.locator(".caution").count(), 0);
+  await eventually(async () => assert.equal(await page.locator(".caution").count(), 0));
   await done(opened);
 });
 
@@ -338,7 +338,7 @@ test("two models: loaded side by side, scanned with one button, compared, put aw
   await page.getByRole("button", { name: "Compare with another model" }).click();
   const second = page.locator("gs-further-model section");
   const both = page.getByRole("button", { name: "Scan both and compare" });
-  assert.ok(await both.isDisabled());
+  await eventually(async () => assert.ok(await both.isDisabled()));
   // What cannot be loaded says why and hurts nobody.
   await second.getByText("Address or id").click();
   await second.getByRole("textbox").first().fill("nonsense");
@@ -347,7 +347,7 @@ test("two models: loaded side by side, scanned with one button, compared, put aw
   await second.getByRole("textbox").first().fill(`${server.url}/broken/`);
   await second.getByRole("button", { name: "Load it beside the first" }).click();
   await second.getByText("the header says 2,136,256 bytes").waitFor();
-  assert.match(await page.locator("gs-model-bar header").innerText(), /specimen/);
+  await eventually(async () => assert.match(await page.locator("gs-model-bar header").innerText(), /specimen/));
   // Loading takes its time and can be cancelled.
   await second.getByRole("textbox").first().fill(`${server.url}/slow/`);
   await second.getByRole("button", { name: "Load it beside the first" }).click();
@@ -360,12 +360,12 @@ test("two models: loaded side by side, scanned with one button, compared, put aw
   await second.getByText("specimen, 1.1 M parameters, Q8_0, CPU").waitFor();
   await both.click();
   await page.locator("gs-diff .sentence").waitFor();
-  assert.match(await page.locator("gs-diff .sentence").innerText(), /361 fail in both, 0 only in the first and 10 only in the second/);
-  assert.match(await page.locator("gs-diff .facts").innerText(), /weights\s+F16\s+Q8_0/);
-  assert.equal(await page.locator("gs-diff .flips tbody tr").count(), 10);
-  assert.equal(await page.locator("gs-diff .flips td.answer").count(), 20);
+  await eventually(async () => assert.match(await page.locator("gs-diff .sentence").innerText(), /361 fail in both, 0 only in the first and 10 only in the second/));
+  await eventually(async () => assert.match(await page.locator("gs-diff .facts").innerText(), /weights\s+F16\s+Q8_0/));
+  await eventually(async () => assert.equal(await page.locator("gs-diff .flips tbody tr").count(), 10));
+  await eventually(async () => assert.equal(await page.locator("gs-diff .flips td.answer").count(), 20));
   await page.locator("gs-diff select").selectOption("indicator:magikarp-input-norm");
-  assert.match(await page.locator("gs-diff figcaption").innerText(), /Both axes are linear\. It changes by/);
+  await eventually(async () => assert.match(await page.locator("gs-diff figcaption").innerText(), /Both axes are linear\. It changes by/));
   await page.addScriptTag({ path: AXE });
   const violations = await page.evaluate(async () => (await globalThis.axe.run(document, { resultTypes: ["violations"] })).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`));
   assert.deepEqual(violations, []);
@@ -378,9 +378,9 @@ test("two models: loaded side by side, scanned with one button, compared, put aw
   await page.locator(".comparison gs-progress").getByText("2 of 2").waitFor();
   await page.locator(".comparison gs-progress").getByRole("button", { name: "Cancel" }).click();
   await both.and(page.locator(":enabled")).waitFor({ timeout: 5_000 });
-  assert.equal(await page.locator("gs-failure").count(), 0);
+  await eventually(async () => assert.equal(await page.locator("gs-failure").count(), 0));
   await second.getByRole("button", { name: "Put this model away" }).click();
-  assert.equal(await second.count(), 0);
+  await eventually(async () => assert.equal(await second.count(), 0));
   await done(opened);
 });
 
@@ -388,13 +388,13 @@ test("settings: defaults with sources, presets of the resolution, a link that re
   const opened = await loaded();
   const { page } = opened;
   await page.getByText("Settings").click();
-  assert.match(await page.locator(".settings").innerText(), /Default 50, paper/);
+  await eventually(async () => assert.match(await page.locator(".settings").innerText(), /Default 50, paper/));
   await page.getByRole("button", { name: "scaled: 9.6 = 75·4096/32,000" }).click();
   await page.getByLabel("Seed").fill("7");
   await page.getByLabel("Seed").press("Tab");
   await page.getByLabel("Neighbours of a token").fill("1");
   await page.getByLabel("Neighbours of a token").press("Tab");
-  assert.equal(await page.getByLabel("Neighbours of a token").inputValue(), "50", "a value out of range is not taken");
+  await eventually(async () => assert.equal(await page.getByLabel("Neighbours of a token").inputValue(), "50", "a value out of range is not taken"));
   const link = page.url();
   assert.match(link, /#resolution=9\.6&seed=7$/);
   await done(opened);
@@ -411,24 +411,24 @@ test("oracles: one leads, others are asked alongside, prompts to the byte, and a
   const choice = page.locator("gs-oracles");
   await choice.locator("summary").first().click();
   await choice.getByRole("checkbox", { name: "ask glitchhunter-zero-shot too" }).check();
-  assert.match(await choice.getByRole("status").innerText(), /asked of each token: 2\..*One pass of repetition-zero-shot serves repetition-zero-shot, glitchhunter-zero-shot/);
+  await eventually(async () => assert.match(await choice.getByRole("status").innerText(), /asked of each token: 2\..*One pass of repetition-zero-shot serves repetition-zero-shot, glitchhunter-zero-shot/));
   await choice.getByRole("radio", { name: "glitchhunter-zero-shot leads the scan" }).check();
-  assert.match(await choice.locator("summary").first().innerText(), /Oracle: glitchhunter-zero-shot and 1 alongside/);
+  await eventually(async () => assert.match(await choice.locator("summary").first().innerText(), /Oracle: glitchhunter-zero-shot and 1 alongside/));
   await choice.getByRole("checkbox", { name: "ask repetition-sampled too" }).check();
   await page.getByLabel("Answers drawn").fill("3");
   await page.getByLabel("Answers drawn").press("Tab");
-  assert.ok(await choice.getByRole("radio", { name: "magikarp-max-prob leads the scan" }).isDisabled());
-  assert.match(await choice.locator(".list").innerText(), /the prompt needs 600 tokens, the model's context is 512/);
+  await eventually(async () => assert.ok(await choice.getByRole("radio", { name: "magikarp-max-prob leads the scan" }).isDisabled()));
+  await eventually(async () => assert.match(await choice.locator(".list").innerText(), /the prompt needs 600 tokens, the model's context is 512/));
   await choice.getByText("The model has no chat template").waitFor();
   await choice.locator("li details summary").first().click();
-  assert.equal(await choice.locator("li pre").first().innerText(), "Question: 'token' Answer:");
-  assert.match(await choice.locator("li .prompt").first().innerText(), /places of the token: 1; 20 bytes of text, 9 ids/);
+  await eventually(async () => assert.equal(await choice.locator("li pre").first().innerText(), "Question: 'token' Answer:"));
+  await eventually(async () => assert.match(await choice.locator("li .prompt").first().innerText(), /places of the token: 1; 20 bytes of text, 9 ids/));
   const link = page.url();
   assert.match(decodeURIComponent(link), /#oracle=glitchhunter-zero-shot,repetition-zero-shot,repetition-sampled&attempts=3$/);
   await done(opened);
   const again = await openPage(browser, link);
   await runButton(again.page).and(again.page.locator(":enabled")).waitFor();
-  assert.match(await again.page.locator("gs-oracles summary").first().innerText(), /glitchhunter-zero-shot and 2 alongside; 3 questions/);
+  await eventually(async () => assert.match(await again.page.locator("gs-oracles summary").first().innerText(), /glitchhunter-zero-shot and 2 alongside; 3 questions/));
   await done(again);
 });
 
@@ -438,23 +438,23 @@ test("several oracles: counts with controls, a matrix whose cells list what diff
   const listed = async () => Number(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount")) - 1;
   await runButton(page).click();
   await page.locator(".sentence").waitFor();
-  assert.match(await page.locator(".sentence").innerText(), /361 of 4,096 tokens fail repetition-zero-shot/);
+  await eventually(async () => assert.match(await page.locator(".sentence").innerText(), /361 of 4,096 tokens fail repetition-zero-shot/));
   const rows = await page.locator("gs-agreement .counts tbody tr").allInnerTexts();
   assert.match(rows[0], /repetition-zero-shot\s+361\s+361\s+24 \/ 24\s+leads/);
   assert.match(rows[2], /repetition-sampled\s+267.*3 \/ 24\s+fails ordinary words too/s);
   const cell = page.getByRole("button", { name: /repetition-zero-shot and glitchhunter-zero-shot: 361 tokens fail both, 0 only the first, 889 only the second/ });
-  assert.match(await cell.first().innerText(), /κ 0\.50\s+≠ 889/);
+  await eventually(async () => assert.match(await cell.first().innerText(), /κ 0\.50\s+≠ 889/));
   await cell.first().click();
-  assert.equal(await listed(), 889);
-  assert.equal(await page.getByRole("searchbox").inputValue(), "differ:repetition-zero-shot,glitchhunter-zero-shot");
+  await eventually(async () => assert.equal(await listed(), 889));
+  await eventually(async () => assert.equal(await page.getByRole("searchbox").inputValue(), "differ:repetition-zero-shot,glitchhunter-zero-shot"));
   await page.locator("gs-agreement .counts").getByRole("button", { name: "267" }).click();
-  assert.equal(await listed(), 267);
+  await eventually(async () => assert.equal(await listed(), 267));
   await page.locator("gs-table .space .row:not([hidden])").nth(1).click();
   const detail = page.locator("gs-detail section");
-  assert.match(await detail.innerText(), /Why is this one flagged\?\s+It fails repetition-zero-shot: asked about it, the model answered .* Of the 2 other oracles it fails 2: glitchhunter-zero-shot, repetition-sampled\. In cluster \d+, \d+ of the \d+ others asked about fail\./s);
-  assert.match(await detail.innerText(), /repetition-sampled\s+◆ glitch\s+0\.700\s+0\.40 – 0\.89/);
+  await eventually(async () => assert.match(await detail.innerText(), /Why is this one flagged\?\s+It fails repetition-zero-shot: asked about it, the model answered .* Of the 2 other oracles it fails 2: glitchhunter-zero-shot, repetition-sampled\. In cluster \d+, \d+ of the \d+ others asked about fail\./s));
+  await eventually(async () => assert.match(await detail.innerText(), /repetition-sampled\s+◆ glitch\s+0\.700\s+0\.40 – 0\.89/));
   await detail.getByText("Raw answers (3)").click();
-  assert.match(await detail.locator("details.raw").innerText(), /attempts that failed: 7/);
+  await eventually(async () => assert.match(await detail.locator("details.raw").innerText(), /attempts that failed: 7/));
   await page.getByRole("button", { name: "Read Magikarp's indicators" }).click();
   await detail.getByText("lowest", { exact: false }).first().waitFor();
   await done(opened);
@@ -467,17 +467,17 @@ test("a label is corrected by hand: counted, saved, and there when the report is
   await page.getByText("The search found").waitFor();
   await page.locator("details.labels > summary").click();
   const words = page.locator("details.labels tr", { hasText: "A words" });
-  assert.match(await words.innerText(), /A words\s+0\s+0 %\s+Only letters/);
+  await eventually(async () => assert.match(await words.innerText(), /A words\s+0\s+0 %\s+Only letters/));
   const corrected = async (shown) => {
     await shown.locator("gs-table .space .row:not([hidden])").nth(4).click();
     await shown.locator("gs-detail .labels summary").first().click();
     return shown.locator("gs-detail .labels select").first();
   };
   await (await corrected(page)).selectOption("word");
-  assert.match(await page.locator("gs-detail .labels").innerText(), /Type A, words.*Corrected by hand; the rule says beyond ASCII/s);
-  assert.match(await words.innerText(), /A words\s+1/);
+  await eventually(async () => assert.match(await page.locator("gs-detail .labels").innerText(), /Type A, words.*Corrected by hand; the rule says beyond ASCII/s));
+  await eventually(async () => assert.match(await words.innerText(), /A words\s+1/));
   await words.getByRole("button").click();
-  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "2");
+  await eventually(async () => assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "2"));
   const [json] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save report" }).click()]);
   const saved = JSON.parse(readFileSync(await json.path(), "utf8"));
   assert.deepEqual(saved.labels.filter((label) => label.corrected_type !== null).map(({ token_type, corrected_type }) => [token_type, corrected_type]), [["special", "word"]]);
@@ -489,8 +489,8 @@ test("a label is corrected by hand: counted, saved, and there when the report is
   await again.page.getByRole("button", { name: "Change", exact: true }).click();
   await again.page.locator("#report").setInputFiles(file);
   await again.page.getByText("Shown from the file report.json").waitFor();
-  assert.equal(await (await corrected(again.page)).inputValue(), "word");
-  assert.match(await again.page.locator("details.labels").evaluate((details) => details.textContent), /Corrected by hand: 1/);
+  await eventually(async () => assert.equal(await (await corrected(again.page)).inputValue(), "word"));
+  await eventually(async () => assert.match(await again.page.locator("details.labels").evaluate((details) => details.textContent), /Corrected by hand: 1/));
   await done(again);
 });
 
@@ -499,23 +499,23 @@ test("run all and compare: asks about every token first, then a table, curves wi
   const { page } = opened;
   await page.getByRole("button", { name: "Ask about every token, then run all and compare" }).click();
   await page.getByText("12 detectors over 10 seeds, against 361 of 3,946 tokens that fail repetition-zero-shot").waitFor();
-  assert.equal(await page.locator("gs-detectors tbody tr").count(), 12);
-  assert.match(await page.locator("gs-detectors tbody tr").nth(3).innerText(), /glitchhunter\s+193\s+100 %\s+54 %\s+52 % – 56 %/);
-  assert.match(await page.locator("gs-detectors .notes").innerText(), /magikarp-head-bias was left out/);
-  assert.equal(await page.locator("gs-recall path.curve").count(), 12);
-  assert.equal(await page.locator("gs-recall path.band").count(), 6);
+  await eventually(async () => assert.equal(await page.locator("gs-detectors tbody tr").count(), 12));
+  await eventually(async () => assert.match(await page.locator("gs-detectors tbody tr").nth(3).innerText(), /glitchhunter\s+193\s+100 %\s+54 %\s+52 % – 56 %/));
+  await eventually(async () => assert.match(await page.locator("gs-detectors .notes").innerText(), /magikarp-head-bias was left out/));
+  await eventually(async () => assert.equal(await page.locator("gs-recall path.curve").count(), 12));
+  await eventually(async () => assert.equal(await page.locator("gs-recall path.band").count(), 6));
   const legend = page.locator("gs-recall .legend").getByRole("button", { name: "glitchhunter", exact: true });
   await legend.focus();
-  assert.equal(await page.locator("gs-recall path.curve.faded").count(), 11);
+  await eventually(async () => assert.equal(await page.locator("gs-recall path.curve.faded").count(), 11));
   await page.keyboard.press("Enter");
-  assert.equal(await legend.getAttribute("aria-pressed"), "false");
-  assert.equal(await page.locator("gs-recall path.curve").count(), 11);
+  await eventually(async () => assert.equal(await legend.getAttribute("aria-pressed"), "false"));
+  await eventually(async () => assert.equal(await page.locator("gs-recall path.curve").count(), 11));
   const [csv] = await Promise.all([page.waitForEvent("download"), page.locator("gs-recall").getByRole("button", { name: "CSV" }).click()]);
-  assert.equal(readFileSync(await csv.path(), "utf8").trim().split("\r\n").length, 13);
+  await eventually(async () => assert.equal(readFileSync(await csv.path(), "utf8").trim().split("\r\n").length, 13));
   const [svg] = await Promise.all([page.waitForEvent("download"), page.locator("gs-recall").getByRole("button", { name: "SVG" }).click()]);
   const drawn = readFileSync(await svg.path(), "utf8");
   assert.ok(drawn.startsWith("<svg ") && drawn.includes('xmlns="http://www.w3.org/2000/svg"') && drawn.includes('stroke="rgb(') && !drawn.includes("var("));
-  assert.equal(await page.getByRole("button", { name: "Run all and compare" }).isEnabled(), true);
+  await eventually(async () => assert.equal(await page.getByRole("button", { name: "Run all and compare" }).isEnabled(), true));
   await done(opened);
 });
 
@@ -532,8 +532,8 @@ test("a comparison that is cancelled keeps the detectors that were done", async 
   await page.locator("gs-detectors tbody tr").nth(2).waitFor({ timeout: 30_000 });
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText(/Ended early: \d+ detectors/).waitFor({ timeout: 1_500 });
-  assert.ok((await page.locator("gs-detectors tbody tr").count()) >= 3);
-  assert.ok((await page.locator("gs-detectors tbody tr").count()) < 12);
+  await eventually(async () => assert.ok((await page.locator("gs-detectors tbody tr").count()) >= 3));
+  await eventually(async () => assert.ok((await page.locator("gs-detectors tbody tr").count()) < 12));
   await done(opened);
 });
 
@@ -541,8 +541,8 @@ test("150,000 tokens: the table holds a screenful of rows, scrolling and sorting
   const opened = await loaded({}, "#model=$/large/");
   const { page } = opened;
   await page.getByText("All", { exact: true }).click();
-  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "150001");
-  assert.ok((await page.locator("gs-table .space .row").count()) < 60);
+  await eventually(async () => assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), "150001"));
+  await eventually(async () => assert.ok((await page.locator("gs-table .space .row").count()) < 60));
   const body = page.locator("gs-table .body");
   await body.evaluate((element) => { element.scrollTop = element.scrollHeight; });
   await page.locator("gs-table .space .row:not([hidden])", { hasText: "149999" }).waitFor();
@@ -577,7 +577,7 @@ test("the layout-shift watch notices a shift", async () => {
     document.body.prepend(block);
   });
   await opened.page.waitForTimeout(200);
-  assert.ok((await shifts()).reduce((total, { value }) => total + value, 0) > 0.02);
+  await eventually(async () => assert.ok((await shifts()).reduce((total, { value }) => total + value, 0) > 0.02));
   await done(opened);
 });
 
@@ -646,7 +646,7 @@ test("Chinese: every word of the page, and it stays chosen", async () => {
   await page.getByRole("button", { name: "切换到中文" }).click();
   await page.getByRole("button", { name: "查找故障词元" }).click();
   await page.getByText("搜索找到").waitFor();
-  assert.equal(await page.evaluate(() => document.documentElement.lang), "zh");
+  await eventually(async () => assert.equal(await page.evaluate(() => document.documentElement.lang), "zh"));
   await page.reload();
   await page.getByRole("button", { name: "查找故障词元" }).waitFor();
   await done(opened);
@@ -656,12 +656,12 @@ test("theme: the choice wins over the system and stays", async () => {
   const opened = await loaded({ colorScheme: "light" });
   const { page } = opened;
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  assert.equal(await ground(), "rgb(251, 250, 247)");
+  await eventually(async () => assert.equal(await ground(), "rgb(251, 250, 247)"));
   await page.getByRole("button", { name: /Theme/ }).click();
   await page.getByRole("button", { name: /Theme/ }).click();
-  assert.equal(await ground(), "rgb(20, 22, 26)");
+  await eventually(async () => assert.equal(await ground(), "rgb(20, 22, 26)"));
   await page.reload();
-  assert.equal(await ground(), "rgb(20, 22, 26)");
+  await eventually(async () => assert.equal(await ground(), "rgb(20, 22, 26)"));
   await done(opened);
 });
 
@@ -683,7 +683,7 @@ test("without ranges the weights are fetched whole, and the page says so", async
   try {
     const opened = await openPage(browser, `${rangeless.url}/`);
     await runButton(opened.page).and(opened.page.locator(":enabled")).waitFor();
-    assert.match(await opened.page.locator("section.answer").innerText(), /does not send parts of files/);
+    await eventually(async () => assert.match(await opened.page.locator("section.answer").innerText(), /does not send parts of files/));
     assert.equal(rangeless.requests.filter(({ path }) => path.endsWith("model.safetensors")).length, 1);
     await done(opened);
   } finally {

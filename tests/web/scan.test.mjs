@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import process from "node:process";
 
 import { launch, repository, serve } from "./browser.mjs";
-import { openPage } from "./support.mjs";
+import { eventually, openPage } from "./support.mjs";
 
 const SPECIMEN = join(repository, "www/public/specimen");
 const FILES = ["config.json", "model.safetensors", "tokenizer.json"];
@@ -95,7 +95,7 @@ test("several oracles on the specimen: the page's list is the core's, its counts
   // A link takes ids that the page knows, in the order they are named.
   await inPage((_, ids) => { location.hash = `#device=cpu&oracle=${ids}`; }, offers.map(({ id }) => id).join(","));
   await page.waitForFunction(`${SESSION}.options.oracles.length === 11`);
-  assert.deepEqual(await inPage((session) => session.options.oracles), offers.map(({ id }) => id));
+  await eventually(async () => assert.deepEqual(await inPage((session) => session.options.oracles), offers.map(({ id }) => id)));
   const magikarp = offers.find(({ id }) => id === "magikarp-max-prob").oracle;
   // 2n + 1 occurrences of the token for n shots: Magikarp's own check.
   assert.deepEqual(magikarp.prompts.map(({ text }) => text.length - 1), [41, 1, 101]);
@@ -110,7 +110,7 @@ test("several oracles on the specimen: the page's list is the core's, its counts
   assert.equal(pair.both_fail + pair.only_a_fails + pair.only_b_fails + pair.both_pass, report.probes.length);
   assert.equal(report.labels.length, report.glitch_tokens.length);
   await page.locator("gs-agreement .matrix button").first().click();
-  assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), String(1 + pair.only_a_fails + pair.only_b_fails));
+  await eventually(async () => assert.equal(await page.locator("gs-table [role=grid]").getAttribute("aria-rowcount"), String(1 + pair.only_a_fails + pair.only_b_fails)));
 
   // The page counts labels after a correction; without one it must count what the core has counted.
   const { before, same, changed } = await inPage((session) => {
@@ -248,7 +248,7 @@ test("cancel takes effect within a second and keeps what was found; the report o
   await again.page.getByRole("button", { name: "Change", exact: true }).click();
   await again.page.locator("#report").setInputFiles(file);
   await again.page.getByText("Shown from the file report.json").waitFor();
-  assert.deepEqual((await save(again.page)).glitch_tokens, report.glitch_tokens);
+  await eventually(async () => assert.deepEqual((await save(again.page)).glitch_tokens, report.glitch_tokens));
   await again.context.close();
   assert.deepEqual(again.errors, []);
 });

@@ -1,7 +1,7 @@
 // What the tests of the page share: a page on which any console error fails, and the build with the scripted core.
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { repository } from "./browser.mjs";
 
@@ -26,15 +26,29 @@ export async function openPage(browser, url, { allow = [], ...options } = {}) {
   return { page, context, errors };
 }
 
-/** The page with the scripted core, built once per run of the tests. */
+/** The page with the scripted core, built for each file of tests, because several run at once. */
 export function scriptedBuild() {
-  const outDir = join(OUT, "scripted");
+  const outDir = join(OUT, `scripted-${basename(process.argv[1], ".mjs")}`);
   execFileSync(process.execPath, [join(repository, "www/node_modules/vite/bin/vite.js"), "build", "--logLevel", "error"], {
     cwd: join(repository, "www"),
     env: { ...process.env, GLITCHSCOPE_CORE: join(repository, "tests/web/fake/glitchscope.ts"), GLITCHSCOPE_OUT: outDir },
     stdio: ["ignore", "inherit", "inherit"],
   });
   return outDir;
+}
+
+/** What is asserted about a page holds within a few seconds: it draws after an action, not at once, and on a busy machine
+ *  not soon. The last failure is the one that is told. */
+export async function eventually(assertion, ms = 10_000) {
+  const end = performance.now() + ms;
+  for (;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 /** Cumulative layout shift since `watchShifts`. */
