@@ -52,7 +52,7 @@ async function compared(variant, rows, columns, file, graphs) {
     }
     found[name] = { quality, seconds, scan_quality, scan_passes, scan_seconds, of_others };
   }
-  return { pca, "knn exact": knn_exact, "knn approximate": knn_approximate, recall: approximate.recall, weights, found };
+  return { pca, "knn exact": knn_exact, "knn approximate": knn_approximate, recall: approximate.recall ?? 1, weights, found };
 }
 
 /** The stages once, as a scan would take them, over synthetic rows in f16. */
