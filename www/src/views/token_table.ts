@@ -338,6 +338,8 @@ export class TokenTable extends GlitchscopeElement {
   };
 
   private pickRow(id: number | null): void {
+    // Now, not when the page has been drawn: the next key may come before that.
+    this.picked = id;
     this.dispatchEvent(new CustomEvent("pick", { detail: id, bubbles: true, composed: true }));
   }
 }
