@@ -13,7 +13,7 @@
 // Limits   HS ≤ 256; 144 bytes of workgroup memory a lane
 // Twin     src/compute/ops/attention.rs
 
-#import attention
+#import attention_fours
 #import index
 
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
@@ -42,18 +42,6 @@ var<workgroup> sh_weights: array<vec4f, fours>;
 var<workgroup> sh_maximum: array<vec4f, lanes>;
 
 #if in_fours
-fn query_four(base: u32, group: u32) -> vec4f {
-    return qkv[(base >> 2u) + group];
-}
-
-fn k_prefix_four(base: u32, group: u32) -> vec4f {
-    return k_prefix[(base >> 2u) + group];
-}
-
-fn k_own_four(base: u32, group: u32) -> vec4f {
-    return k_own[(base >> 2u) + group];
-}
-
 fn v_prefix_four(base: u32, group: u32) -> vec4f {
     return v_prefix[(base >> 2u) + group];
 }
@@ -62,31 +50,6 @@ fn v_own_four(base: u32, group: u32) -> vec4f {
     return v_own[(base >> 2u) + group];
 }
 #else
-// Zeros where the head has ended.
-fn inside(values: vec4f, group: u32) -> vec4f {
-    return select(vec4f(0.0), values, (4u * group + vec4u(0u, 1u, 2u, 3u)) < vec4u(params.head_size));
-}
-
-fn query_four(base: u32, group: u32) -> vec4f {
-    let i = base + 4u * group + vec4u(0u, 1u, 2u, 3u);
-    let at = i >> vec4u(2u);
-    return inside(vec4f(qkv[at.x][i.x & 3u], qkv[at.y][i.y & 3u], qkv[at.z][i.z & 3u], qkv[at.w][i.w & 3u]), group);
-}
-
-fn k_prefix_four(base: u32, group: u32) -> vec4f {
-    let i = base + 4u * group + vec4u(0u, 1u, 2u, 3u);
-    let at = i >> vec4u(2u);
-    let values =
-        vec4f(k_prefix[at.x][i.x & 3u], k_prefix[at.y][i.y & 3u], k_prefix[at.z][i.z & 3u], k_prefix[at.w][i.w & 3u]);
-    return inside(values, group);
-}
-
-fn k_own_four(base: u32, group: u32) -> vec4f {
-    let i = base + 4u * group + vec4u(0u, 1u, 2u, 3u);
-    let at = i >> vec4u(2u);
-    return inside(vec4f(k_own[at.x][i.x & 3u], k_own[at.y][i.y & 3u], k_own[at.z][i.z & 3u], k_own[at.w][i.w & 3u]), group);
-}
-
 fn v_prefix_four(base: u32, group: u32) -> vec4f {
     let i = base + 4u * group + vec4u(0u, 1u, 2u, 3u);
     let at = i >> vec4u(2u);
@@ -134,14 +97,6 @@ fn row_and_head(b: u32, kv_head: u32, query: u32) -> vec2u {
 
 fn outer(rows: vec4f, columns: vec4f) -> mat4x4f {
     return mat4x4f(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
-}
-
-fn capped_four(scores: vec4f) -> vec4f {
-    if params.softcap == 0.0 {
-        return params.scale * scores;
-    }
-    let scaled = params.scale * scores;
-    return vec4f(capped(scaled.x), capped(scaled.y), capped(scaled.z), capped(scaled.w));
 }
 
 @compute @workgroup_size(lanes)

@@ -9,6 +9,7 @@
 pub const LIBRARY: &[(&str, &str)] = &[
     ("attention", include_str!("../../../shaders/lib/attention.wgsl")),
     ("attention_backward", include_str!("../../../shaders/lib/attention_backward.wgsl")),
+    ("attention_fours", include_str!("../../../shaders/lib/attention_fours.wgsl")),
     ("blocks", include_str!("../../../shaders/lib/blocks.wgsl")),
     ("four", include_str!("../../../shaders/lib/four.wgsl")),
     ("fours", include_str!("../../../shaders/lib/fours.wgsl")),

@@ -1,8 +1,7 @@
-//! One workgroup per row of the batch, head and tile of queries, a lane each.
+//! A lane per row of the batch, head and four queries.
 
 use super::attention::{PARAMS, PARAMS_BYTES, Params, heads_fit};
 use super::{Kernel, Launch, number, tensors};
-use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_stats::AttentionStats;
 use crate::compute::{ComputeError, Dispatch};
@@ -16,10 +15,10 @@ pub const KERNEL: Kernel = Kernel {
     n_outputs: 1,
 };
 
-/// Queries of a workgroup, and keys of one of `attention_sums`.
+/// Lanes of a workgroup, here and in `attention_sums`.
 pub(super) const LANES: u32 = 64;
 
-pub fn launch<'a>(op: &AttentionStats, dispatch: &'a Dispatch, tuning: &Tuning) -> Result<Launch<'a>, ComputeError> {
+pub fn launch<'a>(op: &AttentionStats, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
     let op = &op.attention;
     let (qkv, slots, k_own) = (&dispatch.inputs[0], &dispatch.inputs[1], &dispatch.inputs[2]);
     heads_fit("attention_stats", op, qkv)?;
@@ -32,15 +31,15 @@ pub fn launch<'a>(op: &AttentionStats, dispatch: &'a Dispatch, tuning: &Tuning) 
     if !masked {
         tensors.insert(4, slots);
     }
-    let lanes = tuning.lanes(LANES);
-    let tiles = number(op.tokens).div_ceil(lanes);
+    let in_fours = op.head_size.is_multiple_of(4) && qkv.columns().is_multiple_of(4);
+    let items = slots.elements() as u64 * op.n_heads as u64 * op.tokens.div_ceil(4) as u64;
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        conditions: Vec::new(),
-        constants: vec![("workgroup_size", lanes)],
+        conditions: if in_fours { vec!["in_fours"] } else { Vec::new() },
+        constants: vec![("workgroup_size", LANES), ("groups", number(op.head_size.div_ceil(4)))],
         params: Params::new(op, dispatch, false).bytes(),
         tensors,
-        workgroups: slots.elements() as u64 * op.n_heads as u64 * u64::from(tiles),
+        workgroups: items.div_ceil(LANES.into()),
     })
 }

@@ -1,9 +1,8 @@
-//! One workgroup per row of the batch, head and tile of keys, a lane each.
+//! A lane per row of the batch, head and four keys.
 
 use super::attention::{PARAMS, PARAMS_BYTES, Params, heads_fit};
 use super::attention_stats::LANES;
 use super::{Kernel, Launch, number, tensors};
-use crate::compute::gpu::tuning::Tuning;
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_sums::AttentionSums;
 use crate::compute::{ComputeError, Dispatch};
@@ -17,7 +16,7 @@ pub const KERNEL: Kernel = Kernel {
     n_outputs: 1,
 };
 
-pub fn launch<'a>(op: &AttentionSums, dispatch: &'a Dispatch, tuning: &Tuning) -> Result<Launch<'a>, ComputeError> {
+pub fn launch<'a>(op: &AttentionSums, dispatch: &'a Dispatch) -> Result<Launch<'a>, ComputeError> {
     let op = &op.attention;
     let (qkv, slots, k_own) = (&dispatch.inputs[0], &dispatch.inputs[1], &dispatch.inputs[2]);
     heads_fit("attention_sums", op, qkv)?;
@@ -30,15 +29,16 @@ pub fn launch<'a>(op: &AttentionSums, dispatch: &'a Dispatch, tuning: &Tuning) -
     if !masked {
         tensors.insert(5, slots);
     }
-    let lanes = tuning.lanes(LANES);
-    let tiles = number(op.n_keys()).div_ceil(lanes);
+    let in_fours = op.head_size.is_multiple_of(4) && qkv.columns().is_multiple_of(4);
+    let quads = op.prefix_tokens.div_ceil(4) + (op.n_keys() - op.prefix_tokens).div_ceil(4);
+    let items = slots.elements() as u64 * op.n_heads as u64 * quads as u64;
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        conditions: Vec::new(),
-        constants: vec![("workgroup_size", lanes)],
+        conditions: if in_fours { vec!["in_fours"] } else { Vec::new() },
+        constants: vec![("workgroup_size", LANES), ("groups", number(op.head_size.div_ceil(4)))],
         params: Params::new(op, dispatch, false).bytes(),
         tensors,
-        workgroups: slots.elements() as u64 * op.n_heads as u64 * u64::from(tiles),
+        workgroups: items.div_ceil(LANES.into()),
     })
 }
