@@ -96,11 +96,10 @@ pub fn launch<'a>(op: &Attention, dispatch: &'a Dispatch, tuning: &Tuning) -> Re
         tensors.insert(6, &dispatch.inputs[1]);
     }
     let shape = Shape::new(op, tuning);
-    let in_fours = op.head_size.is_multiple_of(4) && qkv.columns().is_multiple_of(4);
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        conditions: if in_fours { vec!["in_fours"] } else { Vec::new() },
+        conditions: conditions(op, qkv),
         constants: vec![
             ("groups", number(shape.groups)),
             ("quads", number(shape.quads)),
@@ -138,6 +137,12 @@ impl Shape {
         let lanes = (quads * groups).max(lanes_wanted / quads * quads);
         Shape { groups, quads, lanes, tiles: query_quads.div_ceil(quads) }
     }
+}
+
+/// Of kernels that read channels in fours: whether heads and rows of qkv are whole fours.
+pub(super) fn conditions(op: &Attention, qkv: &Tensor) -> Vec<&'static str> {
+    let in_fours = op.head_size.is_multiple_of(4) && qkv.columns().is_multiple_of(4);
+    if in_fours { vec!["in_fours"] } else { Vec::new() }
 }
 
 /// The accumulators of a head must fit the lanes of a workgroup.

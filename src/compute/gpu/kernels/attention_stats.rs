@@ -1,6 +1,6 @@
 //! A lane per row of the batch, head and four queries.
 
-use super::attention::{PARAMS, PARAMS_BYTES, Params, heads_fit};
+use super::attention::{PARAMS, PARAMS_BYTES, Params, conditions, heads_fit};
 use super::{Kernel, Launch, number, tensors};
 use crate::compute::ops::attention::Mask;
 use crate::compute::ops::attention_stats::AttentionStats;
@@ -31,12 +31,11 @@ pub fn launch<'a>(op: &AttentionStats, dispatch: &'a Dispatch) -> Result<Launch<
     if !masked {
         tensors.insert(4, slots);
     }
-    let in_fours = op.head_size.is_multiple_of(4) && qkv.columns().is_multiple_of(4);
     let items = slots.elements() as u64 * op.n_heads as u64 * op.tokens.div_ceil(4) as u64;
     Ok(Launch {
         kernel: &KERNEL,
         entry_point: "forward",
-        conditions: if in_fours { vec!["in_fours"] } else { Vec::new() },
+        conditions: conditions(op, qkv),
         constants: vec![("workgroup_size", LANES), ("groups", number(op.head_size.div_ceil(4)))],
         params: Params::new(op, dispatch, false).bytes(),
         tensors,
