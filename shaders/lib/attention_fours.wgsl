@@ -44,8 +44,7 @@ fn k_own_four(base: u32, group: u32) -> vec4f {
 }
 #end
 
-// Column i: key i with the four queries. `queries` and `keys` are where their channels begin. Twice the same, because WGSL passes
-// no pointers to storage, and a branch in the loop would be one for every load.
+// Column i: key i with the four queries. `queries` and `keys` are where their channels begin.
 fn products_prefix(queries: vec4u, keys: vec4u, groups: u32) -> mat4x4f {
     var products = mat4x4f();
     for (var g = 0u; g < groups; g++) {
