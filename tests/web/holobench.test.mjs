@@ -200,7 +200,8 @@ test("cancelled, closed, and taken up again where it stopped", async () => {
   await run().and(page.locator(":enabled")).click();
   await page.waitForFunction((n) => document.querySelector("gs-app").shadowRoot.querySelector("gs-holobench-lab").experiment.entries.size > n, before, { timeout: 60_000 });
   await page.locator("gs-holobench-lab gs-progress").getByRole("button", { name: "Cancel" }).click();
-  await run().filter({ hasText: /Go on: \d+ of \d+/ }).waitFor({ timeout: 10_000 });
+  // Enabled once the cancelled run is over, and not before: until then an answer may still come.
+  await run().filter({ hasText: /Go on: \d+ of \d+/ }).and(page.locator(":enabled")).waitFor({ timeout: 30_000 });
   const [, done, all] = /Go on: (\d+) of (\d+)/.exec(await run().innerText()).map(Number);
   assert.ok(done > 0 && done < all, `${done} of ${all}`);
   await page.reload();
