@@ -7,7 +7,7 @@ mod backward;
 pub(crate) mod functions;
 pub(crate) mod knn;
 mod lanes;
-mod matmul;
+pub(crate) mod matmul;
 pub mod parallel;
 mod values;
 mod widen;
@@ -67,6 +67,25 @@ impl CpuDevice {
 
     pub fn read(&self, tensor: &Tensor) -> Result<Vec<u8>, ComputeError> {
         Ok(self.get(tensor)?.bytes().to_vec())
+    }
+
+    pub fn read_f32(&self, tensor: &Tensor) -> Result<Vec<f32>, ComputeError> {
+        Ok(self.get(tensor)?.f32s().to_vec())
+    }
+
+    /// The rows `ids` of a table, widened; an id outside it gives a row of zeros, as in `embedding`.
+    pub fn gather(&self, table: &Tensor, ids: &[u32], out: &mut Vec<f32>) -> Result<(), ComputeError> {
+        let (weights, rows, columns) = (self.get(table)?.weights(), table.rows(), table.columns());
+        out.resize(ids.len() * columns, 0.0);
+        parallel::over_rows(out, columns, |start, out| {
+            for (&id, row) in ids[start / columns..].iter().zip(out.chunks_exact_mut(columns)) {
+                match id as usize {
+                    id if id < rows => weights.widen(id * columns, row),
+                    _ => row.fill(0.0),
+                }
+            }
+        });
+        Ok(())
     }
 
     pub fn free(&mut self, tensor: &Tensor) {

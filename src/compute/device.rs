@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::cpu::CpuDevice;
 #[cfg(feature = "gpu")]
 use super::gpu::GpuDevice;
-use super::{ComputeError, Recording, Tensor};
+#[cfg(feature = "gpu")]
+use super::ops::{Op, embedding};
+use super::{ComputeError, DType, Recording, Tensor};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "types", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -152,11 +154,49 @@ impl Device {
     }
 
     pub async fn read_f32(&mut self, tensor: &Tensor) -> Result<Vec<f32>, ComputeError> {
-        Ok(bytemuck::pod_collect_to_vec(&self.read(tensor).await?))
+        match self {
+            // The numbers themselves, without a copy as bytes.
+            Device::Cpu(device) if tensor.dtype() == DType::F32 => device.read_f32(tensor),
+            _ => Ok(bytemuck::pod_collect_to_vec(&self.read(tensor).await?)),
+        }
     }
 
     pub async fn read_u32(&mut self, tensor: &Tensor) -> Result<Vec<u32>, ComputeError> {
         Ok(bytemuck::pod_collect_to_vec(&self.read(tensor).await?))
+    }
+
+    /// The rows `ids` of a table in any type weights are stored in, widened to f32, one behind the other, in the place of what
+    /// `out` held. An id outside the table gives a row of zeros.
+    pub async fn gather(&mut self, table: &Tensor, ids: &[u32], out: &mut Vec<f32>) -> Result<(), ComputeError> {
+        match self {
+            Device::Cpu(device) => device.gather(table, ids, out),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) => {
+                let wanted = Tensor::new("gather.ids", &[ids.len()], DType::U32);
+                let values = Tensor::new("gather.values", &[ids.len(), table.columns()], DType::F32);
+                let outcome = self.look_up(table, &wanted, ids, &values).await;
+                self.free(&wanted);
+                self.free(&values);
+                *out = outcome?;
+                Ok(())
+            }
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    async fn look_up(
+        &mut self,
+        table: &Tensor,
+        wanted: &Tensor,
+        ids: &[u32],
+        out: &Tensor,
+    ) -> Result<Vec<f32>, ComputeError> {
+        self.write_u32(wanted, ids)?;
+        let mut recording = Recording::new();
+        let op = embedding::Embedding { scale: 1.0, accumulate: false, first_row: 0 };
+        recording.push(Op::Embedding(op), &[wanted, table], &[out])?;
+        self.run(&recording).await?;
+        self.read_f32(out).await
     }
 
     /// Gives the tensor's memory back. Freeing what is not there is fine.

@@ -4,8 +4,7 @@
 //! spare. So whoever needs rows once, a block at a time, takes them from the device.
 
 use super::{Embedding, Subject};
-use crate::compute::ops::embedding;
-use crate::compute::{DType, Device, Op, Recording, Tensor};
+use crate::compute::{Device, Tensor};
 use crate::error::Result;
 use crate::progress::{Monitor, pause};
 
@@ -35,27 +34,25 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The rows of `ids`, one behind the other.
-    pub async fn gather(&self, device: &mut Device, ids: &[u32]) -> Result<Vec<f32>> {
-        let table = match self {
-            Rows::Numbers(embedding) => return Ok(ids.iter().flat_map(|&id| embedding.row(id)).copied().collect()),
-            Rows::OnDevice(table) => table,
-        };
-        let wanted = Tensor::new("rows.ids", &[ids.len()], DType::U32);
-        let out = Tensor::new("rows.values", &[ids.len(), table.columns()], DType::F32);
-        let outcome = look_up(device, table, &wanted, ids, &out).await;
-        device.free(&wanted);
-        device.free(&out);
-        outcome
+    /// The rows of `ids`, one behind the other, in the place of what `out` held.
+    pub async fn gather(&self, device: &mut Device, ids: &[u32], out: &mut Vec<f32>) -> Result<()> {
+        match self {
+            Rows::Numbers(embedding) => {
+                out.clear();
+                ids.iter().for_each(|&id| out.extend_from_slice(embedding.row(id)));
+            }
+            Rows::OnDevice(table) => device.gather(table, ids, out).await?,
+        }
+        Ok(())
     }
 
     /// Ids below `rows` whose row holds a number that is not finite.
     pub async fn damaged(&self, device: &mut Device, rows: usize, monitor: &mut dyn Monitor) -> Result<Vec<u32>> {
         let ids: Vec<u32> = (0..rows as u32).collect();
         let columns = self.columns().max(1);
-        let mut damaged = Vec::new();
+        let (mut damaged, mut values) = (Vec::new(), Vec::new());
         for ids in ids.chunks((BLOCK_ELEMENTS / columns).max(1)) {
-            let values = self.gather(device, ids).await?;
+            self.gather(device, ids, &mut values).await?;
             let is_damaged = |row: &[f32]| row.iter().any(|value| !value.is_finite());
             damaged
                 .extend(ids.iter().zip(values.chunks(columns)).filter(|(_, row)| is_damaged(row)).map(|(&id, _)| id));
@@ -63,13 +60,4 @@ impl<'a> Rows<'a> {
         }
         Ok(damaged)
     }
-}
-
-async fn look_up(device: &mut Device, table: &Tensor, wanted: &Tensor, ids: &[u32], out: &Tensor) -> Result<Vec<f32>> {
-    device.write_u32(wanted, ids)?;
-    let mut recording = Recording::new();
-    let op = embedding::Embedding { scale: 1.0, accumulate: false, first_row: 0 };
-    recording.push(Op::Embedding(op), &[wanted, table], &[out])?;
-    device.run(&recording).await?;
-    Ok(device.read_f32(out).await?)
 }

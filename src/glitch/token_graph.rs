@@ -119,26 +119,24 @@ pub async fn components(
     let (columns, seed) = (rows.columns(), u64::from(options.seed));
     let mut fit = PcaFit::new(ids.len(), columns, options.n_components as usize, seed)?;
     let block_rows = fit.block_rows();
-    // The rows pass three times instead of being kept: a copy of a large embedding would double the memory of the tab.
+    // The rows pass twice instead of being kept: a copy of a large embedding would double the memory of the tab.
+    let mut values = Vec::new();
     let mut passed = 0;
     let mut advance = |n: usize, monitor: &mut dyn Monitor| {
         passed += n;
-        let (done, total) = (passed as u64, 3 * ids.len() as u64);
+        let (done, total) = (passed as u64, 2 * ids.len() as u64);
         monitor.event(Event::Advance { done, total, unit: "rows" });
     };
     for block in ids.chunks(block_rows) {
-        fit.add_to_mean(&rows.gather(device, block).await?)?;
-        advance(block.len(), monitor);
-        pause(monitor).await?;
-    }
-    for block in ids.chunks(block_rows) {
-        fit.add(&rows.gather(device, block).await?)?;
+        rows.gather(device, block, &mut values).await?;
+        fit.add(&values)?;
         advance(block.len(), monitor);
         pause(monitor).await?;
     }
     let mut pca = fit.solve()?;
     for block in ids.chunks(block_rows) {
-        pca.project(&rows.gather(device, block).await?)?;
+        rows.gather(device, block, &mut values).await?;
+        pca.project(&values)?;
         advance(block.len(), monitor);
         pause(monitor).await?;
     }

@@ -3,28 +3,35 @@
 //! scores = (x − mean) · componentsᵀ, where components are the leading eigenvectors of the covariance
 //!
 //! Shapes   x: (N,C) f32 · components: (P,C) · scores: (N,P) · P = min(asked for, C, N − 1)
-//! Method   mean-centred, not scaled. The covariance is summed from f32 products of blocks of rows into f64, then its
-//!          leading eigenvectors are found: all of them by `nalgebra` up to DENSE_COLUMNS_MAX, else only the leading
-//!          ones by Chebyshev-filtered subspace iteration with Rayleigh–Ritz (Zhou, Saad, Tiago & Chelikowsky 2006),
-//!          until ‖A·v − λ·v‖ ≤ 1e-6 · λ_max for every vector wanted
+//! Method   mean-centred, not scaled. Each block of rows is centred on its own mean and multiplied in f32; blocks are put
+//!          together in f64 (Chan, Golub & LeVeque 1983). Then the covariance's leading eigenvectors are found: all of
+//!          them by `nalgebra` up to DENSE_COLUMNS_MAX, else only the leading ones by Chebyshev-filtered subspace
+//!          iteration with Rayleigh–Ritz (Zhou, Saad, Tiago & Chelikowsky 2006), until ‖A·v − λ·v‖ ≤ 1e-6 · λ_max for
+//!          every vector wanted
 //! Signs    the loading of largest magnitude is positive, so that a report repeats
 //! Agrees   scikit-learn's PCA, up to sign; scores to 1e-4 of the first component's deviation
-//! Memory   14·C² bytes for the covariance: 235 MB at C = 4096; the rows pass in blocks
+//! Memory   12·C² bytes for the covariance: 201 MB at C = 4096; the rows pass in blocks
 
-use matrixmultiply::{dgemm, sgemm};
+use matrixmultiply::dgemm;
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::{GraphError, finite_rows};
-use crate::compute::cpu::parallel;
+use crate::compute::cpu::matmul::{self, Gram, Shape};
+use crate::compute::cpu::{Weights, parallel};
+use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::rng::Rng;
 
 /// Up to here the whole spectrum costs about as much as the leading part of it.
 const DENSE_COLUMNS_MAX: usize = 384;
-/// Columns of a covariance panel: three 256 × 256 f32 tiles fit an L2 cache.
-const PANEL: usize = 256;
+/// Rows that are added up by one thread.
+const SUMMED_ROWS: usize = 256;
+/// Rows that are projected at once: centred, they stay in a second-level cache.
+const PROJECTED_ROWS: usize = 128;
 /// Multiply-adds of one step; tenths of a second in a browser.
 const STEP_WORK: usize = 1 << 31;
-const CHEBYSHEV_DEGREE: usize = 10;
+/// Columns of a product below which a thread is not worth its call.
+const SHARED_COLUMNS_MIN: usize = 64;
+const CHEBYSHEV_DEGREE_MAX: usize = 10;
 const SUBSPACE_ITERATIONS_MAX: usize = 100;
 const RESIDUAL_MAX: f64 = 1e-6;
 const WHAT: &str = "the principal components' input";
@@ -47,23 +54,20 @@ pub struct Pca {
 
 /// Principal components, found block by block, so that the rows need not be in memory at once.
 ///
-/// Every row passes twice before `solve`, in blocks of at most `block_rows()`: `add_to_mean`, then, in the same order,
-/// `add`. A third time it passes `Pca::project`.
+/// Every row passes once before `solve`, in blocks of at most `block_rows()`: `add`. A second time it passes
+/// `Pca::project`.
 pub struct PcaFit {
     rows: usize,
     columns: usize,
     n_components: usize,
     seed: u64,
-    sums: Vec<f64>,
-    rows_in_mean: usize,
-    mean: Vec<f32>,
     rows_added: usize,
-    centred: Vec<f32>,
-    /// First row and column of the panels of the covariance on and above its diagonal.
-    panels: Vec<[usize; 2]>,
-    /// Sums of products, panel by panel.
-    sums_of_products: Vec<Vec<f64>>,
-    /// Room for one block's products, panel by panel.
+    /// (C), of the rows added.
+    mean: Vec<f64>,
+    /// (C,C) sums of products of the added rows' differences from their mean, on and above the diagonal.
+    scatter: Vec<f64>,
+    gram: Gram,
+    /// The same of one block.
     products: Vec<f32>,
 }
 
@@ -81,22 +85,16 @@ impl PcaFit {
                 return Err(GraphError::InvalidOption { name, value: 0.0, needed: "at least 1" });
             }
         }
-        let firsts = || (0..columns).step_by(PANEL);
-        let panels: Vec<[usize; 2]> = firsts().flat_map(|i| firsts().skip(i / PANEL).map(move |j| [i, j])).collect();
-        let width = PANEL.min(columns);
         Ok(PcaFit {
             rows,
             columns,
             n_components: n_components.min(columns).min(rows - 1),
             seed,
-            sums: vec![0.0; columns],
-            rows_in_mean: 0,
-            mean: Vec::new(),
             rows_added: 0,
-            centred: Vec::new(),
-            sums_of_products: vec![vec![0.0; width * width]; panels.len()],
-            products: vec![0.0; width * width * panels.len()],
-            panels,
+            mean: vec![0.0; columns],
+            scatter: vec![0.0; columns * columns],
+            gram: Gram::new(columns),
+            products: vec![0.0; columns * columns],
         })
     }
 
@@ -105,91 +103,52 @@ impl PcaFit {
         (STEP_WORK / (self.columns * self.columns)).clamp(64, 4096).min(self.rows)
     }
 
-    /// Errors   `RaggedRows`; `NonFinite`, which names the row among all; `LengthMismatch` for more rows than there are
-    pub fn add_to_mean(&mut self, block: &[f32]) -> Result<(), GraphError> {
-        let n = finite_block(block, self.columns, self.rows_in_mean)?;
-        self.rows_in_mean += n;
-        if self.rows_in_mean > self.rows {
-            return Err(self.miscounted(self.rows_in_mean));
-        }
-        for row in block.chunks_exact(self.columns) {
-            for (sum, &value) in self.sums.iter_mut().zip(row) {
-                *sum += f64::from(value);
-            }
-        }
-        if self.rows_in_mean == self.rows {
-            self.mean = self.sums.iter().map(|sum| (sum / self.rows as f64) as f32).collect();
-        }
-        Ok(())
-    }
-
-    /// Adds a block to the covariance.
+    /// Adds a block to the mean and the covariance.
     ///
-    /// Errors   those of `add_to_mean`; `LengthMismatch` before all rows have passed that
+    /// Errors   `RaggedRows`; `NonFinite`, which names the row among all; `LengthMismatch` for more rows than there are
     pub fn add(&mut self, block: &[f32]) -> Result<(), GraphError> {
-        if self.rows_in_mean != self.rows {
-            return Err(self.miscounted(self.rows_in_mean));
+        let (columns, before) = (self.columns, self.rows_added);
+        if !block.len().is_multiple_of(columns) {
+            return Err(GraphError::RaggedRows { what: WHAT, length: block.len(), columns });
         }
-        let n_rows = finite_block(block, self.columns, self.rows_added)?;
-        self.rows_added += n_rows;
-        if self.rows_added > self.rows {
-            return Err(self.miscounted(self.rows_added));
+        let n = block.len() / columns;
+        if n == 0 {
+            return Ok(());
         }
-        centre(block, &self.mean, &mut self.centred);
-        let (columns, width, centred, panels) = (self.columns, PANEL.min(self.columns), &self.centred, &self.panels);
-        parallel::over_two(&mut self.sums_of_products, 1, &mut self.products, width * width, |at, sums, products| {
-            let [i, j] = panels[at];
-            let (height, width) = (PANEL.min(columns - i), PANEL.min(columns - j));
-            // SAFETY: the operands are column panels i..i+height and j..j+width of the n_rows × columns matrix `centred`,
-            // read with its row stride; the result fills the first height × width of `products`, which holds
-            // PANEL.min(columns)² values.
-            unsafe {
-                sgemm(
-                    height,
-                    n_rows,
-                    width,
-                    1.0,
-                    centred.as_ptr().add(i),
-                    1,
-                    columns as isize,
-                    centred.as_ptr().add(j),
-                    columns as isize,
-                    1,
-                    0.0,
-                    products.as_mut_ptr(),
-                    width as isize,
-                    1,
-                );
-            }
-            for (sum, &product) in sums[0].iter_mut().zip(&products[..height * width]) {
-                *sum += f64::from(product);
+        if before + n > self.rows {
+            return Err(self.miscounted(before + n));
+        }
+        let mut mean = column_sums(block, columns);
+        if mean.iter().any(|sum| !sum.is_finite()) {
+            finite_block(block, columns, before)?;
+        }
+        mean.iter_mut().for_each(|sum| *sum /= n as f64);
+        let shift: Vec<f32> = mean.iter().map(|&mean| mean as f32).collect();
+        self.products.fill(0.0);
+        self.gram.add(block, &shift, &mut self.products);
+
+        // What the rounded mean is off by; what the block's mean differs by from that of the rows before it.
+        let rounding: Vec<f64> = mean.iter().zip(&shift).map(|(mean, &shift)| mean - f64::from(shift)).collect();
+        let step: Vec<f64> = mean.iter().zip(&self.mean).map(|(mean, before)| mean - before).collect();
+        let total = (before + n) as f64;
+        let weight = before as f64 * n as f64 / total;
+        let products = &self.products;
+        parallel::over_rows(&mut self.scatter, columns, |start, rows| {
+            for (i, row) in (start / columns..).zip(rows.chunks_exact_mut(columns)) {
+                let (by_step, by_rounding) = (weight * step[i], n as f64 * rounding[i]);
+                let sums = row.iter_mut().zip(&products[i * columns..]).zip(step.iter().zip(&rounding)).skip(i);
+                for ((sum, &product), (step, rounding)) in sums {
+                    *sum += f64::from(product) + by_step * step - by_rounding * rounding;
+                }
             }
         });
+        self.mean.iter_mut().zip(&step).for_each(|(mean, step)| *mean += step * (n as f64 / total));
+        self.rows_added += n;
         Ok(())
     }
 
     fn miscounted(&self, got: usize) -> GraphError {
         GraphError::LengthMismatch { what: "the principal components' input, in rows,", expected: self.rows, got }
-    }
-
-    /// (C,C), of the rows added.
-    fn covariance(&self) -> Vec<f64> {
-        let columns = self.columns;
-        let divisor = (self.rows - 1) as f64;
-        let mut covariance = vec![0.0f64; columns * columns];
-        for (&[i, j], sums) in self.panels.iter().zip(&self.sums_of_products) {
-            let (height, width) = (PANEL.min(columns - i), PANEL.min(columns - j));
-            for (row, sums) in sums[..height * width].chunks_exact(width).enumerate() {
-                for (column, sum) in sums.iter().enumerate() {
-                    // The lower half of a panel on the diagonal takes the upper half's numbers.
-                    if j + column >= i + row {
-                        covariance[(i + row) * columns + j + column] = sum / divisor;
-                        covariance[(j + column) * columns + i + row] = sum / divisor;
-                    }
-                }
-            }
-        }
-        covariance
     }
 
     /// Solves for the components; the scores are still empty.
@@ -201,7 +160,8 @@ impl PcaFit {
             return Err(self.miscounted(self.rows_added));
         }
         let (columns, p) = (self.columns, self.n_components);
-        let covariance = self.covariance();
+        let PcaFit { rows, mean, scatter, seed, .. } = self;
+        let covariance = covariance(scatter, columns, rows);
         if let Some(at) = covariance.iter().position(|value| !value.is_finite()) {
             return Err(GraphError::NonFinite {
                 what: "the covariance (the values of these two columns are too large)",
@@ -214,7 +174,7 @@ impl PcaFit {
         let (eigenvalues, mut components) = if columns <= DENSE_COLUMNS_MAX {
             dense_eigenvectors(&covariance, columns, p)
         } else {
-            leading_eigenvectors(&covariance, columns, p, self.seed)?
+            leading_eigenvectors(&covariance, columns, p, seed)?
         };
         for component in components.chunks_exact_mut(columns) {
             let largest = component.iter().fold(0.0f64, |best, &v| if v.abs() > best.abs() { v } else { best });
@@ -226,9 +186,9 @@ impl PcaFit {
         let share = if total > 0.0 { 1.0 / total } else { 0.0 };
         Ok(Pca {
             n_components: p,
-            scores: Vec::with_capacity(self.rows * p),
+            scores: Vec::with_capacity(rows * p),
             components: components.iter().map(|&value| value as f32).collect(),
-            mean: self.mean,
+            mean: mean.iter().map(|&mean| mean as f32).collect(),
             explained_variance_ratio: explained_variance.iter().map(|v| v * share).collect(),
             explained_variance,
         })
@@ -241,35 +201,29 @@ impl Pca {
     /// Errors   `RaggedRows`, `NonFinite`
     pub fn project(&mut self, block: &[f32]) -> Result<(), GraphError> {
         let (columns, p) = (self.mean.len(), self.n_components);
-        let n_rows = finite_block(block, columns, self.scores.len() / p)?;
-        let mut centred = Vec::new();
-        centre(block, &self.mean, &mut centred);
+        if !block.len().is_multiple_of(columns) {
+            return Err(GraphError::RaggedRows { what: WHAT, length: block.len(), columns });
+        }
         let start = self.scores.len();
-        self.scores.resize(start + n_rows * p, 0.0);
-        let components = &self.components;
+        self.scores.resize(start + block.len() / columns * p, 0.0);
+        let op = MatMul { layout: WeightLayout::OutIn, column_offset: 0, accumulate: false };
+        let (mean, components) = (&self.mean, &self.components);
         parallel::over_rows(&mut self.scores[start..], p, |first, scores| {
-            let (first, n_rows) = (first / p, scores.len() / p);
-            // SAFETY: `centred` has rows first..first+n_rows of `columns` numbers, `components` is p × columns and read
-            // transposed, `scores` is n_rows × p.
-            unsafe {
-                sgemm(
-                    n_rows,
-                    columns,
-                    p,
-                    1.0,
-                    centred[first * columns..].as_ptr(),
-                    columns as isize,
-                    1,
-                    components.as_ptr(),
-                    1,
-                    columns as isize,
-                    0.0,
-                    scores.as_mut_ptr(),
-                    p as isize,
-                    1,
-                );
+            let rows = &block[first / p * columns..];
+            let mut centred = Vec::new();
+            for (rows, scores) in rows.chunks(PROJECTED_ROWS * columns).zip(scores.chunks_mut(PROJECTED_ROWS * p)) {
+                let m = scores.len() / p;
+                centre(&rows[..m * columns], mean, &mut centred);
+                let shape = Shape { m, n: p, k: columns, out_columns: p };
+                matmul::forward(&op, shape, &centred, Weights::F32(components), None, scores);
             }
         });
+        // A number that is not finite leaves no score of its row finite.
+        if self.scores[start..].iter().any(|score| !score.is_finite()) {
+            self.scores.truncate(start);
+            finite_block(block, columns, start / p)?;
+            return Err(GraphError::NonFinite { what: "the scores", row: start / p, column: 0, value: f32::INFINITY });
+        }
         Ok(())
     }
 }
@@ -284,7 +238,6 @@ pub fn pca(x: &[f32], columns: usize, n_components: usize, seed: u64) -> Result<
     let mut fit = PcaFit::new(x.len() / columns, columns, n_components, seed)?;
     let block = fit.block_rows() * columns;
     let blocks = || x.chunks(block);
-    blocks().try_for_each(|block| fit.add_to_mean(block))?;
     blocks().try_for_each(|block| fit.add(block))?;
     let mut found = fit.solve()?;
     blocks().try_for_each(|block| found.project(block))?;
@@ -299,6 +252,36 @@ fn finite_block(block: &[f32], columns: usize, start: usize) -> Result<usize, Gr
         }
         other => other,
     })
+}
+
+/// Sums over the rows, in an order that is the same for any number of threads.
+fn column_sums(block: &[f32], columns: usize) -> Vec<f64> {
+    let mut partial = vec![0.0f64; block.len().div_ceil(SUMMED_ROWS * columns) * columns];
+    parallel::over_rows(&mut partial, columns, |start, partial| {
+        let rows = block[start * SUMMED_ROWS..].chunks(SUMMED_ROWS * columns);
+        for (sums, rows) in partial.chunks_exact_mut(columns).zip(rows) {
+            for row in rows.chunks_exact(columns) {
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+        }
+    });
+    let mut sums = vec![0.0; columns];
+    for partial in partial.chunks_exact(columns) {
+        sums.iter_mut().zip(partial).for_each(|(sum, partial)| *sum += partial);
+    }
+    sums
+}
+
+/// (C,C), of sums of products on and above the diagonal.
+fn covariance(mut scatter: Vec<f64>, columns: usize, rows: usize) -> Vec<f64> {
+    let divisor = (rows - 1) as f64;
+    for i in 0..columns {
+        for j in i..columns {
+            scatter[i * columns + j] /= divisor;
+            scatter[j * columns + i] = scatter[i * columns + j];
+        }
+    }
+    scatter
 }
 
 fn centre(block: &[f32], mean: &[f32], centred: &mut Vec<f32>) {
@@ -329,6 +312,10 @@ fn leading_eigenvectors(a: &[f64], n: usize, p: usize, seed: u64) -> Result<(Vec
     let mut image = vec![0.0; m * n];
     let mut before = vec![0.0; m * n];
     let mut residual = f64::INFINITY;
+    // A random block says little about the spectrum, which the first filter is made for; its image says enough.
+    orthonormalise(&mut block, n, &mut rng);
+    multiply(&block, a, &mut image, m, n, n, false);
+    std::mem::swap(&mut block, &mut image);
     for _ in 0..SUBSPACE_ITERATIONS_MAX {
         orthonormalise(&mut block, n, &mut rng);
         multiply(&block, a, &mut image, m, n, n, false);
@@ -358,13 +345,17 @@ fn leading_eigenvectors(a: &[f64], n: usize, p: usize, seed: u64) -> Result<(Vec
         let upper = values[m - 1].max(values[0] * 1e-9);
         let (half, middle) = (upper / 2.0, upper / 2.0);
         let sigma_first = half / (values[0] - middle);
+        // |T_d(t)| is about e^(d · acosh t) / 2: no more of it than the last wanted vector still lacks.
+        let growth = ((values[p - 1] - middle) / half).max(1.0).acosh();
+        let lacking = (4.0 * residual / (RESIDUAL_MAX * values[0])).ln();
+        let degree = ((lacking / growth).ceil() as usize).clamp(2, CHEBYSHEV_DEGREE_MAX);
         let mut sigma = sigma_first;
         before.copy_from_slice(&block);
         for (next, &v) in image.iter_mut().zip(&block) {
             *next = (*next - middle * v) * sigma / half;
         }
         std::mem::swap(&mut block, &mut image);
-        for _ in 1..CHEBYSHEV_DEGREE {
+        for _ in 1..degree {
             let sigma_next = 1.0 / (2.0 / sigma_first - sigma);
             multiply(&block, a, &mut image, m, n, n, false);
             for ((next, &current), &previous) in image.iter_mut().zip(&block).zip(&before) {
@@ -378,29 +369,35 @@ fn leading_eigenvectors(a: &[f64], n: usize, p: usize, seed: u64) -> Result<(Vec
     Err(GraphError::EigenNotConverged { iterations: SUBSPACE_ITERATIONS_MAX, residual, tolerance: RESIDUAL_MAX })
 }
 
-/// out (m,n) = a (m,k) · b (k,n), or · bᵀ of b (n,k).
+/// out (m,n) = a (m,k) · b (k,n), or · bᵀ of b (n,k); columns are shared out over the threads.
 fn multiply(a: &[f64], b: &[f64], out: &mut [f64], m: usize, k: usize, n: usize, b_transposed: bool) {
     assert!(a.len() == m * k && b.len() == k * n && out.len() == m * n);
     let (b_row_stride, b_column_stride) = if b_transposed { (1, k) } else { (n, 1) };
-    // SAFETY: the three lengths were just checked against the shapes that the strides walk over.
-    unsafe {
-        dgemm(
-            m,
-            k,
-            n,
-            1.0,
-            a.as_ptr(),
-            k as isize,
-            1,
-            b.as_ptr(),
-            b_row_stride as isize,
-            b_column_stride as isize,
-            0.0,
-            out.as_mut_ptr(),
-            n as isize,
-            1,
-        );
-    }
+    let out = parallel::Shared(out.as_mut_ptr());
+    let share = n.div_ceil(parallel::threads()).max(SHARED_COLUMNS_MIN);
+    parallel::each(n.div_ceil(share), |index| {
+        let first = index * share;
+        // SAFETY: the three lengths were checked against the shapes that the strides walk over, and these columns of `out`
+        // are written by this call alone.
+        unsafe {
+            dgemm(
+                m,
+                k,
+                share.min(n - first),
+                1.0,
+                a.as_ptr(),
+                k as isize,
+                1,
+                b.as_ptr().add(first * b_column_stride),
+                b_row_stride as isize,
+                b_column_stride as isize,
+                0.0,
+                out.at(first),
+                n as isize,
+                1,
+            );
+        }
+    });
 }
 
 /// Gram–Schmidt, each row against the earlier ones twice. A row that vanishes is replaced by a random one.
@@ -460,9 +457,8 @@ mod tests {
         let (rows, n, p) = (300, 120, 12);
         let x = random_rows(rows, n, 3);
         let mut fit = PcaFit::new(rows, n, p, 0).unwrap();
-        fit.add_to_mean(&x).unwrap();
         fit.add(&x).unwrap();
-        let a = fit.covariance();
+        let a = covariance(fit.scatter, n, rows);
         let (dense_values, dense) = dense_eigenvectors(&a, n, p);
         let (values, vectors) = leading_eigenvectors(&a, n, p, 9).unwrap();
         for i in 0..p {
@@ -505,12 +501,8 @@ mod tests {
         let x = random_rows(5000, 5, 8);
         let mut fit = PcaFit::new(5000, 5, 3, 7).unwrap();
         let size = fit.block_rows() * 5;
-        assert!(fit.add(&x[..size]).is_err(), "before the mean is known");
-        x.chunks(size).for_each(|block| fit.add_to_mean(block).unwrap());
-        assert!(fit.add_to_mean(&x[..5]).is_err(), "a row too many");
-        let mut fit = PcaFit::new(5000, 5, 3, 7).unwrap();
-        x.chunks(size).for_each(|block| fit.add_to_mean(block).unwrap());
         x.chunks(size).for_each(|block| fit.add(block).unwrap());
+        assert!(matches!(fit.add(&x[..5]), Err(GraphError::LengthMismatch { expected: 5000, got: 5001, .. })));
         let mut found = fit.solve().unwrap();
         x.chunks(777 * 5).for_each(|block| found.project(block).unwrap());
         assert_eq!(found, pca(&x, 5, 3, 7).unwrap());

@@ -5,6 +5,7 @@
 //! input after another and then added up. No path, tile, register width or number of threads changes that order, so a
 //! row gives the same bits alone and in any batch.
 
+mod gram;
 mod outputs;
 mod pack;
 mod stream;
@@ -12,9 +13,10 @@ mod tile;
 
 use std::ops::Range;
 
-use super::parallel;
+use super::parallel::{self, Shared};
 use super::values::Weights;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
+pub use gram::Gram;
 use pack::Stored;
 use tile::{Kernels, Onto, Tile};
 
@@ -38,6 +40,8 @@ const PACKED_FLOATS_MAX: usize = 4 << 20;
 /// Rows up to which packing a weight takes longer than it saves: twelve are as fast either way, six 1.4 times as fast in
 /// place.
 const STREAM_ROWS: usize = 10;
+/// Floats of a line of the cache.
+const LINE: usize = 16;
 /// Columns below which it does not pay to hand a stretch to another thread.
 const STRETCH_COLUMNS_MIN: usize = 64;
 
@@ -67,7 +71,7 @@ fn forward_with(
     assert!(op.column_offset + n <= out_columns && out.len() >= m * out_columns, "checked as well");
     assert!(bias.is_none_or(|bias| bias.len() >= n), "checked as well");
     let stored = Stored { weight, layout: op.layout, n, k };
-    let out = SharedOut(out.as_mut_ptr());
+    let out = Shared(out.as_mut_ptr());
     if m <= STREAM_ROWS && op.layout == WeightLayout::InOut {
         return stream::forward(kernels, op, shape, x, stored, bias, out);
     }
@@ -81,7 +85,7 @@ fn forward_with(
     let rows_at_a_time = m.min((PACKED_FLOATS_MAX / k.max(1)).max(BLOCK_ROWS).next_multiple_of(kernel.rows));
     let columns_at_a_time = stored.columns_at_a_time(kernel, rows_at_a_time * k > BLOCK_FLOATS);
     // Several threads take shorter stretches than one would, or the last of them would wait.
-    let stretch = stretch(n, columns_at_a_time.min(STRETCH_COLUMNS_MIN));
+    let stretch = stretch(n, kernel.columns.max(LINE));
     let columns_at_a_time = columns_at_a_time.min(stretch);
     let block_rows = BLOCK_ROWS.next_multiple_of(kernel.rows);
     let mut packed = Vec::with_capacity(rows_at_a_time * k);
@@ -135,7 +139,7 @@ fn blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
 fn pack_rows(x: &[f32], rows: usize, k: usize, tile_rows: usize, packed: &mut Vec<f32>) {
     packed.clear();
     packed.reserve_exact(rows * k);
-    let to = SharedOut(packed.as_mut_ptr());
+    let to = Shared(packed.as_mut_ptr());
     parallel::each(rows.div_ceil(tile_rows), |index| {
         let row = index * tile_rows;
         let height = tile_rows.min(rows - row);
@@ -151,24 +155,12 @@ fn pack_rows(x: &[f32], rows: usize, k: usize, tile_rows: usize, packed: &mut Ve
     unsafe { packed.set_len(rows * k) };
 }
 
-/// Columns a thread takes at a time: a few stretches a thread, so that a slow one does not hold up the rest.
-fn stretch(n: usize, columns_at_a_time: usize) -> usize {
+/// Columns a thread takes at a time, a multiple of some number: a few stretches a thread, so that a slow one does not hold up
+/// the rest. The number is small, or the last stretch would be a short one, and one thread would have no work beside it.
+fn stretch(n: usize, multiple: usize) -> usize {
     let threads = parallel::threads();
     let shares = if threads == 1 { 1 } else { 4 * threads };
-    n.div_ceil(shares).max(STRETCH_COLUMNS_MIN).next_multiple_of(columns_at_a_time)
-}
-
-/// The output, written by several threads in disjoint places.
-#[derive(Clone, Copy)]
-struct SharedOut(*mut f32);
-
-// SAFETY: whoever writes through it writes places of its own only.
-unsafe impl Sync for SharedOut {}
-
-impl SharedOut {
-    fn at(self, element: usize) -> *mut f32 {
-        self.0.wrapping_add(element)
-    }
+    n.div_ceil(shares).max(STRETCH_COLUMNS_MIN).next_multiple_of(multiple)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub mod sharing;
 
 /// Calls `work(start, rows)` for stretches of `out`, each a whole number of rows of `columns` elements; `start` is the
 /// index of the stretch's first element.
-pub fn over_rows(out: &mut [f32], columns: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn over_rows<T: Send>(out: &mut [T], columns: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     let stretch = stretch(out.len().div_ceil(columns)) * columns;
     let parts = Parts::of(out, stretch);
     each(parts.count(), |index| {
@@ -75,6 +75,19 @@ fn stretch(rows: usize) -> usize {
     match threads() {
         1 => rows.max(1),
         threads => rows.div_ceil(4 * threads).max(1),
+    }
+}
+
+/// An array that several threads write in disjoint places.
+#[derive(Clone, Copy)]
+pub struct Shared<T>(pub *mut T);
+
+// SAFETY: whoever writes through it writes places of its own only, and what is in them may be handed to another thread.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub fn at(&self, element: usize) -> *mut T {
+        self.0.wrapping_add(element)
     }
 }
 

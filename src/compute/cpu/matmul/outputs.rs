@@ -2,10 +2,11 @@
 //! into columns in registers. Nothing is packed, and every sum is taken in the order of the packed kernel.
 
 use super::tile::{Kernels, Onto};
-use super::{Shape, SharedOut, blocks};
+use super::{Shape, blocks};
 use crate::compute::DType;
 use crate::compute::cpu::lanes::{Four, LOWER_HALF, SCALED_HALF, UPPER_BRAIN_HALF, UPPER_HALF};
 use crate::compute::cpu::parallel;
+use crate::compute::cpu::parallel::Shared;
 use crate::compute::cpu::values::Weights;
 use crate::compute::ops::matmul::MatMul;
 
@@ -42,7 +43,7 @@ pub fn forward(
     x: &[f32],
     weight: Weights<'_>,
     bias: Option<&[f32]>,
-    out: SharedOut,
+    out: Shared<f32>,
 ) -> Option<()> {
     let Shape { m, n, k, out_columns } = shape;
     let (coding, bytes): (DType, &[u8]) = match weight {

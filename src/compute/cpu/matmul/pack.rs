@@ -1,5 +1,6 @@
 //! Copies of blocks in the order in which the micro-kernel reads them, widened to f32 on the way.
 
+use super::LINE;
 use super::tile::Kernel;
 use crate::compute::cpu::lanes::{copy_8, transpose_2x4, transpose_4x4};
 use crate::compute::cpu::values::Weights;
@@ -138,8 +139,6 @@ impl Stored<'_> {
 /// No panel is wider than either.
 const OUT_IN_COLUMNS: usize = 64;
 const IN_OUT_COLUMNS: usize = 256;
-/// Floats of a line of the cache.
-const LINE: usize = 16;
 /// Inputs that are copied to one panel before the next: panels lie a power of two apart, so that their lines would drive
 /// each other out of the cache if every input were written to all of them.
 const IN_OUT_INPUTS: usize = 16;

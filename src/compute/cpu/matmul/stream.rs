@@ -6,8 +6,9 @@
 use super::outputs::scaled;
 use super::pack::Stored;
 use super::tile::{Half, Kernels, Onto};
-use super::{Shape, SharedOut, blocks};
+use super::{Shape, blocks};
 use crate::compute::cpu::parallel;
+use crate::compute::cpu::parallel::Shared;
 use crate::compute::cpu::values::Weights;
 use crate::compute::ops::matmul::MatMul;
 
@@ -25,7 +26,7 @@ pub fn forward(
     x: &[f32],
     stored: Stored<'_>,
     bias: Option<&[f32]>,
-    out: SharedOut,
+    out: Shared<f32>,
 ) {
     let Shape { m, n, k, out_columns } = shape;
     let stretch = super::stretch(n, 16).min(STRETCH_MAX).min(SUMS / m / 16 * 16);
