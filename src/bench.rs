@@ -1,8 +1,11 @@
-//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, the stages of a map, and glitch
-//! tokens counted in texts.
+//! The workload of `make bench`: a model's repetition probes without a tokenizer around them, a prefill and the lens's pass over
+//! the same tokens, the stages of a map, and glitch tokens counted in texts.
 
 pub mod counting;
 pub mod graph;
+mod lens;
+
+pub use lens::LensPasses;
 
 use std::rc::Rc;
 

@@ -7,9 +7,9 @@ use wasm_bindgen::prelude::*;
 
 use super::source::{JsSource, PageSource};
 use super::{failure, to_js};
-use crate::bench::Probes;
 use crate::bench::counting::Counting;
 use crate::bench::graph::GraphStages;
+use crate::bench::{LensPasses, Probes};
 use crate::compute::ops::attention::Attention;
 use crate::compute::ops::matmul::{MatMul, WeightLayout};
 use crate::compute::quant::{Quantised, quantise};
@@ -163,6 +163,31 @@ impl ModelProbes {
 
     pub async fn rest(&mut self) -> Result<(), JsValue> {
         self.probes.rest().await.map_err(failure)
+    }
+}
+
+/// A prefill and the concept lens's pass over the same tokens; see `crate::bench::LensPasses`.
+#[wasm_bindgen]
+pub struct ModelPasses {
+    passes: LensPasses,
+}
+
+#[wasm_bindgen]
+impl ModelPasses {
+    pub async fn create(layers: usize, device: String) -> Result<ModelPasses, JsValue> {
+        Ok(ModelPasses { passes: LensPasses::create(preference(&device), layers).await.map_err(failure)? })
+    }
+
+    pub fn device(&self) -> String {
+        self.passes.device()
+    }
+
+    pub async fn prefill(&mut self) -> Result<f32, JsValue> {
+        self.passes.prefill().await.map_err(failure)
+    }
+
+    pub async fn sums(&mut self) -> Result<(), JsValue> {
+        self.passes.sums().await.map_err(failure)
     }
 }
 
