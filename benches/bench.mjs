@@ -86,6 +86,7 @@ for (const [m, n, k] of cores > 1 ? [[512, 512, 512], [256, 768, 768], [1024, 30
   await section(what, { webgpu: false }, async (page) => {
     const got = await page.evaluate((arguments_) => globalThis.bench.gemm_threads(...arguments_), [cores, m, n, k, runs]);
     row(what, got.shared, "one thread", got.single, "GFLOP/s", cores === 2 ? 1.8 : undefined);
+    row(`peak loop, ${cores} threads that share nothing, beside ${m}×${n}×${k}`, got["peak, shared"], "one thread", got["peak, single"], "GFLOP/s");
   });
 }
 const SIZES = { f32: [4096, 4096], f16: [4096, 8192], bf16: [4096, 8192], int8: [4096, 16384], int4: [4096, 16384] };
@@ -130,6 +131,13 @@ await section("GPT-2 small probes, WebGPU", {}, async (page) => {
   row(what("first token"), got["ours, first"], "onnxruntime-web WebGPU, no shared prefix", got["peer, first"], "probes/s", 2);
   row(what("whole oracle"), got["ours, whole"], "onnxruntime-web WebGPU, no shared prefix, all 10 tokens", got["peer, whole"], "probes/s", 3);
 });
+// Minutes on a software adapter, and therefore only when it is asked for: `--only=lens`.
+if (only === "lens") for (const [how, device, layers, options] of [["wasm, 1 thread", "cpu", 6, { webgpu: false }], ["WebGPU, software adapter", "gpu", 2, {}]]) {
+  await section(`lens, ${how}`, options, async (page) => {
+    const got = await page.evaluate((arguments_) => globalThis.bench.lens(...arguments_), [layers, device, 3]);
+    row(`column sums of all maps, ${layers} layers of Qwen2 0.5B's shape, 1,024 tokens, ${how} (1.6 prefills over time)`, 1.6 * got.prefill, got.device, got.sums, "s", 1);
+  });
+}
 
 const json = (command, args, options) => {
   const output = execFileSync(command, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });

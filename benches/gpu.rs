@@ -9,14 +9,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-use glitchscope::bench::Probes;
-use glitchscope::checkpoint::Config;
+use glitchscope::bench::{LensPasses, Probes};
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::ops::matmul::{MatMul, WeightLayout};
 use glitchscope::compute::{DType, Device, DevicePreference, Op, Recording, Tensor};
-use glitchscope::engine::Model;
-use glitchscope::engine::attention::Progress;
-use glitchscope::progress::Silent;
 use glitchscope::rng::Rng;
 use pollster::block_on;
 
@@ -61,29 +57,15 @@ fn product(device: &mut Device, size: usize, dtype: DType) -> f64 {
     2e-9 * (size * size * size * PRODUCTS) as f64 / seconds[3]
 }
 
-/// Tokens of the prefill, as the lens's sheet has them.
-const LENS_TOKENS: usize = 1024;
-
-/// Seconds of a prefill that ends with the last token's logits, and of a pass that adds up all columns of all maps instead:
-/// the middle of seven runs each, in turns. The model is Qwen2 0.5B's shape with so many layers and 4,096 tokens.
+/// Seconds of a prefill and of the lens's pass: the middle of seven runs each, in turns, after one to warm up.
 fn lens(layers: usize) -> [f64; 2] {
-    let config = format!(
-        r#"{{"model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": {layers},
-            "num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 4096, "max_position_embeddings": 2048,
-            "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "hidden_act": "silu", "tie_word_embeddings": true}}"#
-    );
-    let config = Config::from_bytes("config.json", config.as_bytes()).expect("a configuration");
-    let device = block_on(Device::request(DevicePreference::Gpu)).expect("was there before");
-    let mut model = Model::fresh(&config, device, 1).expect("fits");
-    let mut rng = Rng::new(1);
-    let ids: Vec<u32> = (0..LENS_TOKENS).map(|_| rng.below(4096)).collect();
+    let mut passes = block_on(LensPasses::create(DevicePreference::Gpu, layers)).expect("was there before");
     let mut seconds: [Vec<f64>; 2] = Default::default();
     for run in 0..8 {
         let start = Instant::now();
-        block_on(model.last_logits(&ids, 0)).expect("runs");
+        block_on(passes.prefill()).expect("runs");
         let prefill = start.elapsed().as_secs_f64();
-        let progress = Progress { before: 0, total: layers as u64 };
-        block_on(model.attention_sums(&ids, progress, &mut Silent)).expect("runs");
+        block_on(passes.sums()).expect("runs");
         if run > 0 {
             seconds[0].push(prefill);
             seconds[1].push(start.elapsed().as_secs_f64() - prefill);

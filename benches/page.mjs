@@ -103,12 +103,44 @@ async function gemm(variants, m, n, k, runs) {
   return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (of[name] ?? flops) / ms / 1e6]));
 }
 
-/** GFLOP/s of a wasm matrix product on one thread and on several. */
+/** Turns of the peak loop, some tens of milliseconds: calling a worker takes some hundredths of one. */
+const LONG_PEAK = 10_000_000;
+
+/** The peak loop in a worker of its own, with a memory of its own. */
+async function peak_worker() {
+  const text = `let exports;
+    onmessage = async ({ data }) => {
+      if (typeof data === "string") exports = (await WebAssembly.instantiateStreaming(fetch(data))).instance.exports;
+      else exports.peak(data);
+      postMessage(null);
+    };`;
+  const worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  const ask = (what) => new Promise((resolve, reject) => {
+    [worker.onmessage, worker.onerror] = [resolve, reject];
+    worker.postMessage(what);
+  });
+  await ask(new URL(`${FILES}peers-relaxed.wasm`, location.href).href);
+  return ask;
+}
+
+/** GFLOP/s of a wasm matrix product on one thread and on several, and of the peak loop on this thread alone and on as many
+ *  at once, which share nothing: what the machine's cores give together. */
 async function gemm_threads(threads, m, n, k, runs) {
   const of = async (glue) => (await glue).Product.create(m, n, k, "in_out", "f32", "cpu");
   const [single, several] = [await of(ours("relaxed")), await of(shared(threads))];
-  const times = await alternate({ single: () => single.run(1), shared: () => several.run(1) }, runs);
-  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (2 * m * n * k) / ms / 1e6]));
+  const here = await peers("relaxed");
+  const others = await Promise.all(Array.from({ length: threads - 1 }, peak_worker));
+  const together = async () => {
+    const asked = others.map((ask) => ask(LONG_PEAK));
+    here.peak(LONG_PEAK);
+    await Promise.all(asked);
+  };
+  const flops = { single: 2 * m * n * k, shared: 2 * m * n * k, "peak, single": 96 * LONG_PEAK, "peak, shared": threads * 96 * LONG_PEAK };
+  const contestants = {
+    single: () => single.run(1), shared: () => several.run(1), "peak, single": () => here.peak(LONG_PEAK), "peak, shared": together,
+  };
+  const times = await alternate(contestants, runs);
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, flops[name] / ms / 1e6]));
 }
 
 /** GB/s of weights read by a product with one row, against the fastest read there is. */
@@ -277,4 +309,11 @@ async function probes_webgpu(variant, batch, runs) {
   return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (1000 * batch) / ms]));
 }
 
-globalThis.bench = { gemm, gemm_threads, gemv, gemm_webgpu, attention_webgpu, probes, probes_webgpu };
+/** Seconds of a prefill and of the concept lens's pass over the same tokens. */
+async function lens(layers, device, runs) {
+  const passes = await (await ours("relaxed")).ModelPasses.create(layers, device);
+  const times = await alternate({ prefill: () => passes.prefill(), sums: () => passes.sums() }, runs, 0);
+  return { prefill: times.prefill / 1000, sums: times.sums / 1000, device: passes.device() };
+}
+
+globalThis.bench = { lens, gemm, gemm_threads, gemv, gemm_webgpu, attention_webgpu, probes, probes_webgpu };

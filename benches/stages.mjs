@@ -1,7 +1,12 @@
 // Runs in the browser, driven by graph.mjs and tokenizer.mjs: the stages of a map, and glitch tokens counted in texts.
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
+/** `threads`: two of them, this one among them; the page has to be isolated. */
 async function product(variant) {
+  if (variant === "threads") {
+    const { startThreads } = await import("/target/bench/threads/start_threads.js");
+    return (await startThreads(2)).glue;
+  }
   const glue = await import(`/target/bench/${variant}/glitchscope.js`);
   await glue.default();
   return glue;
