@@ -131,6 +131,8 @@ export class Experiment extends EventTarget {
   private readonly sentenceTokens = new Map<string, number>();
   /** What is under way in the worker of databases, the latest last. */
   private readonly works: Work[] = [];
+  /** Ends with the last of them: each is several calls, between which no other may change the database. */
+  private turn: Promise<void> = Promise.resolve();
   private model = "";
   private jobRan = false;
   /** Another model has another window: questions that nobody has touched are drawn for what fits it. */
@@ -560,14 +562,14 @@ export class Experiment extends EventTarget {
     return [...this.entries.values()].filter(({ given }) => given.answerer === answerer);
   }
 
-  /** Takes answers in, keeps them, and scores them. */
+  /** Keeps answers, takes them in, and scores them: what is shown and counted has been kept, where the browser keeps anything. */
   private async take(given: Given[]): Promise<void> {
+    await this.keep(given.map((answer) => ({ kind: "answer", answer })));
     for (const one of given) {
       this.entries.set(keyOf(one.answerer, one.instance.instance_id), {
         given: one, gold: null, score: null, judge: null, human: null, warnings: [], problem: "",
       });
     }
-    await this.keep(given.map((answer) => ({ kind: "answer", answer })));
     await this.scoreAll();
   }
 
@@ -967,12 +969,17 @@ export class Experiment extends EventTarget {
     // The grid is worked out by itself, after a refused file as well: what was said of the file has to stay.
     if (this.trouble?.during === "database" && (name !== "grid" || this.troubled === "grid")) this.trouble = null;
     this.changed();
+    const before = this.turn;
+    let over = (): void => {};
+    this.turn = new Promise((resolve) => { over = resolve; });
     try {
+      await before;
       await work();
     } catch (error) {
       this.troubled = name;
       this.fail("database", error);
     } finally {
+      over();
       this.works.splice(this.works.indexOf(name), 1);
       this.changed();
     }
