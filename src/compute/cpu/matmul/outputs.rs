@@ -124,7 +124,7 @@ fn extent(coding: DType, is_one_row: bool) -> (usize, usize) {
         DType::F16 | DType::BF16 => Halves::INPUTS,
         _ => Bytes::INPUTS,
     };
-    (inputs, 4 * fours(coding.is_block(), is_one_row))
+    (inputs, 4 * fours(is_one_row))
 }
 
 /// # Safety
@@ -148,12 +148,15 @@ pub unsafe fn run<L: Four>(job: &mut Job) {
     }
 }
 
-/// Fours of outputs at a time. A sum waits for its last addition, so that there must be several. But each output is a
-/// stream of its own, and where rows lie a power of two apart, a first-level cache of eight ways holds eight lines of them;
-/// rows of blocks, which have odd lengths, may be more.
-const fn fours(is_block: bool, is_one_row: bool) -> usize {
-    if is_one_row && is_block { 4 } else { 2 }
+/// Fours of outputs at a time. A sum waits for its last addition, so that there must be several; with several rows there are.
+const fn fours(is_one_row: bool) -> usize {
+    if is_one_row { 4 } else { 2 }
 }
+
+/// Steps of two fours before the next two have theirs: a line of the cache, where a step is a quarter of one. Each output is a
+/// stream of its own, and where rows lie a power of two apart, a first-level cache of eight ways holds eight lines of them: a
+/// turn uses up eight. The processor begins the next turn's sums while this one's wait. Rows of blocks have odd lengths.
+const TURN: usize = 4;
 
 /// Sums of `M` rows.
 ///
@@ -168,10 +171,24 @@ unsafe fn sum<L: Four, C: Coding, const M: usize>(job: &mut Job) {
     let (mut first, mut second, mut third, mut fourth) =
         ([L::zero(); M], [L::zero(); M], [L::zero(); M], [L::zero(); M]);
     let mut weights = job.weights;
-    for _ in 0..job.steps {
-        // SAFETY: a step of each output is readable, and as many inputs of each row: the caller's.
+    let mut steps = job.steps;
+    // SAFETY of all: a step of each output is readable, and as many inputs of each row: the caller's.
+    if fours(M == 1) == 4 && !C::IS_BLOCK {
+        for _ in 0..steps / TURN {
+            unsafe {
+                let at = [weights, weights.add(four)];
+                [first, second] = turn::<L, C, M>(at, stride, x, [first, second], &constants);
+                let at = [weights.add(2 * four), weights.add(3 * four)];
+                [third, fourth] = turn::<L, C, M>(at, stride, x, [third, fourth], &constants);
+                weights = weights.add(TURN * C::BYTES);
+                x = x.map(|x| x.add(TURN * C::INPUTS));
+            }
+        }
+        steps %= TURN;
+    }
+    for _ in 0..steps {
         unsafe {
-            if fours(C::IS_BLOCK, M == 1) == 4 {
+            if fours(M == 1) == 4 {
                 let at = [weights, weights.add(four), weights.add(2 * four), weights.add(3 * four)];
                 [first, second, third, fourth] = C::step(at, stride, &x, [first, second, third, fourth], &constants);
             } else {
@@ -194,6 +211,29 @@ unsafe fn sum<L: Four, C: Coding, const M: usize>(job: &mut Job) {
             unsafe { sum.store(to.as_mut_ptr().add(4 * four)) };
         }
     }
+}
+
+/// `TURN` steps of two fours.
+///
+/// # Safety
+/// As for `Coding::step`, for so many steps.
+#[inline(always)]
+unsafe fn turn<L: Four, C: Coding, const M: usize>(
+    mut weights: [*const u8; 2],
+    stride: usize,
+    mut x: [*const f32; M],
+    mut sums: [[L; M]; 2],
+    constants: &[L; 4],
+) -> [[L; M]; 2] {
+    for _ in 0..TURN {
+        // SAFETY: the caller's.
+        unsafe {
+            sums = C::step(weights, stride, &x, sums, constants);
+            weights = weights.map(|weights| weights.add(C::BYTES));
+            x = x.map(|x| x.add(C::INPUTS));
+        }
+    }
+    sums
 }
 
 /// sums[m] + x[m][input] · column
