@@ -13,9 +13,9 @@ use std::thread::Thread;
 const CLAIMED: u32 = 1 << 31;
 /// Set while helpers may come in.
 const OPEN: u32 = 1 << 30;
-/// How often a helper looks for the next job before it sleeps, a millisecond or two. Between two operations of a model lie
-/// microseconds, between two batches what JavaScript does with results; and a thread that sleeps comes half a millisecond late
-/// (measured in Chromium), by when a small product is over.
+/// How often a helper looks for the next job before it sleeps. Between two operations of a model lie microseconds, between two
+/// batches what JavaScript does with results; and a thread that sleeps comes half a millisecond late (measured in Chromium), by
+/// when a small product is over. A fifteenth of this was too little.
 const LOOKS: u32 = 300_000;
 
 /// What a job does for an index; its lifetime is that of the call that asks for it.
