@@ -16,7 +16,9 @@ CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128,+atomi
 -C link-arg=--export=__heap_base -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size \
 -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base"
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
+# That `atomics` is unstable is why RUSTC_BOOTSTRAP is set, and no news; every other message is let through.
 RUSTC_WORKSPACE_WRAPPER=$PWD/tools/package/rustc_relaxed.sh \
-  cargo build --quiet --lib --release --target wasm32-unknown-unknown --target-dir target/threads -Z build-std=panic_abort,std "$@"
+  cargo build --quiet --lib --release --target wasm32-unknown-unknown --target-dir target/threads -Z build-std=panic_abort,std "$@" \
+  2> >(sed '/^warning: unstable feature specified for `-Ctarget-feature`: `atomics`$/,/^$/d' >&2)
 wasm-bindgen --target web --typescript --out-name glitchscope_threads --out-dir "$out" \
   target/threads/wasm32-unknown-unknown/release/glitchscope.wasm

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
-import { labHelp } from "./lab_help";
+import { labHelp } from "./lab_help.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 /** The browser tests put a scripted core in the place of the wasm package. */
