@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::ops::attention::{Attention, Mask, Seen};
+use super::ops::embedding::Embedding;
 use super::ops::{
     attention, attention_stats, attention_sums, attention_weights, embedding, geglu, gelu, kv_write, layernorm,
     next_token, relu,
@@ -73,18 +74,10 @@ impl CpuDevice {
         Ok(self.get(tensor)?.f32s().to_vec())
     }
 
-    /// The rows `ids` of a table, widened; an id outside it gives a row of zeros, as in `embedding`.
+    /// The rows `ids` of a table, as `embedding` looks them up.
     pub fn gather(&self, table: &Tensor, ids: &[u32], out: &mut Vec<f32>) -> Result<(), ComputeError> {
-        let (weights, rows, columns) = (self.get(table)?.weights(), table.rows(), table.columns());
-        out.resize(ids.len() * columns, 0.0);
-        parallel::over_rows(out, columns, |start, out| {
-            for (&id, row) in ids[start / columns..].iter().zip(out.chunks_exact_mut(columns)) {
-                match id as usize {
-                    id if id < rows => weights.widen(id * columns, row),
-                    _ => row.fill(0.0),
-                }
-            }
-        });
+        out.resize(ids.len() * table.columns(), 0.0);
+        look_up(&Embedding::ROWS, ids, self.get(table)?.weights(), table, out);
         Ok(())
     }
 
@@ -120,11 +113,7 @@ impl CpuDevice {
         let weights = |i: usize| Ok::<_, ComputeError>(self.get(tensor(i))?.weights());
         let (first, rest) = outputs.split_first_mut().expect("OK because every op's check asks for an output");
         match &dispatch.op {
-            Op::Embedding(op) => {
-                let (table, columns) = (weights(1)?, tensor(1).columns());
-                let row = |id: usize, out: &mut [f32]| table.widen(id * columns, out);
-                embedding::forward(op, u32s(0)?, tensor(1).rows(), row, columns, first.f32s_mut());
-            }
+            Op::Embedding(op) => look_up(op, u32s(0)?, weights(1)?, tensor(1), first.f32s_mut()),
             Op::LayerNorm(op) => {
                 let bias = if dispatch.inputs.len() == 3 { Some(weights(2)?.to_f32()) } else { None };
                 let (columns, channels, weight) = (tensor(0).columns(), tensor(1).columns(), weights(1)?.to_f32());
@@ -308,6 +297,14 @@ impl CpuDevice {
         }
         Ok(())
     }
+}
+
+fn look_up(op: &Embedding, ids: &[u32], weights: Weights<'_>, table: &Tensor, out: &mut [f32]) {
+    let (rows, columns) = (table.rows(), table.columns());
+    let row = |id: usize, out: &mut [f32]| weights.widen(id * columns, out);
+    parallel::over_rows(out, columns, |start, out| {
+        embedding::forward(op, &ids[start / columns..], rows, row, columns, out);
+    });
 }
 
 /// The inputs of an attention op, to be taken apart by rows.

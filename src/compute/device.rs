@@ -193,8 +193,7 @@ impl Device {
     ) -> Result<Vec<f32>, ComputeError> {
         self.write_u32(wanted, ids)?;
         let mut recording = Recording::new();
-        let op = embedding::Embedding { scale: 1.0, accumulate: false, first_row: 0 };
-        recording.push(Op::Embedding(op), &[wanted, table], &[out])?;
+        recording.push(Op::Embedding(embedding::Embedding::ROWS), &[wanted, table], &[out])?;
         self.run(&recording).await?;
         self.read_f32(out).await
     }

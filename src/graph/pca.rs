@@ -108,10 +108,7 @@ impl PcaFit {
     /// Errors   `RaggedRows`; `NonFinite`, which names the row among all; `LengthMismatch` for more rows than there are
     pub fn add(&mut self, block: &[f32]) -> Result<(), GraphError> {
         let (columns, before) = (self.columns, self.rows_added);
-        if !block.len().is_multiple_of(columns) {
-            return Err(GraphError::RaggedRows { what: WHAT, length: block.len(), columns });
-        }
-        let n = block.len() / columns;
+        let n = whole_rows(block, columns)?;
         if n == 0 {
             return Ok(());
         }
@@ -201,11 +198,9 @@ impl Pca {
     /// Errors   `RaggedRows`, `NonFinite`
     pub fn project(&mut self, block: &[f32]) -> Result<(), GraphError> {
         let (columns, p) = (self.mean.len(), self.n_components);
-        if !block.len().is_multiple_of(columns) {
-            return Err(GraphError::RaggedRows { what: WHAT, length: block.len(), columns });
-        }
+        let n = whole_rows(block, columns)?;
         let start = self.scores.len();
-        self.scores.resize(start + block.len() / columns * p, 0.0);
+        self.scores.resize(start + n * p, 0.0);
         let op = MatMul { layout: WeightLayout::OutIn, column_offset: 0, accumulate: false };
         let (mean, components) = (&self.mean, &self.components);
         parallel::over_rows(&mut self.scores[start..], p, |first, scores| {
@@ -219,10 +214,11 @@ impl Pca {
             }
         });
         // A number that is not finite leaves no score of its row finite.
-        if self.scores[start..].iter().any(|score| !score.is_finite()) {
+        if let Some(at) = self.scores[start..].iter().position(|score| !score.is_finite()) {
+            let value = self.scores[start + at];
             self.scores.truncate(start);
             finite_block(block, columns, start / p)?;
-            return Err(GraphError::NonFinite { what: "the scores", row: start / p, column: 0, value: f32::INFINITY });
+            return Err(GraphError::NonFinite { what: "the scores", row: (start + at) / p, column: at % p, value });
         }
         Ok(())
     }
@@ -232,16 +228,20 @@ impl Pca {
 ///
 /// Errors   `RaggedRows`, and those of `PcaFit`
 pub fn pca(x: &[f32], columns: usize, n_components: usize, seed: u64) -> Result<Pca, GraphError> {
-    if columns == 0 || !x.len().is_multiple_of(columns) {
-        return Err(GraphError::RaggedRows { what: WHAT, length: x.len(), columns });
-    }
-    let mut fit = PcaFit::new(x.len() / columns, columns, n_components, seed)?;
+    let mut fit = PcaFit::new(whole_rows(x, columns)?, columns, n_components, seed)?;
     let block = fit.block_rows() * columns;
     let blocks = || x.chunks(block);
     blocks().try_for_each(|block| fit.add(block))?;
     let mut found = fit.solve()?;
     blocks().try_for_each(|block| found.project(block))?;
     Ok(found)
+}
+
+fn whole_rows(block: &[f32], columns: usize) -> Result<usize, GraphError> {
+    if columns == 0 || !block.len().is_multiple_of(columns) {
+        return Err(GraphError::RaggedRows { what: WHAT, length: block.len(), columns });
+    }
+    Ok(block.len() / columns)
 }
 
 /// Rows of a block; errors name the row among all, of which `start` came before.

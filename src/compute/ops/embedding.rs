@@ -23,6 +23,9 @@ pub struct Embedding {
 }
 
 impl Embedding {
+    /// The rows as they are.
+    pub const ROWS: Embedding = Embedding { scale: 1.0, accumulate: false, first_row: 0 };
+
     pub fn check(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Result<(), ComputeError> {
         const OP: &str = "embedding";
         check::count(OP, inputs, &[2])?;
