@@ -564,7 +564,10 @@ export class Experiment extends EventTarget {
 
   /** Keeps answers, takes them in, and scores them: what is shown and counted has been kept, where the browser keeps anything. */
   private async take(given: Given[]): Promise<void> {
+    const { info } = this;
     await this.keep(given.map((answer) => ({ kind: "answer", answer })));
+    // Another database was opened meanwhile, or this one was changed: these are no answers about it.
+    if (this.info !== info) return;
     for (const one of given) {
       this.entries.set(keyOf(one.answerer, one.instance.instance_id), {
         given: one, gold: null, score: null, judge: null, human: null, warnings: [], problem: "",
