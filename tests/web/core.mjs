@@ -102,4 +102,32 @@ globalThis.core = {
     session = await Session.open(source, "cpu", silent, new Cancel());
     return { before, after: memory_bytes(), stored: source.stored, largest: source.largest };
   },
+  /** Wasm memory after the glitch tokens in files of `sizes` megabytes were counted, one file after the other. */
+  async memory_of_counting(url, name, sizes) {
+    session?.free();
+    session = await Session.open(urlSource(url), "cpu", silent, new Cancel());
+    const report = await session.scan({}, undefined, silent, new Cancel());
+    const counts = [];
+    for (const size of sizes) {
+      // Made as it is read, and never twice the same: what a tokenizer has met it remembers.
+      let line = 0;
+      const length = size * 1_000_000;
+      const source = {
+        name: "texts",
+        len: async () => length,
+        async read(_, start, end) {
+          let text = "";
+          while (text.length < end - start) {
+            line += 1;
+            const words = `row ${line} of ${(line * 7919) % 1_000_003} words, ${line.toString(36)}`;
+            text += name.endsWith(".jsonl") ? `${JSON.stringify({ text: words })}\n` : `${words}\n`;
+          }
+          return new TextEncoder().encode(text.slice(0, end - start));
+        },
+      };
+      const { files: [{ count }] } = JSON.parse(await session.prevalence(report, source, [name], {}, silent, new Cancel()));
+      counts.push({ memory: memory_bytes(), tokens: count.tokens });
+    }
+    return counts;
+  },
 };

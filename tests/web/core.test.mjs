@@ -137,4 +137,12 @@ describe("the core in Chromium", () => {
     assert.ok(stored > 40e6, "the model must be large against the allocator's own granularity");
     assert.ok(growth <= stored + 1.5 * largest, `${growth} bytes for ${stored} stored, largest tensor ${largest}`);
   });
+
+  for (const name of ["texts.txt", "texts.jsonl"]) {
+    test(`counting glitch tokens in ${name} takes as much memory for thirty megabytes as for three`, async () => {
+      const [few, many] = await page.evaluate((name) => globalThis.core.memory_of_counting("/www/public/specimen", name, [3, 30]), name);
+      assert.ok(many.tokens > 9 * few.tokens, `all of it was read: ${many.tokens} tokens after ${few.tokens}`);
+      assert.ok(many.memory - few.memory <= 1e6, `${many.memory} bytes after ${few.memory}`);
+    });
+  }
 });
