@@ -387,35 +387,38 @@ fn conversations_are_written_by_the_models_template() {
 /// The specimen, asked over the built-in database; a second run asks nothing again, and its table is the same.
 #[test]
 fn holobench_runs_resumes_and_scores() {
-    let folder = std::env::temp_dir().join(format!("glitchscope-holobench-command-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let responses = file("responses.jsonl");
-    let grid = ["--question", "g1-01,g1-02", "--length", "96", "--amount", "60", "--placement", "begin,end"];
-    let mut arguments = vec!["holobench", "run", "--device", "cpu", "--direct", "--max-new", "3", "--out", &responses];
-    arguments.extend(grid);
-    arguments.push("--json");
-    let table = json(&arguments);
-    let rows = table["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 3, "{table}");
-    assert!(rows.iter().all(|row| row["answers"] == 4 && row["queries"] == 2), "{table}");
-    assert!(table["differences"].as_array().unwrap().iter().all(|one| one["verdict"] == "within noise"));
-    let kept = std::fs::read_to_string(&responses).unwrap();
-    assert_eq!(kept.lines().count(), 4);
-    assert_eq!(json(&arguments), table);
-    assert_eq!(std::fs::read_to_string(&responses).unwrap(), kept, "what is answered was asked again");
-    let mut scored = vec!["holobench", "score", "--responses", &responses];
-    scored.extend(grid);
-    scored.push("--json");
-    assert_eq!(json(&scored)["rows"], table["rows"]);
+    for device in crate::common::device_names("holobench_runs_resumes_and_scores") {
+        let folder = std::env::temp_dir().join(format!("glitchscope-holobench-command-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let responses = file("responses.jsonl");
+        let grid = ["--question", "g1-01,g1-02", "--length", "96", "--amount", "60", "--placement", "begin,end"];
+        let mut arguments =
+            vec!["holobench", "run", "--device", device, "--direct", "--max-new", "3", "--out", &responses];
+        arguments.extend(grid);
+        arguments.push("--json");
+        let table = json(&arguments);
+        let rows = table["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 3, "{table}");
+        assert!(rows.iter().all(|row| row["answers"] == 4 && row["queries"] == 2), "{table}");
+        assert!(table["differences"].as_array().unwrap().iter().all(|one| one["verdict"] == "within noise"));
+        let kept = std::fs::read_to_string(&responses).unwrap();
+        assert_eq!(kept.lines().count(), 4);
+        assert_eq!(json(&arguments), table);
+        assert_eq!(std::fs::read_to_string(&responses).unwrap(), kept, "what is answered was asked again");
+        let mut scored = vec!["holobench", "score", "--responses", &responses];
+        scored.extend(grid);
+        scored.push("--json");
+        assert_eq!(json(&scored)["rows"], table["rows"]);
 
-    let (prompts, gold) = (file("prompts.jsonl"), file("gold.jsonl"));
-    let mut exported = vec!["holobench", "export", "--prompts", &prompts, "--gold", &gold];
-    exported.extend(grid);
-    assert!(run(&exported).status.success());
-    assert!(!std::fs::read_to_string(&prompts).unwrap().contains("SELECT"));
-    assert_eq!(std::fs::read_to_string(&gold).unwrap().lines().count(), 4);
-    std::fs::remove_dir_all(&folder).unwrap();
+        let (prompts, gold) = (file("prompts.jsonl"), file("gold.jsonl"));
+        let mut exported = vec!["holobench", "export", "--prompts", &prompts, "--gold", &gold];
+        exported.extend(grid);
+        assert!(run(&exported).status.success());
+        assert!(!std::fs::read_to_string(&prompts).unwrap().contains("SELECT"));
+        assert_eq!(std::fs::read_to_string(&gold).unwrap().lines().count(), 4);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     assert_eq!(json(&["holobench", "questions", "--json"])["questions"].as_array().unwrap().len(), 18);
     assert!(

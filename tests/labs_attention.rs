@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-use crate::common::{Impatient, devices, read_json, read_safetensors, skipped};
+use crate::common::{Impatient, device_names, devices, read_json, read_safetensors, skipped};
 use glitchscope::checkpoint::Config;
 use glitchscope::checkpoint::TensorFile;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource, Source};
@@ -848,32 +848,35 @@ fn command(arguments: &[&str]) -> std::process::Output {
 
 #[test]
 fn the_command_compares_the_built_in_pair() {
-    let folder = std::env::temp_dir().join(format!("glitchscope-attention-lens-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let csv = folder.join("shares.csv");
-    let arguments = [
-        "attention-lens",
-        "--device",
-        "cpu",
-        "--csv",
-        csv.to_str().unwrap(),
-        "--npy",
-        folder.to_str().unwrap(),
-        "--json",
-    ];
-    let output = command(&arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let comparison: AttentionComparison = serde_json::from_value(value["comparison"].clone()).unwrap();
-    let results: Vec<AttentionResult> = serde_json::from_value(value["results"].clone()).unwrap();
-    assert_eq!((results.len(), comparison.concepts.len()), (2, example().texts.len()));
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1 + 2 * comparison.concepts.len());
-    // The table that was written is read again, and says the same.
-    let output = command(&["attention-lens", "--import", csv.to_str().unwrap(), "--json"]);
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let imported: AttentionComparison = serde_json::from_value(value["comparison"].clone()).unwrap();
-    assert_eq!((imported.concepts, imported.pairs), (comparison.concepts, comparison.pairs));
-    std::fs::remove_dir_all(&folder).unwrap();
+    for device in device_names("the_command_compares_the_built_in_pair") {
+        let folder = std::env::temp_dir().join(format!("glitchscope-attention-lens-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let csv = folder.join("shares.csv");
+        let arguments = [
+            "attention-lens",
+            "--device",
+            device,
+            "--csv",
+            csv.to_str().unwrap(),
+            "--npy",
+            folder.to_str().unwrap(),
+            "--json",
+        ];
+        let output = command(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let comparison: AttentionComparison = serde_json::from_value(value["comparison"].clone()).unwrap();
+        assert_eq!(value["results"][0]["device"]["kind"], device);
+        let results: Vec<AttentionResult> = serde_json::from_value(value["results"].clone()).unwrap();
+        assert_eq!((results.len(), comparison.concepts.len()), (2, example().texts.len()));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1 + 2 * comparison.concepts.len());
+        // The table that was written is read again, and says the same.
+        let output = command(&["attention-lens", "--import", csv.to_str().unwrap(), "--json"]);
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let imported: AttentionComparison = serde_json::from_value(value["comparison"].clone()).unwrap();
+        assert_eq!((imported.concepts, imported.pairs), (comparison.concepts, comparison.pairs));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     let output = command(&[
         "attention-lens",

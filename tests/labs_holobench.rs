@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::common::devices;
 use glitchscope::checkpoint::source::FolderSource;
-use glitchscope::compute::DevicePreference;
 use glitchscope::labs::holobench::aggregate::{Answered, EMPTY, EMPTY_ANSWER, GroupBy, RANDOM, Verdict, aggregate};
 use glitchscope::labs::holobench::bench::{Bench, GridSettings};
 use glitchscope::labs::holobench::context::{
@@ -836,36 +836,38 @@ fn a_run_streams_stops_and_goes_on() {
         options: ContextOptions::default(),
     };
     let instances = bench.grid(&settings).unwrap();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/www/public/specimen");
-    let source = std::rc::Rc::new(FolderSource::new(Path::new(folder)));
-    let mut session = pollster::block_on(Session::open(source, DevicePreference::Cpu, &mut Silent)).unwrap();
-    let template = prompt::recognise("{context}\n{question}").unwrap();
-    let options = RunOptions { template: Some(template), max_new: 6, ..RunOptions::default() };
-    let run_with = |session: &mut _, answered: &HashSet<String>, monitor: &mut dyn Monitor| {
-        let mut lines: Vec<ResponseLine> = Vec::new();
-        let mut on = |_: Asked, line: ResponseLine| {
-            lines.push(line);
-            Ok(())
+    for device in devices("a_run_streams_stops_and_goes_on") {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/www/public/specimen");
+        let source = std::rc::Rc::new(FolderSource::new(Path::new(folder)));
+        let mut session = pollster::block_on(Session::open(source, device, &mut Silent)).unwrap();
+        let template = prompt::recognise("{context}\n{question}").unwrap();
+        let options = RunOptions { template: Some(template), max_new: 6, ..RunOptions::default() };
+        let run_with = |session: &mut _, answered: &HashSet<String>, monitor: &mut dyn Monitor| {
+            let mut lines: Vec<ResponseLine> = Vec::new();
+            let mut on = |_: Asked, line: ResponseLine| {
+                lines.push(line);
+                Ok(())
+            };
+            let result = pollster::block_on(run(&bench, session, &instances, answered, &options, monitor, &mut on));
+            (lines, result)
         };
-        let result = pollster::block_on(run(&bench, session, &instances, answered, &options, monitor, &mut on));
-        (lines, result)
-    };
-    let (whole, result) = run_with(&mut session, &HashSet::new(), &mut Silent);
-    result.unwrap();
-    assert_eq!(whole.len(), 3);
-    assert!(
-        whole
-            .iter()
-            .all(|line| line.usage.is_some_and(|usage| usage.prompt_tokens > 10 && usage.completion_tokens <= 6))
-    );
-    let mut patience = Patience { instances: 2, text: String::new() };
-    let (first, result) = run_with(&mut session, &HashSet::new(), &mut patience);
-    assert!(result.unwrap_err().is_cancelled() && first.len() == 1 && first[0] == whole[0], "{}", first.len());
-    assert!(patience.text.starts_with(&whole[0].response));
-    let done = first.iter().map(|line| line.instance_id.clone()).collect();
-    let (rest, result) = run_with(&mut session, &done, &mut Silent);
-    result.unwrap();
-    assert_eq!(rest, whole[1..]);
+        let (whole, result) = run_with(&mut session, &HashSet::new(), &mut Silent);
+        result.unwrap();
+        assert_eq!(whole.len(), 3);
+        assert!(
+            whole
+                .iter()
+                .all(|line| line.usage.is_some_and(|usage| usage.prompt_tokens > 10 && usage.completion_tokens <= 6))
+        );
+        let mut patience = Patience { instances: 2, text: String::new() };
+        let (first, result) = run_with(&mut session, &HashSet::new(), &mut patience);
+        assert!(result.unwrap_err().is_cancelled() && first.len() == 1 && first[0] == whole[0], "{}", first.len());
+        assert!(patience.text.starts_with(&whole[0].response));
+        let done = first.iter().map(|line| line.instance_id.clone()).collect();
+        let (rest, result) = run_with(&mut session, &done, &mut Silent);
+        result.unwrap();
+        assert_eq!(rest, whole[1..]);
+    }
 }
 
 /// A11, natively. Oracle: the length. Time is printed, memory is the browser test's.

@@ -62,6 +62,12 @@ pub fn devices(test: &str) -> Vec<DevicePreference> {
     }
 }
 
+/// The same, as the command is told.
+pub fn device_names(test: &str) -> Vec<&'static str> {
+    let name = |device| if device == DevicePreference::Cpu { "cpu" } else { "gpu" };
+    devices(test).into_iter().map(name).collect()
+}
+
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> T {
     let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -240,6 +240,20 @@ test("cancelled, closed, and taken up again where it stopped", async () => {
   await sentence().filter({ hasText: /to \d+ questions/ }).waitFor();
 });
 
+test("on the GPU: questions of the built-in database are asked, answered and scored", async () => {
+  const other = await openPage(browser, `${server.url}/#device=gpu&lab=holobench&answer=3`);
+  const primary = other.page.locator("gs-holobench-lab .run button.primary");
+  await primary.and(other.page.locator(":enabled")).click({ timeout: 60_000 });
+  const asked = () => other.page.evaluate(() => {
+    const { experiment } = document.querySelector("gs-app").shadowRoot.querySelector("gs-holobench-lab");
+    return { device: experiment.session.model.info.device.kind, scored: experiment.answersOf(experiment.answerer).filter(({ score }) => score).length };
+  });
+  await eventually(async () => assert.ok((await asked()).scored >= 2), 90_000);
+  assert.equal((await asked()).device, "gpu");
+  await other.context.close();
+  assert.deepEqual(other.errors, []);
+});
+
 test("files: tables of CSV are joined along a proposed key; what is no database leaves the old one open", async () => {
   await fold("Database").click();
   const name = await page.locator("gs-holo-database h2.sub").first().innerText();

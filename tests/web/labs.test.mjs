@@ -390,12 +390,12 @@ test("offline after the first visit: the lens, its help and both specimens come 
   await done(one);
 });
 
-test("with the real core: the example shows a real difference, and a map whose rows sum to 1", { timeout: 120_000 }, async () => {
+for (const device of ["cpu", "gpu"]) test(`with the real core on the ${device}: the example shows a real difference, and a map whose rows sum to 1`, { timeout: 120_000 }, async () => {
   const built = join(repository, "www/dist");
   assert.ok(existsSync(join(built, "index.html")), "build the page first: make build");
   const real = await serve({ "/": built });
   try {
-    const one = await openPage(browser, `${real.url}/#lab=attention&device=cpu`);
+    const one = await openPage(browser, `${real.url}/#lab=attention&device=${device}`);
     const { page } = one;
     await measure(page).and(page.locator(":enabled")).waitFor({ timeout: 60_000 });
     await page.locator("gs-lens-models li").nth(1).locator("b").waitFor({ timeout: 60_000 });
@@ -407,11 +407,12 @@ test("with the real core: the example shows a real difference, and a map whose r
       const n = state.results[0].texts[0].tokens.tokens.length;
       const rows = Array.from({ length: n }, (_, i) => state.opened.maps[0].subarray(i * n, (i + 1) * n).reduce((a, b) => a + b, 0));
       const { received } = state.results[0].texts[0];
-      return { rows, received: received.reduce((a, b) => a + b, 0), differences: state.comparison.pairs[0].concepts[0].differences, csv: await state.csv(), level: state.comparison.level };
+      return { rows, received: received.reduce((a, b) => a + b, 0), differences: state.comparison.pairs[0].concepts[0].differences, csv: await state.csv(), level: state.comparison.level, device: state.results[0].device.kind };
     });
     assert.ok(state.rows.every((sum) => Math.abs(sum - 1) < 1e-4), JSON.stringify(state.rows));
     assert.ok(Math.abs(state.received - 1) < 1e-4, `${state.received}`);
     assert.equal(state.level, "heads");
+    assert.equal(state.device, device);
     assert.ok(state.differences.some((value) => Math.abs(value) > 1e-3), "the two checkpoints attend alike");
     assert.match(state.csv.split(/\r?\n/)[0], /^experiment_id,layer_depth,head_idx,/);
     await done(one);
