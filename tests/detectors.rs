@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use crate::common::devices;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::engine::hooks::{self, Action, Hook};
@@ -16,9 +17,9 @@ use glitchscope::report::{DetectorTable, Method, Report, ScanOptions, Status};
 use glitchscope::rng::Rng;
 use glitchscope::session::Session;
 
-fn open() -> Session {
+fn open(device: DevicePreference) -> Session {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/public/specimen");
-    pollster::block_on(Session::open(Rc::new(FolderSource::new(folder)), DevicePreference::Cpu, &mut Silent)).unwrap()
+    pollster::block_on(Session::open(Rc::new(FolderSource::new(folder)), device, &mut Silent)).unwrap()
 }
 
 /// Repetition of every token, once for the whole file.
@@ -26,7 +27,7 @@ fn truth() -> &'static Report {
     static TRUTH: OnceLock<Report> = OnceLock::new();
     TRUTH.get_or_init(|| {
         let options = ScanOptions { method: Method::Exhaustive, with_graph: false, ..ScanOptions::default() };
-        let report = pollster::block_on(open().scan(&options, None, &mut Silent)).unwrap();
+        let report = pollster::block_on(open(DevicePreference::Cpu).scan(&options, None, &mut Silent)).unwrap();
         assert_eq!(report.status, Status::Complete);
         report
     })
@@ -34,7 +35,7 @@ fn truth() -> &'static Report {
 
 const BUDGET: usize = 200;
 
-fn compare(names: &[&str], seeds: &[u32]) -> DetectorTable {
+fn compare(device: DevicePreference, names: &[&str], seeds: &[u32]) -> DetectorTable {
     let mut ticks = 0.0;
     let mut now = || {
         ticks += 1.0;
@@ -43,13 +44,18 @@ fn compare(names: &[&str], seeds: &[u32]) -> DetectorTable {
     let mut clock = Clock { now: &mut now, per_question: 0.5 };
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let options = ScanOptions { resolution: 7.2, ..ScanOptions::default() };
-    let mut session = open();
+    let mut session = open(device);
     pollster::block_on(session.compare(truth(), &options, &names, seeds, BUDGET, &mut clock, &mut Silent)).unwrap()
 }
 
 #[test]
 fn every_detector_is_measured_against_the_truth() {
-    let table = compare(&[], &[1, 2]);
+    for device in devices("every_detector_is_measured_against_the_truth") {
+        measured(&compare(device, &[], &[1, 2]));
+    }
+}
+
+fn measured(table: &DetectorTable) {
     let truth = truth();
     let (questions, total) = (truth.probes.len(), truth.glitch_tokens.len());
     assert!(total > 300 && total < questions / 2);
@@ -100,7 +106,7 @@ fn every_detector_is_measured_against_the_truth() {
     assert_eq!(lines.len(), 1 + table.rows.len() + table.runs.len());
     let columns = lines[0].split(',').count();
     assert!(lines.iter().all(|line| line.split(',').count() == columns), "{}", lines[1]);
-    let json = serde_json::to_string(&table).unwrap();
+    let json = serde_json::to_string(table).unwrap();
     let again: DetectorTable = serde_json::from_str(&json).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), json);
 }
@@ -109,8 +115,11 @@ fn every_detector_is_measured_against_the_truth() {
 #[test]
 fn a_comparison_repeats() {
     let names = ["glitchhunter-statistical", "k-means", "random-rule-based"];
-    assert_eq!(compare(&names, &[5]).runs, compare(&names, &[5]).runs);
-    assert_ne!(compare(&["random"], &[5]).runs[0].curve, compare(&["random"], &[6]).runs[0].curve);
+    assert_eq!(compare(DevicePreference::Cpu, &names, &[5]).runs, compare(DevicePreference::Cpu, &names, &[5]).runs);
+    assert_ne!(
+        compare(DevicePreference::Cpu, &["random"], &[5]).runs[0].curve,
+        compare(DevicePreference::Cpu, &["random"], &[6]).runs[0].curve
+    );
 }
 
 /// Ends a comparison as soon as its second detector is done.
@@ -134,11 +143,11 @@ impl Monitor for Impatient {
 /// Oracle: the same comparison to its end. What was done before a cancel is kept, and the table says that it is not all.
 #[test]
 fn a_cancelled_comparison_keeps_what_was_done() {
-    let whole = compare(&["random", "random-rule-based"], &[5]);
+    let whole = compare(DevicePreference::Cpu, &["random", "random-rule-based"], &[5]);
     let mut now = || 0.0;
     let mut clock = Clock { now: &mut now, per_question: 0.5 };
     let (options, mut monitor) = (ScanOptions { resolution: 7.2, ..ScanOptions::default() }, Impatient { finished: 0 });
-    let mut session = open();
+    let mut session = open(DevicePreference::Cpu);
     let work = session.compare(truth(), &options, &[], &[5], BUDGET, &mut clock, &mut monitor);
     let table = pollster::block_on(work).unwrap();
     assert_eq!((table.status, table.rows.len(), table.runs.len()), (Status::Cancelled, 2, 2));
@@ -163,7 +172,7 @@ fn a_ledger_counts_each_question_once() {
 /// through a hook, rises as the gradient says.
 #[test]
 fn the_entropys_gradient_is_its_slope() {
-    let mut session = open();
+    let mut session = open(DevicePreference::Cpu);
     let options = ScanOptions { oracles: vec!["glitchminer-argmax".into()], ..ScanOptions::default() };
     let oracle = session.panel(&options).unwrap().infos().remove(0);
     let prompt = &oracle.prompts[0];
@@ -202,7 +211,7 @@ fn the_entropys_gradient_is_its_slope() {
 /// Control: detectors that need a model say so where there is none; those that need an embedding only do their work.
 #[test]
 fn without_a_model_only_embeddings_are_searched() {
-    let mut session = open();
+    let mut session = open(DevicePreference::Cpu);
     let (rows, columns) = (session.model.architecture.n_vocabulary, session.model.architecture.n_embedding);
     let values = pollster::block_on(session.model.embedding()).unwrap();
     let embedding = Embedding { rows, columns, values };

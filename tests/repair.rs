@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::common::{Impatient, fixture};
+use crate::common::{Impatient, devices, fixture};
 use glitchscope::Error;
 use glitchscope::checkpoint::source::{FolderSource, MemorySource};
 use glitchscope::compute::DevicePreference;
@@ -23,9 +23,9 @@ use sha2::{Digest, Sha256};
 
 const SPECIMEN: &str = "www/public/specimen";
 
-fn specimen() -> Session {
+fn specimen(device: DevicePreference) -> Session {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/www/public/specimen");
-    block_on(Session::open(Rc::new(FolderSource::new(folder)), DevicePreference::Cpu, &mut Silent)).unwrap()
+    block_on(Session::open(Rc::new(FolderSource::new(folder)), device, &mut Silent)).unwrap()
 }
 
 /// A report of the specimen that calls `glitch` glitch tokens and says that `passed` passed.
@@ -45,9 +45,14 @@ fn bits(values: &[f32]) -> Vec<u32> {
 
 #[test]
 fn rows_and_losses_are_those_of_the_reference() {
+    for device in devices("rows_and_losses_are_those_of_the_reference") {
+        rows_and_losses(specimen(device));
+    }
+}
+
+fn rows_and_losses(mut session: Session) {
     let golden: Value = serde_json::from_slice(&fixture("tests/golden/repair.json")).unwrap();
     let ids: Vec<u32> = serde_json::from_value(golden["chosen"].clone()).unwrap();
-    let mut session = specimen();
     let report = report(&session, &ids, (300..3072).filter(|id| !ids.contains(id)));
     let before = block_on(session.model.embedding()).unwrap();
     let original = fixture(&format!("{SPECIMEN}/model.safetensors"));
@@ -97,7 +102,7 @@ fn offset(file: &[u8], id: u32) -> u64 {
 #[test]
 fn the_patched_file_has_the_new_rows_and_nothing_else() {
     let ids = [700, 3000];
-    let mut session = specimen();
+    let mut session = specimen(DevicePreference::Cpu);
     let report = report(&session, &ids, 300..300);
     let options = RowOptions { keep: true, ..RowOptions::default() };
     let text = "the garden and the question";
@@ -136,7 +141,7 @@ fn the_patched_file_has_the_new_rows_and_nothing_else() {
 /// Control: whatever ends a repair early leaves the model as it was, and what cannot be done is refused by name.
 #[test]
 fn an_early_end_leaves_the_model_as_it_was() {
-    let mut session = specimen();
+    let mut session = specimen(DevicePreference::Cpu);
     let report = report(&session, &[700, 3000], 300..300);
     let before = bits(&block_on(session.model.embedding()).unwrap());
     let options = RowOptions { keep: true, ..RowOptions::default() };
@@ -294,7 +299,7 @@ fn what_cannot_be_pruned_is_refused() {
 /// the token's new ids make its text.
 #[test]
 fn the_model_is_asked_by_the_new_ids() {
-    let mut session = specimen();
+    let mut session = specimen(DevicePreference::Cpu);
     let json = fixture(&format!("{SPECIMEN}/tokenizer.json"));
     let ids = [2222, 3000];
     let report = report(&session, &ids, 300..300);
