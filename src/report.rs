@@ -585,6 +585,11 @@ pub struct Round {
     /// Every cluster's sample and what it was worth, in the order of clusters; empty for an incomplete round.
     #[serde(default)]
     pub tests: Vec<ClusterTest>,
+    /// Cluster of each token at the start, by ascending id. Those of clusters whose test kept them are the tokens of the
+    /// next round. Left out of an incomplete round; reports from before it was kept are without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<u32>>", optional))]
+    pub partition: Vec<u32>,
 }
 
 /// What a sample says of its cluster.

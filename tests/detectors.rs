@@ -9,6 +9,7 @@ use crate::common::devices;
 use glitchscope::checkpoint::source::FolderSource;
 use glitchscope::compute::DevicePreference;
 use glitchscope::engine::hooks::{self, Action, Hook};
+use glitchscope::glitch::detectors::activations::last_hidden_states;
 use glitchscope::glitch::detectors::entropy_gradient::EntropyGradient;
 use glitchscope::glitch::detectors::{Field, Found, Ledger, Machine, detectors};
 use glitchscope::glitch::{CURVE_POINTS, Clock, Embedding};
@@ -35,7 +36,7 @@ fn truth() -> &'static Report {
 
 const BUDGET: usize = 200;
 
-fn compare(device: DevicePreference, names: &[&str], seeds: &[u32]) -> DetectorTable {
+fn compare(names: &[&str], seeds: &[u32]) -> DetectorTable {
     let mut ticks = 0.0;
     let mut now = || {
         ticks += 1.0;
@@ -44,18 +45,13 @@ fn compare(device: DevicePreference, names: &[&str], seeds: &[u32]) -> DetectorT
     let mut clock = Clock { now: &mut now, per_question: 0.5 };
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let options = ScanOptions { resolution: 7.2, ..ScanOptions::default() };
-    let mut session = open(device);
+    let mut session = open(DevicePreference::Cpu);
     pollster::block_on(session.compare(truth(), &options, &names, seeds, BUDGET, &mut clock, &mut Silent)).unwrap()
 }
 
 #[test]
 fn every_detector_is_measured_against_the_truth() {
-    for device in devices("every_detector_is_measured_against_the_truth") {
-        measured(&compare(device, &[], &[1, 2]));
-    }
-}
-
-fn measured(table: &DetectorTable) {
+    let table = compare(&[], &[1, 2]);
     let truth = truth();
     let (questions, total) = (truth.probes.len(), truth.glitch_tokens.len());
     assert!(total > 300 && total < questions / 2);
@@ -106,7 +102,7 @@ fn measured(table: &DetectorTable) {
     assert_eq!(lines.len(), 1 + table.rows.len() + table.runs.len());
     let columns = lines[0].split(',').count();
     assert!(lines.iter().all(|line| line.split(',').count() == columns), "{}", lines[1]);
-    let json = serde_json::to_string(table).unwrap();
+    let json = serde_json::to_string(&table).unwrap();
     let again: DetectorTable = serde_json::from_str(&json).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), json);
 }
@@ -115,11 +111,8 @@ fn measured(table: &DetectorTable) {
 #[test]
 fn a_comparison_repeats() {
     let names = ["glitchhunter-statistical", "k-means", "random-rule-based"];
-    assert_eq!(compare(DevicePreference::Cpu, &names, &[5]).runs, compare(DevicePreference::Cpu, &names, &[5]).runs);
-    assert_ne!(
-        compare(DevicePreference::Cpu, &["random"], &[5]).runs[0].curve,
-        compare(DevicePreference::Cpu, &["random"], &[6]).runs[0].curve
-    );
+    assert_eq!(compare(&names, &[5]).runs, compare(&names, &[5]).runs);
+    assert_ne!(compare(&["random"], &[5]).runs[0].curve, compare(&["random"], &[6]).runs[0].curve);
 }
 
 /// Ends a comparison as soon as its second detector is done.
@@ -143,7 +136,7 @@ impl Monitor for Impatient {
 /// Oracle: the same comparison to its end. What was done before a cancel is kept, and the table says that it is not all.
 #[test]
 fn a_cancelled_comparison_keeps_what_was_done() {
-    let whole = compare(DevicePreference::Cpu, &["random", "random-rule-based"], &[5]);
+    let whole = compare(&["random", "random-rule-based"], &[5]);
     let mut now = || 0.0;
     let mut clock = Clock { now: &mut now, per_question: 0.5 };
     let (options, mut monitor) = (ScanOptions { resolution: 7.2, ..ScanOptions::default() }, Impatient { finished: 0 });
@@ -206,6 +199,39 @@ fn the_entropys_gradient_is_its_slope() {
         largest = largest.max(expected.abs());
     }
     assert!(largest > 0.2, "the directions are too flat to tell a wrong gradient: {largest}");
+}
+
+/// Oracle: every sequence run whole and by itself, its residual stream read by hooks.
+#[test]
+fn activations_are_those_of_whole_sequences() {
+    let layers = [1, 3];
+    // More than a pass of a software GPU holds, and no whole number of passes.
+    let ids: Vec<u32> = (300..3000).step_by(37).collect();
+    for device in devices("activations_are_those_of_whole_sequences") {
+        let mut session = open(device);
+        let prompt = truth().provenance.oracle.prompts[0].clone();
+        let mut silent = Silent;
+        let read = last_hidden_states(&mut session.model, &prompt, &layers, &ids, &mut silent);
+        let read = pollster::block_on(read).unwrap();
+        let columns = session.model.architecture.n_channels;
+        assert_eq!(read.values.len(), ids.len() * layers.len() * columns);
+        let rows = prompt.ids[1..].iter().map(|text| 1 + text.len()).sum::<usize>();
+        assert_eq!(read.model_tokens, (prompt.ids[0].len() + ids.len() * rows) as u64);
+        for (place, &id) in ids.iter().enumerate().step_by(16) {
+            let hooks: Vec<Hook> = layers
+                .iter()
+                .map(|layer| Hook { site: format!("layers.{layer}.hidden_states"), action: Action::Read })
+                .collect();
+            let whole = pollster::block_on(hooks::run(&mut session.model, &prompt.ids.join(&id), &hooks)).unwrap();
+            let expected = whole.readings.iter().flat_map(|reading| &reading.values[reading.values.len() - columns..]);
+            let found = &read.values[place * layers.len() * columns..][..layers.len() * columns];
+            let apart = found.iter().zip(expected.clone()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 2e-4, "token {id} on {device:?}: {apart}");
+            // Control: those of the next token are others.
+            let next = &read.values[(place + 1) * layers.len() * columns..][..layers.len() * columns];
+            assert!(next.iter().zip(expected).any(|(a, b)| (a - b).abs() > 2e-2));
+        }
+    }
 }
 
 /// Control: detectors that need a model say so where there is none; those that need an embedding only do their work.

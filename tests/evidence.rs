@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::device_names;
 use crate::hunter_support::{FakeModel, Trouble, World, coarse};
 use glitchscope::glitch::{Part, ScanState, merge, scan_part};
 use glitchscope::progress::Silent;
@@ -502,18 +503,26 @@ fn an_exhaustive_scan_survives_a_kill_and_can_be_shared_out() {
 
 #[test]
 fn a_search_survives_a_kill() {
-    let folder = folder("search");
-    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let oracles = "repetition-zero-shot,length-zero-shot";
-    let scan = ["scan", "--device", "cpu", "--resolution", "4", "--oracle", oracles, "--batch-size", "8", "--json"];
-    let (out, state, resumed) = (path("whole.json"), path("scan.state"), path("resumed.json"));
-    run(&[&scan[..], &["--out", &out]].concat());
-    let keeping = [&scan[..], &["--state", &state, "--out", &resumed]].concat();
-    killed(&keeping, Path::new(&state));
-    run(&keeping);
-    let whole = timeless(&out);
-    assert_eq!(timeless(&resumed), whole, "the resumed search's report is another");
-    std::fs::remove_dir_all(&folder).unwrap();
+    for device in device_names("a_search_survives_a_kill") {
+        let folder = folder(&format!("search-{device}"));
+        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let oracles = "repetition-zero-shot,length-zero-shot";
+        // A round over a few large clusters is enough for a software GPU.
+        let options: &[&str] = match device {
+            "cpu" => &["--resolution", "4"],
+            _ => &["--resolution", "1", "--max-rounds", "1", "--no-verify"],
+        };
+        let common = ["scan", "--device", device, "--oracle", oracles, "--batch-size", "8", "--json"];
+        let scan = [&common[..], options].concat();
+        let (out, state, resumed) = (path("whole.json"), path("scan.state"), path("resumed.json"));
+        run(&[&scan[..], &["--out", &out]].concat());
+        let keeping = [&scan[..], &["--state", &state, "--out", &resumed]].concat();
+        killed(&keeping, Path::new(&state));
+        run(&keeping);
+        let whole = timeless(&out);
+        assert_eq!(timeless(&resumed), whole, "the resumed search's report is another");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
 
 /// Oracle: the scan itself. What the fuzzer of `fuzz/` begins with: a scan in two parts, and its state.

@@ -399,7 +399,7 @@ fn the_checker_finds_broken_promises() {
     let lied = scan(Trouble::LiesAbout(good));
     assert_eq!(check(&lied, &failing), Err("every verdict is the truth".into()));
 
-    let changes: [fn(&mut Report); 9] = [
+    let changes: [fn(&mut Report); 10] = [
         |report| report.glitch_tokens.truncate(1),
         |report| report.glitch_tokens.push(report.probes.iter().rfind(|probe| probe.passed).unwrap().id),
         |report| report.probes.push(report.probes[0].clone()),
@@ -409,6 +409,7 @@ fn the_checker_finds_broken_promises() {
         |report| report.hunt.as_mut().unwrap().queries += 1,
         |report| report.probes[3].p_target = f32::NAN,
         |report| report.hunt.as_mut().unwrap().surviving.reverse(),
+        |report| report.hunt.as_mut().unwrap().rounds[0].partition.reverse(),
     ];
     for (i, change) in changes.iter().enumerate() {
         let mut report = honest.clone();

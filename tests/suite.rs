@@ -15,6 +15,7 @@ mod checkpoint_gguf;
 mod checkpoint_hostile;
 mod checkpoint_load;
 mod command;
+mod command_glitch;
 mod corpus;
 mod detectors;
 mod device_limits;

@@ -192,7 +192,7 @@ impl FanOut {
 }
 
 /// As many rows as keep a first pass short on this device and its tensors within the device's limit.
-fn pass_rows(model: &Model, row_tokens: usize) -> usize {
+pub fn pass_rows(model: &Model, row_tokens: usize) -> usize {
     let architecture = &model.architecture;
     let flops = row_tokens as u64 * architecture.flops_per_token() + architecture.flops_per_head();
     let info = model.device.info();

@@ -31,22 +31,31 @@ fn questions(truth: &Report) -> usize {
     truth.probes.len() + truth.controls.as_ref().map_or(0, |controls| controls.probes.len())
 }
 
-/// Lets a detector pause and be cancelled and keeps its stages to itself: the listener hears of detectors and runs.
-struct Within<'a>(&'a mut dyn Monitor);
+/// Lets a detector pause and be cancelled and keeps its stages to itself: the listener hears of detectors and runs, and
+/// within a run that asks the model itself how far it is.
+struct Within<'a> {
+    listener: &'a mut dyn Monitor,
+    runs_model: bool,
+}
 
 impl Monitor for Within<'_> {
     fn event(&mut self, event: Event<'_>) {
-        if let Event::Note { .. } = event {
-            self.0.event(event);
+        let is_told = match event {
+            Event::Note { .. } => true,
+            Event::Advance { .. } => self.runs_model,
+            _ => false,
+        };
+        if is_told {
+            self.listener.event(event);
         }
     }
 
     fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
+        self.listener.is_cancelled()
     }
 
     fn give_way(&mut self) -> LocalBoxFuture<'_, ()> {
-        self.0.give_way()
+        self.listener.give_way()
     }
 }
 
@@ -121,7 +130,8 @@ async fn run_all(
             monitor.event(Event::Advance { done: i as u64, total: seeds.len() as u64, unit: "runs" });
             let mut ledger = Ledger::new(truth);
             let started = (clock.now)();
-            let found = detector.detect(field, &mut ledger, seed, &mut Within(monitor)).await?;
+            let mut within = Within { listener: monitor, runs_model: detector.runs_model() };
+            let found = detector.detect(field, &mut ledger, seed, &mut within).await?;
             let own = (clock.now)() - started;
             runs.push(measured(&info.name, seed, &found, &ledger, truth, own, table));
         }

@@ -5,7 +5,7 @@
 //! precision 1. Either way it leaves an order in which tokens would be asked about, from which recall against questions
 //! is drawn.
 
-mod activations;
+pub mod activations;
 pub mod entropy_gradient;
 mod glitchhunter;
 mod glitchminer;
@@ -34,6 +34,11 @@ pub trait Detector {
     fn unmet(&self, field: &Field<'_>) -> Option<String> {
         let _ = field;
         None
+    }
+
+    /// Whether a search runs the model itself, besides its questions, which are answered from the truth.
+    fn runs_model(&self) -> bool {
+        false
     }
 
     /// Searches once. What is asked goes through `ledger`, which counts.

@@ -164,6 +164,7 @@ async fn rounds(
         round.kept_clusters = kept.len() as u32;
         round.kept_tokens = surviving.len() as u32;
         round.complete = true;
+        round.partition = partition.membership;
         hunt.rounds.push(round);
         let dropped = hunt.surviving.len() - surviving.len();
         hunt.surviving = surviving;

@@ -305,6 +305,16 @@ pub fn check(report: &Report, failing: &HashSet<u32>) -> std::result::Result<(),
             that(hunt.surviving.len() == last.kept_tokens as usize, "the last round's tokens survive")?;
         }
         that(hunt.surviving.is_sorted_by(|a, b| a < b), "survivors are ascending")?;
+        if let Some(graph) = &report.graph {
+            let mut in_play = graph.ids.clone();
+            for round in hunt.rounds.iter().filter(|round| round.complete) {
+                that(round.partition.len() == in_play.len(), "a partition has every token of its round")?;
+                let is_kept = |cluster: u32| round.tests.get(cluster as usize).is_some_and(|test| test.kept);
+                let members = in_play.iter().zip(&round.partition);
+                in_play = members.filter(|(_, cluster)| is_kept(**cluster)).map(|(id, _)| *id).collect();
+            }
+            that(in_play == hunt.surviving, "partitions and tests lead to the survivors")?;
+        }
         that(!hunt.stopped.is_empty(), "why it ended is said")?;
     }
     that(!report.summary.is_empty(), "there is a summary")?;

@@ -71,6 +71,15 @@ test("rows of Parquet are counted like the same records as JSON", async () => {
   assert.deepEqual([parquet.name, parquet.layouts], ["alpaca.parquet.jsonl", json.layouts]);
 });
 
+test("where no text can be read the answer says so, and why", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "glitchscope-corpus-")), "broken.json");
+  writeFileSync(file, "[");
+  await choose("Choose texts", file);
+  await button(/Count .* glitch tokens/).click();
+  await page.locator("gs-prevalence .sentence", { hasText: "No text could be read" }).waitFor({ timeout: 60_000 });
+  await eventually(async () => assert.ok((await page.locator("gs-prevalence td .warn").first().innerText()).length > 10));
+});
+
 test("a count can be cancelled and keeps what it has", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "glitchscope-corpus-")), "long.txt");
   writeFileSync(file, "a garden and a question for the teacher\n".repeat(3_000_000));

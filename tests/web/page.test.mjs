@@ -179,6 +179,43 @@ test("map and table pick the same token; keys step, open and leave", async () =>
   await done(opened);
 });
 
+test("the rounds of a search: there once it has ended, looked at one by one, played, put away by the next scan", async () => {
+  const opened = await loaded();
+  const { page } = opened;
+  const map = page.locator("gs-map");
+  const rounds = map.locator(".rounds");
+  await eventually(async () => assert.ok(await rounds.getByRole("button", { name: "Play its rounds" }).isDisabled()));
+  await runButton(page).click();
+  await page.locator(".sentence").waitFor();
+  const select = rounds.locator("select");
+  await eventually(async () => assert.deepEqual(await select.locator("option").allInnerTexts(), ["at its end", "round 1: clusters", "round 1: what stays", "round 2: clusters", "round 2: what stays"]));
+  const caption = map.locator("figcaption");
+  await select.selectOption("round 1: what stays");
+  await eventually(async () => assert.match(await caption.innerText(), /^Round 1 ends: [\d,]+ tokens were asked about and \d+ of them failed\. 13 clusters with 380 tokens stay\.$/));
+  // Of the state that is drawn: only tokens of clusters that stay have a colour.
+  const coloured = () => page.evaluate(() => {
+    const { state } = document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").shadowRoot.querySelector("gs-map");
+    let n = 0;
+    for (let at = 1; at < state.length; at += 4) if (state[at] !== 255) n++;
+    return n;
+  });
+  const left = Number(/with (\d+) tokens/.exec(await caption.innerText())[1]);
+  await eventually(async () => assert.equal(await coloured(), left));
+  await select.selectOption("round 1: clusters");
+  await eventually(async () => assert.equal(await coloured(), 4_096));
+  await rounds.getByRole("button", { name: "Play its rounds" }).click();
+  await eventually(async () => assert.match(await caption.innerText(), /^Round 2 begins: 380 of 4,096 tokens are in play, in 13 clusters/));
+  // It ends by itself, at the end of the search.
+  await eventually(async () => assert.match(await caption.innerText(), /Token Embedding Graph/));
+  await eventually(async () => assert.equal(await rounds.getByRole("button", { name: "Play its rounds" }).count(), 1));
+  await rounds.getByRole("button", { name: "Play its rounds" }).click();
+  await rounds.getByRole("button", { name: "Stop" }).click();
+  await eventually(async () => assert.match(await caption.innerText(), /^Round 1 begins/));
+  await runButton(page).click();
+  await eventually(async () => assert.doesNotMatch(await caption.innerText(), /^Round/));
+  await done(opened);
+});
+
 test("filter and legend: text, regular expression, field; a mistake is named", async () => {
   const opened = await loaded();
   const { page } = opened;

@@ -45,6 +45,10 @@ impl Detector for GlitchMiner {
         }
     }
 
+    fn runs_model(&self) -> bool {
+        true
+    }
+
     fn detect<'a>(
         &'a mut self,
         field: &'a mut Field<'_>,

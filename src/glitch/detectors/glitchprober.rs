@@ -62,6 +62,10 @@ impl Detector for GlitchProber {
             .then(|| format!("the activations of all tokens are {numbers} numbers, the limit is {FEATURES_MAX}"))
     }
 
+    fn runs_model(&self) -> bool {
+        true
+    }
+
     fn detect<'a>(
         &'a mut self,
         field: &'a mut Field<'_>,
@@ -79,8 +83,9 @@ impl Detector for GlitchProber {
             if self.features.is_none() {
                 let is_chat = is_chat(tokenizer, field.options.form);
                 let prompt = Task::named(TaskName::Repetition).zero_shot().prepare(tokenizer, is_chat)?;
-                self.features = Some(last_hidden_states(model, &prompt, &layers, &askable, monitor).await?);
-                self.model_tokens = (askable.len() * prompt.ids.join(&0).len()) as u64;
+                let read = last_hidden_states(model, &prompt, &layers, &askable, monitor).await?;
+                self.model_tokens = read.model_tokens;
+                self.features = Some(read.values);
             }
             let features = self.features.as_deref().unwrap_or_default();
             pause(monitor).await?;

@@ -10,7 +10,7 @@
  */
 import type {
   AnswerColumn, DetectorRow, DetectorTable, DeviceInfo, DevicePreference, GranularityRow, IndicatorTable, Label, OracleInfo, OracleOffer, Panel, Prevalence,
-  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
+  PrevalenceOptions, Probe, ProbeDetail, Report, ReportDiff, Round, ScanEvent, ScanOptions, SessionInfo, Skipped, TokenClass, TokenGraph, TokenTable, VerdictColumn,
 } from "../../../www/src/report/types";
 
 import * as lens from "./attention";
@@ -279,6 +279,22 @@ export class Session {
     return { oracles: chosen, ids: probes.map(({ id }) => id), verdicts, answers, agreement };
   }
 
+  /** Two rounds: the first keeps the clusters in which most glitch tokens lie, the second keeps all of them. */
+  private rounds(queries: number, hits: number): Round[] {
+    const { graph } = this;
+    const stays = (cluster: number) => cluster >= graph.n_clusters * 0.87;
+    const test = (kept: boolean) => ({ size: 40, askable: 40, sampled: 5, hits: kept ? 2 : 0, p_value: null, q_value: null, miss_probability: 0.1, kept });
+    const left = graph.cluster.filter(stays);
+    const numbers = [...new Set(left)].sort((a, b) => a - b);
+    const round = { cluster_sizes: [], complete: true, kept_clusters: numbers.length, kept_tokens: left.length };
+    return [
+      { ...round, round: 1, tokens: graph.ids.length, clusters: graph.n_clusters, queries, hits, quality: 0.72, partition: graph.cluster,
+        tests: Array.from({ length: graph.n_clusters }, (_, cluster) => test(stays(cluster))) },
+      { ...round, round: 2, tokens: left.length, clusters: numbers.length, queries: 60, hits: 3, quality: 0.61,
+        partition: left.map((cluster) => numbers.indexOf(cluster)), tests: numbers.map(() => test(true)) },
+    ];
+  }
+
   private verdict(id: number): Probe {
     const next = random(id * 31 + 5);
     const failed = this.failing.has(id);
@@ -355,10 +371,7 @@ export class Session {
         types: [["letter", labels.length - special], ["special", special]], symptoms: [[["repetition-zero-shot", "hallucinatory_completion"], labels.length]],
       }, model_tokens: probes.length * 20, skipped: [...skipped.values()],
       hunt: full.method === "exhaustive" ? null : {
-        rounds: [
-          { round: 1, tokens: n, clusters: this.graph.n_clusters, cluster_sizes: [[40, this.graph.n_clusters]], queries: queue.length - 80, hits: glitchTokens.length - 3, kept_clusters: 14, kept_tokens: 520, quality: 0.72, complete: true, tests: [] },
-          { round: 2, tokens: 520, clusters: 14, cluster_sizes: [[37, 14]], queries: 60, hits: 3, kept_clusters: 14, kept_tokens: 520, quality: 0.61, complete: true, tests: [] },
-        ],
+        rounds: this.rounds(queue.length - 80, glitchTokens.length - 3),
         surviving: glitchTokens, queries: probes.length, verification_queries: 20, stopped: "no token was dropped in round 2", model_tokens: probes.length * 20,
       },
       comparison: known && full.method !== "exhaustive" ? {

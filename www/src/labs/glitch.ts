@@ -165,7 +165,7 @@ export class GlitchLab extends GlitchscopeElement {
         <button @click=${() => session.closeReport()}>${t("report.close")}</button></p>`}
       ${session.trouble && session.trouble.during !== "attention" ? html`<gs-failure .view=${this.failure(session.trouble)} @dismiss=${() => session.dismiss()}></gs-failure>` : nothing}
       <gs-map .rows=${rows} .version=${version} .visible=${this.visible} .shownVerdicts=${this.verdicts} .picked=${session.picked}
-        .indicators=${session.fromFile === null ? session.indicators : null} empty=${t(session.trouble ? "map.nothing" : "map.loading")}
+        .indicators=${session.fromFile === null ? session.indicators : null} .hunt=${(session.report?.hunt ?? session.reports.glitchhunter?.hunt) ?? null} empty=${t(session.trouble ? "map.nothing" : "map.loading")}
         @pick=${this.pick} @open=${this.open} @toggle-verdict=${this.toggle}></gs-map>
       ${settings(session)}
       <section class="answer" aria-label=${t("answer.title")}>

@@ -419,6 +419,11 @@ export interface Round {
   complete: boolean;
   /** Every cluster's sample and what it was worth, in the order of clusters; empty for an incomplete round. */
   tests: Array<ClusterTest>;
+  /**
+   * Cluster of each token at the start, by ascending id. Those of clusters whose test kept them are the tokens of the
+   * next round. Left out of an incomplete round; reports from before it was kept are without it.
+   */
+  partition?: Array<number>;
 }
 
 /** What a sample says of its cluster. */

@@ -7,17 +7,20 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { count, decimal, percent } from "../report/format";
 import { shown } from "../report/token_text";
-import { FAILED, SKIPPED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
-import type { IndicatorTable } from "../report/types";
+import { FAILED, SKIPPED, type TokenRows, UNASKED, type Verdict, VERDICTS } from "../report/rows";
+import type { Hunt, IndicatorTable } from "../report/types";
 import { has, t, type Key } from "../strings";
 import { GlitchscopeElement, sheet } from "./element";
-import { colouring, type Colouring, type ColouringName, colourings, NONE, STEPS } from "./token_map/colouring";
+import { byCluster, colouring, type Colouring, type ColouringName, colourings, NONE, STEPS } from "./token_map/colouring";
 import { css as colour, type Palette, palette } from "./token_map/palette";
 import { hull, Places } from "./token_map/places";
+import { type Moment, next, type RoundView, roundViews, shownRounds } from "./token_map/rounds";
 import { canvasPoints, FADE_MS, MARGIN, type Points, STATE_BYTES, toLayout, toScreen, type View, webglPoints } from "./token_map/points";
 import "./token_chip";
 
 const TRAVEL_MS = 600;
+/** How long each moment of a search stays while its rounds are played. */
+const MOMENT_MS = 1_600;
 const ZOOM_MAX = 60;
 /** While the map moves, so many milliseconds between two frames are too many, and so many leave room for more points. */
 const [FRAME_SLOW_MS, FRAME_FAST_MS] = [40, 22];
@@ -55,6 +58,8 @@ export class TokenMap extends GlitchscopeElement {
     .legend button[aria-pressed="false"] { opacity: 1; color: var(--ink-2); text-decoration: line-through; background: none; }
     .legend svg { width: 12px; height: 12px; flex: none; overflow: visible; }
     .legend .n { font-family: var(--mono); font-size: 12px; min-width: 3ch; text-align: end; }
+    .rounds { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; }
+    .rounds button { padding: 2px 10px; font-size: 13px; }
     .steps { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 12px; margin-top: 4px; padding: 0; list-style: none; font-size: 13px; }
     .steps svg { width: 12px; height: 12px; vertical-align: -1px; }
     .glitch { fill: var(--glitch); }
@@ -65,7 +70,8 @@ export class TokenMap extends GlitchscopeElement {
   `];
   static override properties = {
     rows: { attribute: false }, version: { type: Number }, visible: { attribute: false }, shownVerdicts: { attribute: false },
-    picked: { attribute: false }, indicators: { attribute: false }, colouring: { state: true }, hovered: { state: true }, empty: { type: String },
+    picked: { attribute: false }, indicators: { attribute: false }, hunt: { attribute: false }, colouring: { state: true }, hovered: { state: true },
+    moment: { state: true }, playing: { state: true }, empty: { type: String },
   };
   declare rows: TokenRows | null;
   /** Changes when `rows` has: the object itself stays. */
@@ -76,7 +82,12 @@ export class TokenMap extends GlitchscopeElement {
   declare picked: number | null;
   /** Of the model that the rows are of, to colour by; null while nobody has read them. */
   declare indicators: IndicatorTable | null;
+  /** The search whose rounds can be shown; null while there was none. */
+  declare hunt: Hunt | null;
   declare colouring: ColouringName;
+  /** What of the search is in view; null: its end. */
+  declare moment: Moment | null;
+  declare playing: boolean;
   declare hovered: number | null;
   declare empty: string;
 
@@ -88,6 +99,9 @@ export class TokenMap extends GlitchscopeElement {
   private paint: Colouring | null = null;
   private view: View = { width: 0, height: 0, zoom: 1, x: 0, y: 0 };
   private places: Places | null = null;
+  /** Made when a round is looked at first. */
+  private views: { hunt: Hunt | null; graph: unknown; all: RoundView[] } = { hunt: null, graph: null, all: [] };
+  private player: ReturnType<typeof setTimeout> | undefined;
   private ends = new Float32Array();
   private state = new Uint8Array();
   private birth = new Float32Array();
@@ -119,6 +133,9 @@ export class TokenMap extends GlitchscopeElement {
     this.shownVerdicts = new Set([0, 1, 2, 3]);
     this.picked = null;
     this.indicators = null;
+    this.hunt = null;
+    this.moment = null;
+    this.playing = false;
     this.colouring = "cluster";
     this.hovered = null;
     this.empty = "";
@@ -138,7 +155,16 @@ export class TokenMap extends GlitchscopeElement {
     this.resized.disconnect();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.resting);
+    this.pause();
     this.frame = 0;
+  }
+
+  override willUpdate(changes: PropertyValues): void {
+    // Rounds are those of one search: another one begins at its end.
+    if (this.moment && this.moment.round >= shownRounds(this.hunt, this.rows?.graph ?? null) || changes.has("hunt") || changes.has("rows")) {
+      this.pause();
+      this.moment = null;
+    }
   }
 
   override render() {
@@ -163,7 +189,7 @@ export class TokenMap extends GlitchscopeElement {
             <gs-token .text=${rows.text(this.hovered)} .bytesHex=${rows.bytesHex(this.hovered)} .token=${this.hovered} .showId=${true}
               tone=${rows.verdict[this.hovered] === FAILED ? "glitch" : ""}></gs-token>
             <div class="quiet">${t(`verdict.${VERDICTS[rows.verdict[this.hovered] as Verdict]}` as Key)}${
-              rows.cluster[this.hovered]! >= 0 ? html`, ${t("map.cluster", { n: rows.cluster[this.hovered]! })}` : nothing}</div>`}
+              this.clusterOf(this.hovered) >= 0 ? html`, ${t("map.cluster", { n: this.clusterOf(this.hovered) })}` : nothing}</div>`}
           </div>
           <p id="keys" class="visually-hidden">${t("map.keys")}</p>
           <p class="visually-hidden" aria-live="polite">${this.spoken()}</p>
@@ -181,9 +207,10 @@ export class TokenMap extends GlitchscopeElement {
           </div>
           <label class="small">${t("map.colour")} <select @change=${(event: Event) => { this.colouring = (event.target as HTMLSelectElement).value as ColouringName; }}>
             ${colourings(rows, this.indicators).map((name) => html`<option value=${name} ?selected=${name === this.colouring}>${colouringText(name)}</option>`)}</select></label>
+          ${this.rounds()}
         </div>
         ${this.scale()}
-        <figcaption>${this.caption()}</figcaption>
+        <figcaption aria-live="polite">${this.caption()}</figcaption>
       </figure>`;
   }
 
@@ -198,11 +225,12 @@ export class TokenMap extends GlitchscopeElement {
   }
 
   override updated(changes: PropertyValues): void {
-    if (["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name))) this.unloaded = true;
+    const drawn = ["rows", "version", "visible", "colouring", "indicators", "hunt", "moment"].some((name) => changes.has(name));
+    if (drawn) this.unloaded = true;
     if (changes.has("picked")) this.unseen = this.picked;
     this.place();
     // What is hovered or picked is drawn on the canvas above: a vocabulary of points need not be drawn again for it.
-    this.redraw(["rows", "version", "visible", "colouring", "indicators"].some((name) => changes.has(name)));
+    this.redraw(drawn);
   }
 
   /** The picture as it is, with what lies over it. */
@@ -220,6 +248,53 @@ export class TokenMap extends GlitchscopeElement {
     context.drawImage(this.canvas, 0, 0);
     context.drawImage(this.overlay, 0, 0);
     return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+  }
+
+  /** Which moment of the search is in view. There from the beginning, so that nothing jumps when a search ends. */
+  private rounds() {
+    const rounds = shownRounds(this.hunt, this.rows?.graph ?? null);
+    const value = (moment: Moment | null) => (moment ? `${moment.round}${moment.after ? "+" : ""}` : "");
+    const all: (Moment | null)[] = [null];
+    for (let moment = next(null, rounds); moment; moment = next(moment, rounds)) all.push(moment);
+    const chosen = value(this.moment);
+    return html`<div class="rounds" title=${rounds === 0 ? t("map.rounds.none") : ""}>
+      <label class="small">${t("map.rounds")} <select ?disabled=${rounds === 0} @change=${(event: Event) => {
+        this.pause();
+        this.moment = all.find((moment) => value(moment) === (event.target as HTMLSelectElement).value) ?? null;
+      }}>${all.map((moment) => html`<option value=${value(moment)} .selected=${value(moment) === chosen}>${
+        moment ? t(moment.after ? "map.round.after" : "map.round.before", { n: moment.round + 1 }) : t("map.rounds.end")}</option>`)}</select></label>
+      <button ?disabled=${rounds === 0} @click=${() => { if (this.playing) this.pause(); else this.play(rounds); }}>${t(this.playing ? "map.rounds.stop" : "map.rounds.play")}</button>
+    </div>`;
+  }
+
+  /** Shows one moment of the search after another, from the first. */
+  private play(rounds: number): void {
+    this.playing = true;
+    this.moment = next(null, rounds);
+    const step = (): void => {
+      this.moment = next(this.moment, rounds);
+      if (this.moment) this.player = setTimeout(step, MOMENT_MS);
+      else this.playing = false;
+    };
+    this.player = setTimeout(step, MOMENT_MS);
+  }
+
+  private pause(): void {
+    clearTimeout(this.player);
+    this.playing = false;
+  }
+
+  /** The moment's cluster of every token, -1 for those out of play; null while no round is in view. */
+  private inPlay(): Int32Array | null {
+    const { moment, hunt, rows } = this;
+    if (!moment || !rows) return null;
+    if (this.views.hunt !== hunt || this.views.graph !== rows.graph) this.views = { hunt, graph: rows.graph, all: roundViews(hunt, rows.graph, rows.length) };
+    const view = this.views.all[moment.round];
+    return view ? view[moment.after ? "after" : "before"] : null;
+  }
+
+  private clusterOf(id: number): number {
+    return (this.inPlay() ?? this.rows?.cluster)?.[id] ?? -1;
   }
 
   /** The legend of the colours, where they have names or an order. */
@@ -292,12 +367,15 @@ export class TokenMap extends GlitchscopeElement {
       }
     }
     const painted = this.paint;
-    this.paint = colouring(this.colouring, rows, this.indicators);
+    const inPlay = this.inPlay();
+    // Before its questions a round knows clusters, and after them also who failed.
+    this.paint = inPlay ? byCluster(inPlay, !this.moment!.after) : colouring(this.colouring, rows, this.indicators);
     // The legend of the colours follows them.
     if ([painted, this.paint].some((paint) => paint?.ends || paint?.groups.length)) this.requestUpdate();
     const still = reducedMotion();
     for (let id = 0; id < n; id++) {
-      const verdict = rows.verdict[id]!;
+      // A token that is out of play is a dot that says nothing.
+      const verdict = inPlay && inPlay[id]! < 0 ? UNASKED : rows.verdict[id]!;
       if (this.state[4 * id] !== verdict) {
         this.birth[id] = still || fresh ? -FADE_MS : now;
         this.fading = now + FADE_MS;
@@ -410,10 +488,11 @@ export class TokenMap extends GlitchscopeElement {
     if (!rows || !places || mix < 1) return;
     const at = (id: number) => toScreen(view, places.x[id]!, places.y[id]!);
 
-    const cluster = this.hovered === null ? -1 : rows.cluster[this.hovered]!;
+    const clusters = this.inPlay() ?? rows.cluster;
+    const cluster = this.hovered === null ? -1 : clusters[this.hovered]!;
     if (cluster >= 0) {
       const members: [number, number][] = [];
-      for (let id = 0; id < rows.length; id++) if (rows.cluster[id] === cluster) members.push(at(id));
+      for (let id = 0; id < rows.length; id++) if (clusters[id] === cluster) members.push(at(id));
       const outline = hull(members);
       context.beginPath();
       for (const [x, y] of outline) context.lineTo(x, y);
@@ -648,6 +727,13 @@ export class TokenMap extends GlitchscopeElement {
 
   private caption(): string {
     const graph = this.rows?.graph;
+    const round = this.moment && this.hunt?.rounds[this.moment.round];
+    if (round) {
+      return t(this.moment!.after ? "map.caption.after" : "map.caption.before", {
+        n: round.round, tokens: count(round.tokens), all: count(graph?.ids.length ?? 0), clusters: count(round.clusters), queries: count(round.queries), hits: count(round.hits),
+        kept: count(round.kept_clusters), left: count(round.kept_tokens),
+      });
+    }
     if (!graph) return t("map.unplaced");
     const clusters = count(graph.n_clusters);
     const { search } = graph;
@@ -662,7 +748,7 @@ export class TokenMap extends GlitchscopeElement {
     return t("map.spoken", {
       text: shown(rows.text(picked), rows.bytesHex(picked)).slice(0, 80), id: picked,
       verdict: t(`verdict.${VERDICTS[rows.verdict[picked] as Verdict]}` as Key),
-      cluster: rows.cluster[picked]! < 0 ? "–" : rows.cluster[picked]!,
+      cluster: this.clusterOf(picked) < 0 ? "–" : this.clusterOf(picked),
     });
   }
 }

@@ -86,7 +86,7 @@ export class PrevalencePanel extends GlitchscopeElement {
     const { all } = result;
     const several = result.files.length > 1;
     return html`
-      <p class="sentence">${t(result.status === "cancelled" ? "prevalence.cancelled" : "prevalence.answer", {
+      <p class="sentence">${t(result.status === "cancelled" ? "prevalence.cancelled" : all.documents === 0 ? "prevalence.nothing" : "prevalence.answer", {
         hits: count(all.glitch_tokens), tokens: count(all.tokens), share: share(result.ratio),
         hit: count(all.documents_hit), documents: count(all.documents),
       })}</p>

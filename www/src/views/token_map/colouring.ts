@@ -45,11 +45,7 @@ export function colouring(name: ColouringName, rows: TokenRows, indicators: Indi
     for (let id = 0; id < rows.length; id++) steps[id] = of(id);
     return { steps, scale: "groups", failing: true, groups: all, ends: null };
   };
-  if (name === "cluster") {
-    if (!rows.graph) return null;
-    for (let id = 0; id < rows.length; id++) steps[id] = rows.cluster[id]! < 0 ? NONE : rows.cluster[id]! % STEPS;
-    return { steps, scale: "groups", failing: false, groups: [], ends: null };
-  }
+  if (name === "cluster") return rows.graph ? byCluster(rows.cluster) : null;
   if (name === "type") {
     return groups([...TYPES], (id) => {
       const label = rows.labels.get(id);
@@ -75,6 +71,11 @@ export function colouring(name: ColouringName, rows: TokenRows, indicators: Indi
   if (name === "p_target" || name === "entropy") return ranked(steps, (id) => rows.probe[id]?.[name] ?? Number.NaN);
   const column = indicators?.columns.find((column) => name === `indicator:${column.name}`);
   return column ? ranked(steps, (id) => column.values[id] ?? Number.NaN) : null;
+}
+
+/** The palette over and over; tokens without a cluster (-1) have no colour. */
+export function byCluster(cluster: Int32Array, failing = false): Colouring {
+  return { steps: Uint8Array.from(cluster, (at) => (at < 0 ? NONE : at % STEPS)), scale: "groups", failing, groups: [], ends: null };
 }
 
 /** Twelve steps with as many tokens in each, from the lowest value to the highest: no outlier takes the scale for itself. */
