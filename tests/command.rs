@@ -108,6 +108,8 @@ fn scan_prints_the_report_and_writes_the_files() {
         "2",
         "--seed",
         "3",
+        "--keep-rule",
+        "hypergeometric",
         "--json",
         "--out",
         out.to_str().unwrap(),
@@ -117,6 +119,11 @@ fn scan_prints_the_report_and_writes_the_files() {
     assert_eq!(report["status"], "complete");
     assert_eq!(report["provenance"]["options"]["seed"], 3);
     assert_eq!(report["provenance"]["device"]["kind"], "cpu");
+    assert_eq!(report["provenance"]["options"]["keep_rule"], "hypergeometric");
+    let tests = report["hunt"]["rounds"][0]["tests"].as_array().unwrap();
+    assert!(tests.iter().all(|test| test["q_value"].is_f64() && test["miss_probability"].is_f64()));
+    let clusters = run(&["export", out.to_str().unwrap(), "--format", "clusters-csv"]);
+    assert!(String::from_utf8(clusters.stdout).unwrap().lines().count() > tests.len());
     assert!(!report["glitch_tokens"].as_array().unwrap().is_empty());
     assert!(!report["timings"].as_array().unwrap().is_empty());
     assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(&out).unwrap()).unwrap(), report);

@@ -13,8 +13,8 @@ use crate::hunter_support::{FakeModel, Trouble, World, coarse};
 use glitchscope::glitch::{Part, ScanState, merge, scan_part};
 use glitchscope::progress::Silent;
 use glitchscope::report::{
-    AnswerColumn, ExportFormat, IndicatorColumn, IndicatorTable, Method, OracleInfo, Panel, Report, ScanOptions,
-    Status, VerdictColumn, diff,
+    AnswerColumn, ClusterTest, ExportFormat, IndicatorColumn, IndicatorTable, KeepRule, Method, OracleInfo, Panel,
+    Report, ScanOptions, Status, VerdictColumn, diff,
 };
 use glitchscope::tokenizer::TokenClass;
 use serde_json::Value;
@@ -142,6 +142,33 @@ fn markdown_has_a_row_for_every_glitch_token() {
     assert!(!markdown.contains("\n<img") && !markdown.contains('\u{202e}') && !markdown.contains('\0'));
     assert_eq!(report.export(ExportFormat::Csv).unwrap(), report.to_csv());
     assert_eq!(report.export(ExportFormat::Json).unwrap(), report.to_json().unwrap());
+}
+
+/// Oracle: the report itself. A row for every cluster, and what is dropped with what it may hide in the summary.
+#[test]
+fn clusters_are_rows_of_their_rounds() {
+    let world = hostile();
+    let options = ScanOptions { keep_rule: KeepRule::Hypergeometric, ..coarse() };
+    let report = world.scan(&mut FakeModel::new(failing()), &options, None, &mut Silent).unwrap();
+    let csv = report.export(ExportFormat::ClustersCsv).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let rounds = &report.hunt.as_ref().unwrap().rounds;
+    let tests: Vec<(u32, usize, &ClusterTest)> = rounds
+        .iter()
+        .flat_map(|round| round.tests.iter().enumerate().map(|(cluster, test)| (round.round, cluster, test)))
+        .collect();
+    assert!(!tests.is_empty() && tests.iter().any(|(_, _, test)| !test.kept && test.miss_probability > 0.0));
+    assert_eq!(rows.len(), tests.len());
+    for (row, (round, cluster, test)) in rows.iter().zip(&tests) {
+        assert_eq!(row[..3], [round.to_string(), cluster.to_string(), test.size.to_string()]);
+        assert_eq!(row[6].parse().ok(), test.p_value);
+        assert_eq!(row[7].parse().ok(), test.q_value);
+        assert_eq!(row[8].parse::<f64>().unwrap(), test.miss_probability);
+        assert_eq!(row[9], test.kept.to_string());
+    }
+    assert!(report.export(ExportFormat::Markdown).unwrap().contains("goes unnoticed with a probability of"));
+    let exhaustive = hostile_report().export(ExportFormat::ClustersCsv).unwrap();
+    assert_eq!(exhaustive.lines().count(), 1, "a report without a search has no clusters to speak of");
 }
 
 // ---- comparisons ----

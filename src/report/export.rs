@@ -1,6 +1,7 @@
 //! Reports out of the program and back in: JSON that reopens, CSV for spreadsheets, summaries for people, strings for
 //! test suites.
 
+mod clusters;
 pub(crate) mod csv;
 mod detectors;
 mod diff;
@@ -69,6 +70,8 @@ pub enum ExportFormat {
     Json,
     /// One row a token.
     Csv,
+    /// One row a cluster of each round of the search.
+    ClustersCsv,
     /// A summary for people.
     Markdown,
     /// The same as a page that stands alone.
@@ -85,6 +88,7 @@ impl Report {
         Ok(match format {
             ExportFormat::Json => self.to_json()?,
             ExportFormat::Csv => self.to_csv(),
+            ExportFormat::ClustersCsv => clusters::csv(self),
             ExportFormat::Markdown => markdown::markdown(&document::document(self)),
             ExportFormat::Html => html::html(self, &document::document(self)),
             ExportFormat::Strings => strings::text(self),

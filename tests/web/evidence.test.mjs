@@ -32,27 +32,28 @@ const saved = async (page, name) => {
 };
 const session = (page, of) => page.evaluate(of);
 const asked = () => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.probe.filter(Boolean).length;
-const FRAGMENT = "#device=cpu&method=exhaustive";
+/** On a software GPU one round over a few large clusters takes as long as every token does on the processor. */
+const SCANS = { cpu: "method=exhaustive", gpu: "resolution=1&max_rounds=1&verify_final=false" };
 
 /** Whether two reports say the same, timings aside. */
 function timeless(report) {
   return JSON.stringify({ ...report, timings: [] });
 }
 
-test("a scan whose tab was closed is offered and ends with the same report", { timeout: SCAN_MS }, async () => {
+for (const device of ["gpu", "cpu"]) test(`a scan on the ${device} whose tab was closed is offered and ends with the same report`, { timeout: SCAN_MS }, async () => {
   const context = await browser.newContext({ serviceWorkers: "block" });
   const errors = [];
   const open = async () => {
     const page = await context.newPage();
     page.on("pageerror", (error) => errors.push(String(error)));
-    await page.goto(`${server.url}/${FRAGMENT}`);
+    await page.goto(`${server.url}/#device=${device}&${SCANS[device]}`);
     await ready(page);
     return page;
   };
   const first = await open();
   await runButton(first).click();
   // Two writes of the journal, two seconds apart.
-  await first.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.probe.filter(Boolean).length > 150, null, { timeout: SCAN_MS });
+  await first.waitForFunction(() => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.probe.filter(Boolean).length > 60, null, { timeout: SCAN_MS });
   await first.waitForTimeout(2_500);
   const before = await session(first, asked);
   await first.close();
@@ -61,12 +62,12 @@ test("a scan whose tab was closed is offered and ends with the same report", { t
   const offer = page.locator(".kept");
   await offer.waitFor({ timeout: 30_000 });
   const kept = Number(/([\d,]+) answers are kept/.exec(await offer.innerText())[1].replaceAll(",", ""));
-  assert.ok(kept > 100 && kept <= before + 24 + 256, `${kept} answers are kept, ${before} were seen`);
+  assert.ok(kept > 40 && kept <= before + 24 + 256, `${kept} answers are kept, ${before} were seen`);
   await page.screenshot({ path: join(folder, "kept.png") });
   await offer.getByRole("button", { name: "Resume it" }).click();
   await page.locator(".sentence").waitFor({ timeout: SCAN_MS });
   const resumed = JSON.parse(await saved(page, "Save report (JSON)"));
-  assert.equal(resumed.status, "complete");
+  assert.deepEqual([resumed.status, resumed.provenance.device.kind], ["complete", device]);
   // There is nothing to resume any more.
   await page.reload();
   await ready(page);

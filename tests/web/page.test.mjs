@@ -211,6 +211,20 @@ test("the rounds of a search: there once it has ended, looked at one by one, pla
   await rounds.getByRole("button", { name: "Play its rounds" }).click();
   await rounds.getByRole("button", { name: "Stop" }).click();
   await eventually(async () => assert.match(await caption.innerText(), /^Round 1 begins/));
+  // What each cluster's sample says stands in the answer, and beside a token of it.
+  await page.getByText("Rounds (2), ").click();
+  const clusters = page.locator("gs-clusters");
+  await eventually(async () => assert.match(await clusters.locator("p").innerText(), /would have gone unnoticed with a probability of 10 % to 10 %, 10 % in the median/));
+  await eventually(async () => assert.equal(await clusters.locator("tbody tr").count(), 12));
+  await clusters.getByRole("button", { name: /^Show \d+ more of \d+/ }).click();
+  await eventually(async () => assert.ok((await clusters.locator("tbody tr").count()) > 12));
+  await clusters.locator("select").selectOption("2");
+  await eventually(async () => assert.deepEqual(await clusters.locator("tbody td:last-child").allInnerTexts(), Array(12).fill("yes")));
+  await clusters.locator("select").selectOption("1");
+  await clusters.locator("tbody button.link").first().click();
+  await eventually(async () => assert.match(await page.locator("input[type=search]").inputValue(), /^cluster:\d+$/));
+  await page.locator("gs-table .space .row:not([hidden])").first().click();
+  await eventually(async () => assert.match(await page.locator("gs-detail dl").innerText(), /Of its sample of 5 out of 40, 0 failed: dropped\. .* with a probability of 10 %/s));
   await runButton(page).click();
   await eventually(async () => assert.doesNotMatch(await caption.innerText(), /^Round/));
   await done(opened);

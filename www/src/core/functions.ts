@@ -163,7 +163,7 @@ export async function reopen(report: Written): Promise<MessagePort> {
 }
 
 /** What a report is saved as, besides its own JSON and CSV. */
-export type ExportFormat = "html" | "markdown" | "strings" | "strings-json";
+export type ExportFormat = "clusters-csv" | "html" | "markdown" | "strings" | "strings-json";
 
 export async function exported(report: Written, format: ExportFormat): Promise<string> {
   return plain(async () => export_report(await textOf(report), format));

@@ -1,6 +1,6 @@
 /** The tokens of a vocabulary with everything known about each, as columns. Filled live, or from a saved report. */
 import { PanelRows } from "./oracles";
-import type { Label, Probe, Report, TokenClass, TokenGraph, TokenTable } from "./types";
+import type { ClusterTest, Label, Probe, Report, TokenClass, TokenGraph, TokenTable } from "./types";
 
 export const UNASKED = 0;
 export const PASSED = 1;
@@ -27,6 +27,8 @@ export class TokenRows {
   /** Vertex of the graph by token id; -1 where there is none. */
   readonly vertex: Int32Array;
   graph: TokenGraph | null = null;
+  /** What the search's first round, whose clusters are the graph's, found out about each; empty without a search. */
+  tests: readonly ClusterTest[] = [];
   /** What every oracle said, once a scan with several has ended. */
   panel: PanelRows | null = null;
   readonly labels = new Map<number, Label>();
@@ -87,6 +89,7 @@ export class TokenRows {
   /** Forgets verdicts, keeps the map. */
   clear(): void {
     this.panel = null;
+    this.tests = [];
     this.labels.clear();
     this.probe.fill(undefined);
     this.search.fill(0);
@@ -127,6 +130,8 @@ export class TokenRows {
   }
 
   private compare(search: Report): void {
+    const first = search.hunt?.rounds[0];
+    if (first && this.graph && first.tests.length === this.graph.n_clusters) this.tests = first.tests;
     // Flags by id: of a large vocabulary sets would take longer to make than all the rest.
     const [found, asked] = [new Uint8Array(this.length), new Uint8Array(this.length)];
     for (const id of search.glitch_tokens) found[id] = 1;

@@ -1,9 +1,9 @@
 /** Everything known about one token: what it is, what was asked, what came back, and which tokens are nearest to it. */
 import { css, html, nothing } from "lit";
-import { decimal, percent, probability } from "../report/format";
+import { count, decimal, percent, probability } from "../report/format";
 import { letter, SYMPTOMS, symptomsOf, TYPES, typeOf, withSymptom, withType } from "../report/labels";
 import { FAILED, type TokenRows, type Verdict, VERDICTS } from "../report/rows";
-import type { IndicatorTable, Label, OracleInfo, ProbeDetail, Symptom, TokenType } from "../report/types";
+import type { ClusterTest, IndicatorTable, Label, OracleInfo, ProbeDetail, Symptom, TokenType } from "../report/types";
 import { rank, why } from "../report/why";
 import { has, t, type Key } from "../strings";
 import { copyText } from "./copy";
@@ -119,7 +119,7 @@ export class DetailPanel extends GlitchscopeElement {
           ${bytes ? html`<dt>${t("detail.bytes")}</dt><dd class="mono">${bytes.toUpperCase().replace(/(..)(?=.)/g, "$1 ")}</dd>` : nothing}
           ${rows.cluster[token]! >= 0 ? html`<dt>${t("column.cluster")}</dt><dd>
             <button class="link" @click=${() => this.dispatchEvent(new CustomEvent("filter", { detail: `cluster:${rows.cluster[token]}` }))}>${
-              t("detail.cluster", { n: rows.cluster[token]! })}</button></dd>` : nothing}
+              t("detail.cluster", { n: rows.cluster[token]! })}</button>${this.test(rows.tests[rows.cluster[token]!])}</dd>` : nothing}
           ${probe ? html`
             <dt title=${t("column.p.title")}>${t("column.p")}</dt><dd class="mono">${probability(probe.p_target)}</dd>
             <dt title=${t("column.entropy.title")}>${t("column.entropy")}</dt><dd class="mono">${decimal(probe.entropy, 2)} nat</dd>
@@ -150,6 +150,14 @@ export class DetailPanel extends GlitchscopeElement {
               ["·", "●", "◆", "○"][rows.verdict[id]!]}</span>${this.chip(id, "")}<span class="number">${decimal(distance, 3)}</span></li>`)}</ol>
           <p class="note">${t("detail.neighbours.note")}</p>` : nothing}
       </section>`;
+  }
+
+  /** What the search found out about the token's cluster. */
+  private test(test: ClusterTest | undefined) {
+    if (!test) return nothing;
+    return html`<div class="quiet">${t(test.kept ? "detail.cluster.kept" : "detail.cluster.dropped", {
+      hits: count(test.hits), sampled: count(test.sampled), askable: count(test.askable), miss: percent(test.miss_probability),
+    })}${test.q_value === null ? nothing : html` ${t("detail.cluster.tested", { p: probability(test.p_value ?? Number.NaN), q: probability(test.q_value) })}`}</div>`;
   }
 
   /** Type and symptoms as chips, each over its rule and a choice that corrects it. */

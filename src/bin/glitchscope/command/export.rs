@@ -26,6 +26,8 @@ enum FormatArg {
     Json,
     /// One row a token
     Csv,
+    /// One row a cluster of each round of the search: its sample, p, q, and how likely it would have missed failures
+    ClustersCsv,
     /// A summary for people
     Markdown,
     /// The same summary as one page that stands alone
@@ -41,6 +43,7 @@ impl From<FormatArg> for ExportFormat {
         match format {
             FormatArg::Json => ExportFormat::Json,
             FormatArg::Csv => ExportFormat::Csv,
+            FormatArg::ClustersCsv => ExportFormat::ClustersCsv,
             FormatArg::Markdown => ExportFormat::Markdown,
             FormatArg::Html => ExportFormat::Html,
             FormatArg::Strings => ExportFormat::Strings,

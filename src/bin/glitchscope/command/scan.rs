@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use glitchscope::glitch::Part;
-use glitchscope::report::{Method, NeighbourChoice, Panel, Probe, Report, ScanOptions, Status};
+use glitchscope::report::{Hunt, KeepRule, Method, NeighbourChoice, Panel, Probe, Report, ScanOptions, Status};
 
 use glitchscope::session::ScanRun;
 
@@ -42,6 +42,23 @@ impl From<NeighboursArg> for NeighbourChoice {
     }
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum KeepRuleArg {
+    /// Hits / sample above --keep-ratio (the paper's)
+    Ratio,
+    /// More hits than chance explains: exact hypergeometric tail, Benjamini-Hochberg at --alpha (a variant of this project)
+    Hypergeometric,
+}
+
+impl From<KeepRuleArg> for KeepRule {
+    fn from(argument: KeepRuleArg) -> Self {
+        match argument {
+            KeepRuleArg::Ratio => KeepRule::Ratio,
+            KeepRuleArg::Hypergeometric => KeepRule::Hypergeometric,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Scan {
     #[command(flatten)]
@@ -68,6 +85,12 @@ pub struct Scan {
     /// Principal components of the embedding (50: the reference code's)
     #[arg(long, default_value_t = 50)]
     n_components: u32,
+    /// Which clusters a round keeps
+    #[arg(long, value_enum, default_value_t = KeepRuleArg::Ratio)]
+    keep_rule: KeepRuleArg,
+    /// False discoveries that --keep-rule hypergeometric allows among the clusters it keeps
+    #[arg(long, default_value_t = 0.05)]
+    alpha: f64,
     /// Keep a cluster when hits / sample is above this (0: the paper's)
     #[arg(long, default_value_t = 0.0)]
     keep_ratio: f64,
@@ -137,6 +160,8 @@ pub fn scan(args: &Scan) -> Result<i32, Failure> {
         neighbours: args.neighbours.into(),
         resolution: resolution(&args.resolution, &session)?,
         n_components: args.n_components,
+        keep_rule: args.keep_rule.into(),
+        alpha: args.alpha,
         keep_ratio: args.keep_ratio,
         sample_min: args.sample_min,
         sample_fraction: args.sample_fraction,
@@ -215,6 +240,9 @@ pub fn table(report: &Report) -> String {
     if let Some(panel) = &report.panel {
         out += &panel_table(panel);
     }
+    if let Some(hunt) = report.hunt.as_ref().filter(|hunt| !hunt.rounds.is_empty()) {
+        out += &round_table(hunt);
+    }
     for note in &report.notes {
         let _ = writeln!(out, "note: {note}");
     }
@@ -222,6 +250,34 @@ pub fn table(report: &Report) -> String {
         let _ = writeln!(out, "time: {:>7.2} s  {}", timing.seconds, timing.stage);
     }
     let _ = writeln!(out, "device: {} ({}), {}; {}", device.name, device.precision, device.detail, device.reason);
+    out
+}
+
+/// Every round, and how likely the samples of its dropped clusters would have missed failures.
+fn round_table(hunt: &Hunt) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "\n{:>5}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>14}",
+        "round", "tokens", "clusters", "asked", "failed", "kept", "a drop misses"
+    );
+    for round in &hunt.rounds {
+        let mut missed: Vec<f64> =
+            round.tests.iter().filter(|test| !test.kept).map(|test| test.miss_probability).collect();
+        missed.sort_by(f64::total_cmp);
+        let median = missed.get(missed.len() / 2).map_or("–".into(), |miss| format!("{:.1} %", 100.0 * miss));
+        let _ = writeln!(
+            out,
+            "{:>5}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {median:>14}",
+            round.round, round.tokens, round.clusters, round.queries, round.hits, round.kept_tokens
+        );
+    }
+    let _ = writeln!(
+        out,
+        "(a drop misses: the median probability that a dropped cluster's sample shows no failure although the cluster \
+         fails as often as the tokens known so far; `export --format clusters-csv` has every cluster)"
+    );
     out
 }
 

@@ -6,6 +6,7 @@ import type { Session } from "../../state/session";
 import { t, type Key } from "../../strings";
 import { filled } from "../../views/sentence";
 import "../../views/agreement_matrix";
+import "../../views/cluster_table";
 import type { Scope } from "../glitch";
 import { labels } from "./labels";
 
@@ -35,7 +36,7 @@ export function answer(session: Session, show: ShowRows) {
       <gs-agreement .panel=${report.panel} .ratio=${report.provenance.options.controls_pass_ratio}
         @filter=${(event: CustomEvent<string>) => show("all", event.detail)}></gs-agreement></details>` : nothing}
     ${labels(report, show)}
-    ${report.hunt && report.hunt.rounds.length > 0 ? rounds(report) : nothing}
+    ${report.hunt && report.hunt.rounds.length > 0 ? rounds(report, show) : nothing}
     ${report.skipped.length > 0 ? skipped(report, show) : nothing}
     ${notes(session)}`;
 }
@@ -97,7 +98,7 @@ function numbers(report: Report, show: ShowRows): TemplateResult {
   </dl>`;
 }
 
-function rounds(report: Report): TemplateResult {
+function rounds(report: Report, show: ShowRows): TemplateResult {
   const hunt = report.hunt!;
   return html`<details>
     <summary>${t("rounds.title", { n: hunt.rounds.length, queries: count(hunt.queries) })}</summary>
@@ -109,6 +110,7 @@ function rounds(report: Report): TemplateResult {
         <td class="number">${count(round.kept_tokens)}</td><td class="number">${decimal(round.quality, 3)}</td></tr>`)}</tbody>
     </table></div>
     <p class="small quiet">${t("rounds.verified", { n: count(hunt.verification_queries) })} <span lang="en">${hunt.stopped}</span></p>
+    <gs-clusters .hunt=${hunt} @filter=${(event: CustomEvent<string>) => show("all", event.detail)}></gs-clusters>
   </details>`;
 }
 

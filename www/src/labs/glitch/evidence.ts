@@ -15,6 +15,7 @@ const FORMS: readonly { format: ExportFormat; ending: string; type: string }[] =
   { format: "html", ending: ".html", type: "text/html" },
   { format: "markdown", ending: ".md", type: "text/markdown" },
   { format: "strings", ending: ".txt", type: "text/plain" },
+  { format: "clusters-csv", ending: "-clusters.csv", type: "text/csv" },
   { format: "strings-json", ending: "-strings.json", type: "application/json" },
 ];
 
