@@ -533,14 +533,12 @@ fn a_search_survives_a_kill() {
     for device in device_names("a_search_survives_a_kill") {
         let folder = folder(&format!("search-{device}"));
         let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let oracles = "repetition-zero-shot,length-zero-shot";
         // A round over a few large clusters is enough for a software GPU.
         let options: &[&str] = match device {
-            "cpu" => &["--resolution", "4"],
+            "cpu" => &["--resolution", "4", "--oracle", "repetition-zero-shot,length-zero-shot"],
             _ => &["--resolution", "1", "--max-rounds", "1", "--no-verify"],
         };
-        let common = ["scan", "--device", device, "--oracle", oracles, "--batch-size", "8", "--json"];
-        let scan = [&common[..], options].concat();
+        let scan = [&["scan", "--device", device, "--batch-size", "8", "--json"][..], options].concat();
         let (out, state, resumed) = (path("whole.json"), path("scan.state"), path("resumed.json"));
         run(&[&scan[..], &["--out", &out]].concat());
         let keeping = [&scan[..], &["--state", &state, "--out", &resumed]].concat();

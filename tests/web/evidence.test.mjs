@@ -33,7 +33,7 @@ const saved = async (page, name) => {
 const session = (page, of) => page.evaluate(of);
 const asked = () => document.querySelector("gs-app").shadowRoot.querySelector("gs-glitch-lab").session.rows.probe.filter(Boolean).length;
 /** On a software GPU one round over a few large clusters takes as long as every token does on the processor. */
-const SCANS = { cpu: "method=exhaustive", gpu: "resolution=1&max_rounds=1&verify_final=false" };
+const SCANS = { cpu: "method=exhaustive", gpu: "resolution=1&max_rounds=1&verify_final=false&sample_max=20" };
 
 /** Whether two reports say the same, timings aside. */
 function timeless(report) {

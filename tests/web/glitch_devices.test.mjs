@@ -35,8 +35,8 @@ const saved = async (page, name, within = page) => {
 const said = (device, what, start) => process.stderr.write(`${what} on the ${device}: ${((Date.now() - start) / 1000).toFixed(1)} s\n`);
 
 /** A page on a device with the exhaustive report in view, as a scan of its own would have left it. */
-async function withTruth(device) {
-  const opened = await openPage(browser, `${server.url}/#device=${device}&resolution=7.2`);
+async function withTruth(device, settings = "") {
+  const opened = await openPage(browser, `${server.url}/#device=${device}${settings}`);
   const { page } = opened;
   await ready(page);
   if (truth === undefined) {
@@ -73,7 +73,7 @@ test("every oracle gives the same verdicts on either device", { timeout: 2 * LON
   for (const device of DEVICES) {
     const start = Date.now();
     // A round over a few large communities, of which a few tokens are asked: a search that is over soon.
-    const { page, context, errors } = await openPage(browser, `${server.url}/#device=${device}&resolution=0.01&sample_fraction=0&sample_min=12&max_rounds=1&verify_final=false&n_controls=4&attempts=3`);
+    const { page, context, errors } = await openPage(browser, `${server.url}/#device=${device}&resolution=0.01&sample_fraction=0&sample_min=5&max_rounds=1&verify_final=false&n_controls=4&attempts=3`);
     await ready(page);
     const ids = await page.evaluate(`${SESSION}.offers.map(({ id }) => id)`);
     assert.equal(ids.length, 11);
@@ -83,7 +83,7 @@ test("every oracle gives the same verdicts on either device", { timeout: 2 * LON
     await page.locator("gs-agreement .matrix").waitFor({ timeout: LONG_MS });
     const report = JSON.parse(await saved(page, "Save report (JSON)"));
     assert.equal(report.provenance.device.kind, device);
-    assert.ok(report.panel.ids.length >= 12, `${report.panel.ids.length} tokens`);
+    assert.ok(report.panel.ids.length >= 8, `${report.panel.ids.length} tokens`);
     assert.equal(report.labels.length, report.glitch_tokens.length);
     panels.push(report.panel);
     said(device, `${report.panel.ids.length} tokens by 11 oracles`, start);
@@ -99,7 +99,7 @@ test("every oracle gives the same verdicts on either device", { timeout: 2 * LON
 
 for (const device of DEVICES) {
   test(`run all and compare on the ${device}`, { timeout: 2 * LONG_MS }, async () => {
-    const { page, context, errors } = await withTruth(device);
+    const { page, context, errors } = await withTruth(device, "&resolution=7.2");
     const seeds = page.locator("input.seeds");
     await seeds.fill("1");
     await seeds.press("Tab");
@@ -167,13 +167,23 @@ for (const device of DEVICES) {
     const second = page.locator("gs-further-model section");
     await second.getByText("The loaded model again").click();
     await second.getByText("8 bits").click();
+    await second.getByText(device === "gpu" ? "GPU" : "CPU", { exact: true }).click();
     await button(second, "Load it beside the first").click();
     await second.getByText(/specimen, 1\.1 M parameters, Q8_0/).waitFor({ timeout: 60_000 });
+    // A software GPU takes minutes for every token; a round over a few large clusters goes the same way.
+    if (device === "gpu") {
+      await page.evaluate(`(({ core }) => {
+        const scan = core.scan.bind(core);
+        const few = { method: "glitchhunter", resolution: 1, max_rounds: 1, verify_final: false, sample_max: 20 };
+        core.scan = (options, ...rest) => scan({ ...options, ...few }, ...rest);
+      })(${SESSION}.other)`);
+      assert.equal(await page.evaluate(`${SESSION}.other.model.info.device.kind`), "gpu");
+    }
     await button(page, "Scan both and compare").click();
     await page.locator("gs-diff .sentence").waitFor({ timeout: LONG_MS });
     const compared = JSON.parse(await saved(page, "Save comparison (JSON)"));
     const n = compared.tokens.id_a.length;
-    assert.ok(n > 2_900 && compared.flips.length < n / 20, `${compared.flips.length} of ${n}`);
+    assert.ok(n > (device === "gpu" ? 60 : 2_900) && compared.flips.length < n / 20, `${compared.flips.length} of ${n}`);
     assert.ok(compared.indicators.length >= 5);
     said(device, "two precisions", start);
     await context.close();
