@@ -592,6 +592,16 @@ pub struct Round {
     pub partition: Vec<u32>,
 }
 
+impl Round {
+    /// Least, median and largest miss probability of the clusters that were dropped; `None` where none was.
+    pub fn missed(&self) -> Option<[f64; 3]> {
+        let dropped = self.tests.iter().filter(|test| !test.kept);
+        let mut missed: Vec<f64> = dropped.map(|test| test.miss_probability).collect();
+        missed.sort_by(f64::total_cmp);
+        Some([*missed.first()?, missed[missed.len() / 2], *missed.last()?])
+    }
+}
+
 /// What a sample says of its cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS, schemars::JsonSchema))]

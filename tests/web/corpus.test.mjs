@@ -1,4 +1,4 @@
-// Oracle: the closed form (a text repeated n times), the original files byte for byte, and the page's own rules (no console
+// Oracle: the closed form (a text repeated n times), and the page's own rules (no console
 // error, no axe finding). The page as it ships, with the real core: texts counted, tokens repaired, files saved.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,6 @@ import { after, before, test } from "node:test";
 import { launch, repository, serve } from "./browser.mjs";
 import { AXE, eventually, openPage } from "./support.mjs";
 
-const SPECIMEN = join(repository, "www/public/specimen");
 let browser, server, page, context, errors, report;
 
 const lab = () => page.locator("gs-glitch-lab");
@@ -89,34 +88,11 @@ test("a count can be cancelled and keeps what it has", async () => {
   await page.locator("gs-prevalence .sentence").filter({ hasText: "Cancelled." }).waitFor({ timeout: 10_000 });
 });
 
-test("repairs give files that differ where they should", async () => {
+test("the panels are accessible with a repair in view, and nothing was logged", async () => {
   await page.getByText("By id").click();
-  const ids = report.glitch_tokens.slice(-3);
-  await page.getByPlaceholder("2222, 3000").fill(ids.join(", "));
+  await page.getByPlaceholder("2222, 3000").fill(report.glitch_tokens.slice(-3).join(", "));
   await button("Repair 3 tokens").click();
   await page.locator("gs-repair .sentence").waitFor({ timeout: 120_000 });
-  const tokenizer = JSON.parse(await saved("Save tokenizer.json"));
-  const original = JSON.parse(readFileSync(join(SPECIMEN, "tokenizer.json"), "utf8"));
-  const proof = JSON.parse(await saved("Save the proof"));
-  assert.equal(tokenizer.model.merges.length, original.model.merges.length - proof.merges_removed);
-  assert.equal(proof.tokens.length + proof.refused.length, 3);
-  assert.equal(proof.others_before, proof.others_after);
-  tokenizer.model.merges = original.model.merges;
-  assert.deepEqual(tokenizer, original);
-
-  await page.getByText("Mean row").click();
-  await button("Repair 3 tokens").click();
-  await page.locator("gs-repair").getByText("Loss on the text").waitFor({ timeout: 120_000 });
-  const weights = await saved("Save model.safetensors");
-  const before = readFileSync(join(SPECIMEN, "model.safetensors"));
-  assert.equal(weights.length, before.length);
-  const changed = [...before.keys()].filter((at) => before[at] !== weights[at]);
-  assert.ok(changed.length > 0 && changed.length <= 3 * 256, `${changed.length} bytes`);
-  const rows = JSON.parse(await saved("Save the proof"));
-  assert.deepEqual(rows.rows.map(({ id }) => id), [...ids].sort((a, b) => a - b));
-});
-
-test("the panels are accessible, and nothing was logged", async () => {
   // Through the debugger, which the page's content policy does not concern.
   await page.evaluate(readFileSync(AXE, "utf8"));
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { rules: { "color-contrast": { enabled: true } } }));

@@ -252,17 +252,14 @@ fn rounds(report: &Report) -> Option<Section> {
     blocks
         .push(Block::Text(format!("{}; {} questions were for verification.", hunt.stopped, hunt.verification_queries)));
     for round in &hunt.rounds {
-        let mut missed: Vec<f64> =
-            round.tests.iter().filter(|test| !test.kept).map(|test| test.miss_probability).collect();
-        missed.sort_by(f64::total_cmp);
-        if let (Some(least), Some(most)) = (missed.first(), missed.last()) {
+        if let Some([least, median, most]) = round.missed() {
             blocks.push(Block::Text(format!(
                 "Round {}: a dropped cluster that fails as often as the tokens known so far goes unnoticed with a \
                  probability of {:.1} % to {:.1} %, {:.1} % in the median.",
                 round.round,
                 100.0 * least,
                 100.0 * most,
-                100.0 * missed[missed.len() / 2]
+                100.0 * median
             )));
         }
     }

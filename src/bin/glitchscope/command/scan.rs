@@ -263,10 +263,7 @@ fn round_table(hunt: &Hunt) -> String {
         "round", "tokens", "clusters", "asked", "failed", "kept", "a drop misses"
     );
     for round in &hunt.rounds {
-        let mut missed: Vec<f64> =
-            round.tests.iter().filter(|test| !test.kept).map(|test| test.miss_probability).collect();
-        missed.sort_by(f64::total_cmp);
-        let median = missed.get(missed.len() / 2).map_or("–".into(), |miss| format!("{:.1} %", 100.0 * miss));
+        let median = round.missed().map_or("–".into(), |[_, median, _]| format!("{:.1} %", 100.0 * median));
         let _ = writeln!(
             out,
             "{:>5}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {median:>14}",
